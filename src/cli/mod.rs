@@ -1,0 +1,9 @@
+//! Commands. Talks to a node only through the desk API; offline verifying and making keys aside.
+
+use std::process::ExitCode;
+
+/// Parses the arguments, runs the command, and answers with the design's exit codes.
+#[must_use]
+pub fn run() -> ExitCode {
+    todo!()
+}

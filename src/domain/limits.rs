@@ -1,0 +1,86 @@
+//! Every cap in one place (invariant I9). Units last in the names.
+
+use std::time::Duration;
+
+/// Bytes of one statement.
+pub const STATEMENT_MAX_BYTES: usize = 256 * 1024;
+/// Statements in one frame.
+pub const FRAME_MAX_STATEMENTS: usize = 256;
+/// Bytes of the statements in one frame.
+pub const FRAME_MAX_BYTES: usize = 1024 * 1024;
+/// Bytes of one gRPC message on the exchange: a frame of one largest statement, with proofs.
+pub const EXCHANGE_MESSAGE_MAX_BYTES: usize = 2 * 1024 * 1024;
+/// Bytes of one gRPC message at the desk.
+pub const DESK_MESSAGE_MAX_BYTES: usize = 4 * 1024 * 1024;
+/// Leaves under one signature.
+pub const BATCH_MAX_LEAVES: usize = 1024;
+/// Recipients of one statement.
+pub const RECIPIENTS_MAX: usize = 256;
+/// Statements under way without a result, per lane and partner.
+pub const WINDOW_MAX_STATEMENTS: usize = 16 * 1024;
+/// Bytes under way without a result, per lane and partner.
+pub const WINDOW_MAX_BYTES: usize = 16 * 1024 * 1024;
+/// Drafts in one `Submit`, and in one message of `SubmitStream`.
+pub const SUBMIT_MAX_DRAFTS: usize = 256;
+/// Items of one page.
+pub const PAGE_MAX_ITEMS: usize = 200;
+/// Items of a page when none is said.
+pub const PAGE_DEFAULT_ITEMS: usize = 50;
+/// Statements of one thread that are shown and exported.
+pub const THREAD_MAX_STATEMENTS: usize = 4096;
+/// Jobs that wait for a worker before callers are told `OVERLOADED`.
+pub const WORK_QUEUE_MAX_JOBS: usize = 4096;
+/// Statements that one worker takes at once.
+pub const WORK_MAX_STATEMENTS: usize = 256;
+/// Bytes of one journal group.
+pub const GROUP_MAX_BYTES: usize = 8 * 1024 * 1024;
+/// Bytes of one journal segment file.
+pub const SEGMENT_BYTES: u64 = 64 * 1024 * 1024;
+/// Verified batch headers that are remembered.
+pub const VERIFIED_HEADERS_MAX: usize = 4096;
+/// Members of one federation.
+pub const MEMBERS_MAX: usize = 1024;
+/// Events that a slow `Watch` may fall behind.
+pub const WATCH_QUEUE_EVENTS: usize = 1024;
+/// Refusals of one peer that are journaled one by one each minute; more are counted.
+pub const REFUSALS_PER_MINUTE: u32 = 100;
+/// Connections that are in their TLS handshake.
+pub const HANDSHAKES_PENDING_MAX: usize = 256;
+/// A TLS handshake.
+pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
+/// Streams on one HTTP/2 connection.
+pub const HTTP2_STREAMS_MAX: u32 = 64;
+/// Bytes of one HTTP/2 header list.
+pub const HTTP2_HEADER_LIST_MAX_BYTES: u32 = 16 * 1024;
+/// HTTP/2 keep-alive, both sides.
+pub const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(20);
+/// Answer to a keep-alive.
+pub const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(10);
+/// Answer to a greeting.
+pub const GREETING_TIMEOUT: Duration = Duration::from_secs(5);
+/// Result of a frame.
+pub const RESULT_TIMEOUT: Duration = Duration::from_secs(30);
+/// Between heartbeats on an idle lane.
+pub const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(15);
+/// A link with neither receipt nor heartbeat for this long is not healthy (invariant I7).
+pub const LINK_QUIET_AFTER: Duration = Duration::from_secs(60);
+/// First wait before a retry; doubles, with full jitter.
+pub const RETRY_BASE: Duration = Duration::from_millis(200);
+/// Longest wait before a retry.
+pub const RETRY_CAP: Duration = Duration::from_secs(60);
+/// Clocks further apart than this are doubtful.
+pub const CLOCK_TOLERANCE: Duration = Duration::from_secs(120);
+/// Longest carriage.
+pub const CARRIAGE_MAX: Duration = Duration::from_secs(30 * 24 * 3600);
+/// How long after its retirement a key still passes.
+pub const KEY_RETIREMENT_GRACE: Duration = Duration::from_secs(24 * 3600);
+/// Time between the last group and the seal that follows it.
+pub const SEAL_AFTER: Duration = Duration::from_millis(50);
+/// Time between ticks of the view.
+pub const VIEW_TICK: Duration = Duration::from_millis(200);
+/// Records in one view row.
+pub const VIEW_ROW_RECORDS: u64 = 32;
+/// Entries that the view may lag behind before commits wait.
+pub const VIEW_LAG_MAX_ENTRIES: u64 = 131_072;
+/// Time for draining at a stop.
+pub const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);

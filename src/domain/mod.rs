@@ -1,0 +1,9 @@
+//! What an alert is. Pure: no tokio, protobuf, sled, input or output, and no clock but the [`time::Clock`] trait.
+
+pub mod id;
+pub mod limits;
+pub mod lives;
+pub mod reason;
+pub mod receipt;
+pub mod routing;
+pub mod time;

@@ -1,0 +1,380 @@
+//! What a node may know of a statement without reading whom it is about.
+
+use std::fmt;
+
+use super::{
+    id::{AuthorityId, StatementRef},
+    time::Timestamp,
+};
+
+macro_rules! coded {
+    ($(#[$meta:meta])* $name:ident { $($(#[$vmeta:meta])* $variant:ident = $number:literal $text:literal,)* }) => {
+        $(#[$meta])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[repr(u8)]
+        pub enum $name {
+            $($(#[$vmeta])* $variant = $number,)*
+        }
+
+        impl $name {
+            /// Every value, in the order of its number.
+            pub const ALL: &[Self] = &[$(Self::$variant),*];
+
+            /// The stable lower-case name.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$variant => $text),* }
+            }
+
+            /// The value with this number, as on the wire and in the store.
+            #[must_use]
+            pub const fn from_number(number: u8) -> Option<Self> {
+                match number { $($number => Some(Self::$variant),)* _ => None }
+            }
+
+            /// The value with this name.
+            #[must_use]
+            pub fn from_name(name: &str) -> Option<Self> {
+                Self::ALL.iter().copied().find(|value| value.name() == name)
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.pad(self.name())
+            }
+        }
+    };
+}
+
+coded! {
+    /// What a statement is for. Only the kinds that this version can carry.
+    Kind {
+        /// A registered offender has gone off the radar.
+        MissingOffender = 1 "missing_offender",
+        /// An offender travels, or means to.
+        TravelNotice = 2 "travel_notice",
+        /// An order stands.
+        RestrictionOrder = 4 "restriction_order",
+        /// Where, when and how the person was met.
+        Sighting = 10 "sighting",
+        /// What was done.
+        Outcome = 11 "outcome",
+        /// A new fact.
+        Update = 12 "update",
+        /// What was wrong.
+        Correction = 13 "correction",
+        /// Take it back.
+        Recall = 15 "recall",
+        /// Stand down.
+        Closure = 16 "closure",
+        /// Where the work abroad stands.
+        Answer = 17 "answer",
+        /// The originator's word after a hit.
+        Instruction = 18 "instruction",
+    }
+}
+
+impl Kind {
+    /// True for kinds that may stand first in a thread.
+    #[must_use]
+    pub const fn starts_thread(self) -> bool {
+        matches!(
+            self,
+            Self::MissingOffender
+                | Self::TravelNotice
+                | Self::RestrictionOrder
+                | Self::Sighting
+                | Self::Outcome
+        )
+    }
+
+    /// True for alerts about a person: they live, and can be recalled, closed and answered.
+    #[must_use]
+    pub const fn is_alert(self) -> bool {
+        matches!(
+            self,
+            Self::MissingOffender | Self::TravelNotice | Self::RestrictionOrder
+        )
+    }
+
+    /// True for kinds that only the origin of their target may send.
+    #[must_use]
+    pub const fn owner_only(self) -> bool {
+        matches!(
+            self,
+            Self::Update | Self::Correction | Self::Recall | Self::Closure
+        )
+    }
+
+    /// True for kinds that go to every recipient of their target.
+    #[must_use]
+    pub const fn reaches_all_holders(self) -> bool {
+        matches!(
+            self,
+            Self::Update | Self::Correction | Self::Recall | Self::Closure
+        )
+    }
+
+    /// True for kinds that are applied as soon as their target is here, whatever came between.
+    #[must_use]
+    pub const fn overtakes(self) -> bool {
+        matches!(self, Self::Recall | Self::Closure)
+    }
+}
+
+coded! {
+    /// OASIS CAP 1.2 `status`; a draft never leaves the desk.
+    Status {
+        /// Real.
+        Actual = 1 "actual",
+        /// A drill: never enters a live queue, count or page unmarked (invariant I10).
+        Exercise = 2 "exercise",
+        /// Between systems.
+        System = 3 "system",
+        /// Technical test.
+        Test = 4 "test",
+    }
+}
+
+coded! {
+    /// The one scale that people are asked for; ordered from routine to flash.
+    Priority {
+        /// Days.
+        Routine = 1 "routine",
+        /// Hours.
+        Priority = 2 "priority",
+        /// An hour.
+        Urgent = 3 "urgent",
+        /// Minutes.
+        Flash = 4 "flash",
+    }
+}
+
+coded! {
+    /// Which of the two connections to a partner carries it.
+    Lane {
+        /// Flash and urgent; recalls and closures of any priority.
+        Fast = 1 "fast",
+        /// Everything else.
+        Bulk = 2 "bulk",
+    }
+}
+
+impl Lane {
+    /// The lane for a statement.
+    #[must_use]
+    pub fn of(kind: Kind, priority: Priority) -> Self {
+        if priority >= Priority::Urgent || kind.overtakes() {
+            Self::Fast
+        } else {
+            Self::Bulk
+        }
+    }
+}
+
+coded! {
+    /// Europol handling codes.
+    Handling {
+        /// For preventing and combating crime only.
+        H0 = 1 "H0",
+        /// No disclosure in court without permission.
+        H1 = 2 "H1",
+        /// No dissemination without permission.
+        H2 = 3 "H2",
+        /// Other restrictions, stated in words.
+        H3 = 4 "H3",
+    }
+}
+
+coded! {
+    /// On what ground personal data go to a recipient (Directive (EU) 2016/680, arts. 35 to 38).
+    TransferGround {
+        /// Art. 36.
+        Adequacy = 1 "adequacy",
+        /// Art. 37.
+        Safeguards = 2 "safeguards",
+        /// Art. 38, with a reason.
+        Derogation = 3 "derogation",
+    }
+}
+
+coded! {
+    /// Where the work abroad stands, from least to most grave.
+    AnswerCode {
+        /// An officer saw it in full.
+        Opened = 1 "opened",
+        /// A unit has it.
+        Assigned = 2 "assigned",
+        /// Checked, nothing found; the alert stays live.
+        NoTrace = 3 "no_trace",
+        /// A question back.
+        NeedsInformation = 4 "needs_information",
+        /// Refused, with a reason.
+        CannotAct = 5 "cannot_act",
+        /// Done what was asked.
+        Actioned = 6 "actioned",
+        /// Another person was taken for the one sought.
+        Misidentified = 7 "misidentified",
+        /// Something agrees; wants confirmation.
+        PossibleHit = 8 "possible_hit",
+        /// The person was met.
+        Hit = 9 "hit",
+    }
+}
+
+/// Handling codes of one statement: H0 alone, or H1, H2, H3 singly or together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct HandlingSet(u8);
+
+/// Why codes make no handling set.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum HandlingError {
+    /// None was given.
+    #[error("no handling code: expected H0 alone, or any of H1, H2, H3")]
+    Empty,
+    /// H0 stands with others.
+    #[error("H0 with other codes: expected H0 alone, or any of H1, H2, H3")]
+    H0NotAlone,
+    /// One code stands twice.
+    #[error("{0} is given twice")]
+    Twice(Handling),
+}
+
+impl HandlingSet {
+    /// Builds a legal set.
+    ///
+    /// # Errors
+    /// When it is empty, repeats a code, or mixes H0 with others.
+    pub fn new(codes: impl IntoIterator<Item = Handling>) -> Result<Self, HandlingError> {
+        let mut bits = 0u8;
+        for code in codes {
+            let bit = 1 << (code as u8 - 1);
+            if bits & bit != 0 {
+                return Err(HandlingError::Twice(code));
+            }
+            bits |= bit;
+        }
+        match bits {
+            0 => Err(HandlingError::Empty),
+            bits if bits & 1 != 0 && bits != 1 => Err(HandlingError::H0NotAlone),
+            bits => Ok(Self(bits)),
+        }
+    }
+
+    /// The codes, ascending.
+    pub fn codes(self) -> impl Iterator<Item = Handling> {
+        Handling::ALL
+            .iter()
+            .copied()
+            .filter(move |code| self.0 & (1 << (*code as u8 - 1)) != 0)
+    }
+
+    /// True when the code is in the set.
+    #[must_use]
+    pub fn contains(self, code: Handling) -> bool {
+        self.0 & (1 << (code as u8 - 1)) != 0
+    }
+}
+
+/// One addressee.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recipient {
+    /// Who.
+    pub authority: AuthorityId,
+    /// Place in what this origin sent to this authority in this thread, from 0 without gaps.
+    pub thread_seq: u32,
+    /// On what ground.
+    pub ground: TransferGround,
+    /// Why a derogation was used; empty otherwise.
+    pub ground_reason: String,
+}
+
+/// A second person's release, attested by the origin's node.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Release {
+    /// Pseudonym of who wrote it.
+    pub created_by: String,
+    /// When.
+    pub created_at: Timestamp,
+    /// Pseudonym of who released it; another person.
+    pub released_by: String,
+    /// When; not before `created_at`.
+    pub released_at: Timestamp,
+}
+
+/// What a statement does to the lives of its thread: all that routing needs from the payload.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Effect {
+    /// Begins a thread.
+    Starts,
+    /// Tells something: sighting, outcome within a thread.
+    Informs,
+    /// Answers.
+    Answers(AnswerCode),
+    /// Says what to do after a hit.
+    Instructs,
+    /// Adds a fact.
+    Updates,
+    /// Repairs a fact.
+    Corrects,
+    /// Takes its target back.
+    Recalls,
+    /// Stands its target down.
+    Closes,
+}
+
+/// The routing header of a statement, decoded and legal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Routing {
+    /// Origin and id.
+    pub statement: StatementRef,
+    /// The first statement of the thread; equal to `statement` when this is it.
+    pub thread: StatementRef,
+    /// Addressees, each once, in byte order of authority.
+    pub recipients: Vec<Recipient>,
+    /// What it is for.
+    pub kind: Kind,
+    /// Real or not.
+    pub status: Status,
+    /// How quick.
+    pub priority: Priority,
+    /// Who may do what with it.
+    pub handling: HandlingSet,
+    /// Words of H3; empty otherwise.
+    pub handling_text: String,
+    /// By the origin's clock.
+    pub issued_at: Timestamp,
+    /// End of carriage.
+    pub carried_until: Timestamp,
+    /// What it answers or changes.
+    pub in_reply_to: Option<StatementRef>,
+    /// What it replaces.
+    pub supersedes: Option<StatementRef>,
+    /// Second person's release.
+    pub release: Option<Release>,
+    /// What it does, read from kind and payload.
+    pub effect: Effect,
+}
+
+impl Routing {
+    /// True when this is the first statement of its thread.
+    #[must_use]
+    pub fn is_first(&self) -> bool {
+        self.thread == self.statement
+    }
+
+    /// The addressee's line, if the authority is one.
+    #[must_use]
+    pub fn recipient(&self, authority: &AuthorityId) -> Option<&Recipient> {
+        self.recipients
+            .iter()
+            .find(|recipient| recipient.authority == *authority)
+    }
+
+    /// The lane that carries it.
+    #[must_use]
+    pub fn lane(&self) -> Lane {
+        Lane::of(self.kind, self.priority)
+    }
+}

@@ -1,0 +1,15 @@
+//! Allpoints: to every point that needs to know, and proof that they knew.
+//!
+//! Layers, each using only those above it; `tests/architecture.rs` holds the arrows.
+
+pub mod proto;
+
+pub mod cli;
+pub mod delivery;
+pub mod desk;
+pub mod domain;
+pub mod exchange;
+pub mod node;
+pub mod store;
+pub mod trust;
+pub mod wire;

@@ -1,0 +1,1 @@
+//! Segment keys, wrapped by the key-encryption key.

@@ -1,0 +1,81 @@
+//! What the view keeps of one statement: positions, states and routing, never a person.
+
+use super::entry::EntryIndex;
+use crate::domain::{
+    id::{AuthorityId, StatementRef},
+    lives::{AlertLife, DeliveryLife, HandlingLife},
+    receipt::LeafHash,
+    routing::{AnswerCode, Effect, HandlingSet, Kind, Priority, Status},
+    time::Timestamp,
+};
+
+/// Counts statements here, own and foreign, in the order in which they were recorded: 0, 1, 2, ...
+pub type Ordinal = u64;
+
+/// Whose statement it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Direction {
+    Own,
+    Foreign,
+}
+
+/// One statement that is held here.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MessageRecord {
+    pub ordinal: Ordinal,
+    pub statement: StatementRef,
+    pub thread: StatementRef,
+    pub direction: Direction,
+    pub kind: Kind,
+    pub status: Status,
+    pub priority: Priority,
+    pub handling: HandlingSet,
+    pub effect: Effect,
+    pub leaf: LeafHash,
+    pub index: EntryIndex,
+    pub issued_at: Timestamp,
+    /// Accepted or received here.
+    pub recorded_at: Timestamp,
+    pub carried_until: Timestamp,
+    pub in_reply_to: Option<StatementRef>,
+    /// Bytes of the statement.
+    pub size_bytes: u32,
+    /// Applied to its thread, or waiting for its turn or its target.
+    pub life: AlertLife,
+    /// One per recipient; own: with the state of delivery; foreign: all addressees, ourselves included.
+    pub deliveries: Vec<DeliveryRecord>,
+    /// Foreign first statements: what our own desk did.
+    pub handling_life: HandlingLife,
+    pub opened_at: Option<Timestamp>,
+    /// The statement recorded before it in the same thread.
+    pub previous_in_thread: Option<Ordinal>,
+}
+/// One statement, one recipient.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeliveryRecord {
+    pub recipient: AuthorityId,
+    pub thread_seq: u32,
+    pub life: DeliveryLife,
+    pub since: Timestamp,
+    /// Entry that holds the receipt.
+    pub receipt: Option<EntryIndex>,
+    /// What that recipient's people said of this (first) statement, from its answers.
+    pub handling: HandlingLife,
+    pub opened_at: Option<Timestamp>,
+    pub answered_at: Option<Timestamp>,
+}
+impl MessageRecord {
+    /// The delivery to one recipient.
+    #[must_use]
+    pub fn delivery(&self, recipient: &AuthorityId) -> Option<&DeliveryRecord> {
+        self.deliveries.iter().find(|d| d.recipient == *recipient)
+    }
+    /// The gravest answer of any recipient.
+    #[must_use]
+    pub fn gravest(&self) -> Option<AnswerCode> {
+        self.deliveries
+            .iter()
+            .filter_map(|d| d.handling.gravest)
+            .max()
+    }
+}

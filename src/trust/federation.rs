@@ -1,0 +1,1 @@
+//! The roots' side of the directory: init, propose, sign, publish.

@@ -1,0 +1,1 @@
+//! Certificate authorities, certificates, revocation lists and the folder that an authority keeps them in.
