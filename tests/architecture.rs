@@ -1,0 +1,193 @@
+//! Holds the arrows between the layers: each uses only those above it.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+/// From the top down. Surfaces (the last ones) may use every layer, but not each other.
+const LAYERS: [&str; 5] = ["domain", "trust", "wire", "store", "delivery"];
+const SURFACES: [&str; 2] = ["exchange", "desk"];
+/// Wire up, and may use everything below `cli`.
+const NODE: &str = "node";
+const CLI: &str = "cli";
+
+#[test]
+fn layers_use_only_those_above_them() {
+    let mut broken = Vec::new();
+    for layer in LAYERS.iter().chain(&SURFACES).chain(&[NODE, CLI]) {
+        for file in sources(&Path::new("src").join(layer)) {
+            let text = fs::read_to_string(&file).unwrap();
+            for (number, used) in used_layers(&text) {
+                if !allowed(layer, &used) {
+                    broken.push(format!("{}:{number}: {layer} uses {used}", file.display()));
+                }
+            }
+        }
+    }
+    assert!(broken.is_empty(), "arrows broken:\n{}", broken.join("\n"));
+}
+
+#[test]
+fn domain_is_pure() {
+    let foreign = [
+        "tokio",
+        "prost",
+        "pbjson",
+        "sled",
+        "tonic",
+        "std::fs",
+        "std::net",
+        "SystemTime",
+        "crate::proto",
+    ];
+    for file in sources(Path::new("src/domain")) {
+        let text = fs::read_to_string(&file).unwrap();
+        for word in foreign {
+            let found = code_lines(&text).any(|(_, line)| line.contains(word));
+            assert!(!found, "{} names {word}", file.display());
+        }
+    }
+}
+
+#[test]
+fn sled_is_named_in_one_file() {
+    let files: Vec<_> = sources(Path::new("src"))
+        .into_iter()
+        .filter(|file| {
+            code_lines(&fs::read_to_string(file).unwrap()).any(|(_, line)| line.contains("sled::"))
+        })
+        .collect();
+    assert_eq!(files, [PathBuf::from("src/store/view/sled.rs")]);
+}
+
+#[test]
+fn main_is_under_fifty_lines_and_no_file_is_past_six_hundred() {
+    assert!(fs::read_to_string("src/main.rs").unwrap().lines().count() < 50);
+    for file in sources(Path::new("src")) {
+        let lines = fs::read_to_string(&file).unwrap().lines().count();
+        assert!(
+            lines <= 600,
+            "{} has {lines} lines: split it by noun",
+            file.display()
+        );
+    }
+}
+
+/// A rule that finds nothing wrong anywhere would prove nothing.
+#[test]
+fn the_rules_refuse_what_they_should() {
+    let text = "use crate::{domain::id, store::Store};\nlet x = crate::desk::y();\n";
+    let used: Vec<_> = used_layers(text)
+        .into_iter()
+        .map(|(_, layer)| layer)
+        .collect();
+    assert_eq!(used, ["domain", "store", "desk"]);
+    assert!(allowed("delivery", "store"));
+    assert!(!allowed("store", "delivery"));
+    assert!(!allowed("exchange", "desk"));
+    assert!(!allowed("domain", "proto"));
+}
+
+fn allowed(layer: &str, used: &str) -> bool {
+    let rank = |name: &str| LAYERS.iter().position(|layer| *layer == name);
+    if used == layer {
+        return true;
+    }
+    if used == "proto" {
+        return layer != "domain";
+    }
+    match (layer, used) {
+        (CLI, _) => true,
+        (NODE, used) => used != CLI,
+        (_, NODE | CLI) => false,
+        _ if SURFACES.contains(&used) => false,
+        (surface, _) if SURFACES.contains(&surface) => true,
+        _ => rank(used) < rank(layer),
+    }
+}
+
+/// Layers named after `crate::`, alone or in braces, with their lines.
+fn used_layers(text: &str) -> Vec<(usize, String)> {
+    let mut used = Vec::new();
+    let code: Vec<(usize, &str)> = code_lines(text).collect();
+    for (position, (number, line)) in code.iter().enumerate() {
+        for (at, _) in line.match_indices("crate::") {
+            let rest = &line[at + "crate::".len()..];
+            if let Some(inner) = rest.strip_prefix('{') {
+                let mut group = inner.to_owned();
+                for (_, more) in &code[position + 1..] {
+                    if depth_closed(&group) {
+                        break;
+                    }
+                    group.push_str(more);
+                }
+                used.extend(top_names(&group).into_iter().map(|name| (*number, name)));
+            } else {
+                used.push((*number, word(rest)));
+            }
+        }
+    }
+    used.retain(|(_, name)| known(name));
+    used
+}
+
+fn known(name: &str) -> bool {
+    LAYERS.contains(&name) || SURFACES.contains(&name) || [NODE, CLI, "proto"].contains(&name)
+}
+
+fn depth_closed(group: &str) -> bool {
+    group.matches('}').count() > group.matches('{').count()
+}
+
+/// First words of the comma-separated items at depth zero.
+fn top_names(group: &str) -> Vec<String> {
+    let mut names = Vec::new();
+    let mut depth = 0;
+    let mut item = String::new();
+    for letter in group.chars() {
+        match letter {
+            '{' => depth += 1,
+            '}' if depth == 0 => break,
+            '}' => depth -= 1,
+            ',' if depth == 0 => names.push(word(item.split_off(0).trim())),
+            _ if depth == 0 => item.push(letter),
+            _ => {}
+        }
+    }
+    names.push(word(item.trim()));
+    names
+}
+
+fn word(text: &str) -> String {
+    text.trim()
+        .chars()
+        .take_while(|letter| letter.is_alphanumeric() || *letter == '_')
+        .collect()
+}
+
+/// Lines that are neither comments nor part of a test module at the end of the file.
+fn code_lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    text.lines()
+        .enumerate()
+        .map(|(number, line)| (number + 1, line))
+        .take_while(|(_, line)| !line.starts_with("#[cfg(test)]"))
+        .filter(|(_, line)| !line.trim_start().starts_with("//"))
+}
+
+fn sources(folder: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    let mut folders = vec![folder.to_path_buf()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                files.push(path);
+            }
+        }
+    }
+    files.sort();
+    files
+}
