@@ -252,3 +252,6 @@ fn root_of(leaves: &[LeafHash]) -> Hash {
     }
     frontier.root()
 }
+
+#[cfg(test)]
+mod tests;

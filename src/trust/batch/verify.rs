@@ -88,6 +88,18 @@ impl Verifier {
         self.judge(purpose, signer, batch, Moment::Evidence(at))
     }
 
+    /// How many headers are remembered.
+    #[cfg(test)]
+    pub(super) fn remembered(&self) -> usize {
+        let state = self.state.load();
+        let remembered = state
+            .remembered
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        assert_eq!(remembered.headers.len(), remembered.order.len());
+        remembered.headers.len()
+    }
+
     fn judge(
         &self,
         purpose: Purpose,

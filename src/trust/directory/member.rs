@@ -184,6 +184,9 @@ pub(super) fn newest_crls(
 pub(in crate::trust) fn crl_number(der: &[u8], ca: &[u8]) -> Result<u64, String> {
     let (_, ca) = X509Certificate::from_der(ca).map_err(|error| error.to_string())?;
     let crl = parse_crl(der)?;
+    if crl.issuer().as_raw() != ca.subject().as_raw() {
+        return Err("its issuer is not the exchange CA".to_owned());
+    }
     crl.verify_signature(ca.public_key())
         .map_err(|_| "it is not signed by the exchange CA".to_owned())?;
     number_of(&crl)

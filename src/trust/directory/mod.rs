@@ -15,6 +15,11 @@ mod succeed;
 use std::{collections::BTreeMap, fmt, path::Path, str::FromStr, sync::Arc, time::Duration};
 
 pub use error::DirectoryError;
+pub(in crate::trust) use {
+    folder::read_bundle,
+    member::crl_number,
+    read::{is_federation_name, valid_signers},
+};
 
 use super::{
     keys::{KeyId, KeyUse},
@@ -203,7 +208,15 @@ impl Directory {
         Ok(directory)
     }
 
-    /// The same, and refuses what goes back or forks from `previous`.
+    /// Verifies what was published here before, whatever the clock says.
+    pub(in crate::trust) fn verify_any_time(
+        bundle: &pb::Bundle,
+        anchor: Anchor,
+    ) -> Result<Self, DirectoryError> {
+        read::read(bundle, anchor)
+    }
+
+    /// As [`Self::verify`], and refuses what goes back or forks from `previous`.
     ///
     /// # Errors
     /// As [`Self::verify`]; [`DirectoryError::RolledBack`], [`DirectoryError::Forked`] and
