@@ -28,7 +28,10 @@ pub use self::{
     certificate::{CertificateFiles, DeskProfile, NodeProfile, Replace, issue_desk, issue_node},
     crl::{CRL_DAYS, Ca, Revoked, publish_crl, revoke},
 };
-use super::{keys::KeyError, tls::NameError};
+use super::{
+    keys::KeyError,
+    tls::{Name, NameError},
+};
 
 /// Why the folder was not changed as asked.
 #[derive(Debug, thiserror::Error)]
@@ -96,7 +99,19 @@ pub enum PkiError {
     Random,
 }
 
-/// Paths of a certificate authority's folder.
+/// The name in a certificate file.
+///
+/// # Errors
+/// When it cannot be read, or carries no name of ours.
+pub fn name_in(certificate: &Path) -> Result<Name, PkiError> {
+    let der = crl::read_certificate(certificate)?;
+    Name::of_certificate(&der).map_err(|error| PkiError::Content {
+        file: certificate.to_owned(),
+        why: error.to_string(),
+    })
+}
+
+/// Certificate and key file of a CA.
 fn ca_paths(folder: &Path, ca: Ca) -> (PathBuf, PathBuf) {
     let ca_folder = folder.join("ca");
     (
