@@ -1,1 +1,0 @@
-//! Certificate authorities, certificates, revocation lists and the folder that an authority keeps them in.

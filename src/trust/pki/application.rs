@@ -1,0 +1,170 @@
+//! The application: what an authority hands to the roots, and its newest signed entry and list.
+//!
+//! `application.json` is the protobuf JSON of `allpoints.directory.v1.Application`. The entry's
+//! number grows by one each time; nothing but the authority's directory key signs it.
+
+use std::{path::Path, time::Duration};
+
+use prost::Message as _;
+
+use super::{
+    Ca, PkiError,
+    authority::{AuthorityPlan, SIGNING_KEYS},
+    ca_paths,
+    certificate::days,
+    crl::{crl_bytes, crl_number, read_certificate},
+    folder,
+};
+use crate::{
+    domain::time::{Clock, Timestamp},
+    proto::directory::v1 as pb,
+    trust::{
+        keys::{KeyUse, SigningKey},
+        pae::{self, DocumentType},
+    },
+};
+
+/// How long a new signing key is published for.
+const KEY_DAYS: u32 = 365;
+/// Keys count from a little earlier: partners' clocks differ.
+const BACKDATED: Duration = Duration::from_secs(300);
+
+/// Writes `application.json` anew: next entry number, present keys, newest list.
+///
+/// Endpoints, contact, groups and pins stay as they were; a key that is new since then is
+/// published beside those that are still known.
+///
+/// # Errors
+/// When there is no earlier application, or files cannot be used.
+pub fn application(folder: &Path, clock: &dyn Clock) -> Result<(), PkiError> {
+    let file = folder.join("application.json");
+    let content = |why: String| PkiError::Content {
+        file: file.clone(),
+        why,
+    };
+    let text = folder::read(&file)?;
+    let before: pb::Application =
+        serde_json::from_str(&text).map_err(|error| content(error.to_string()))?;
+    let member = before
+        .member
+        .ok_or_else(|| content("it has no member".into()))?;
+    let signed = before
+        .entry
+        .ok_or_else(|| content("it has no entry".into()))?;
+    let mut entry = pb::Entry::decode(signed.document.as_slice())
+        .map_err(|error| content(error.to_string()))?;
+    entry.number = entry
+        .number
+        .checked_add(1)
+        .ok_or_else(|| content("the entry numbers have run out".into()))?;
+    entry.keys = published_keys(folder, &entry.keys, clock)?;
+    write(folder, member, entry, clock)
+}
+
+/// Writes the first `application.json`.
+pub(super) fn first_application(
+    folder: &Path,
+    plan: &AuthorityPlan,
+    clock: &dyn Clock,
+) -> Result<(), PkiError> {
+    let directory_key = signing_key(folder, KeyUse::Directory, "directory")?;
+    let member = pb::Member {
+        id: plan.id.to_string(),
+        country: plan.country.clone(),
+        name: plan.name.clone(),
+        status: pb::MemberStatus::Active.into(),
+        exchange_ca: read_certificate(&ca_paths(folder, Ca::Exchange).0)?.to_vec(),
+        directory_key: directory_key.public().to_vec(),
+        groups: plan.groups.clone(),
+    };
+    let entry = pb::Entry {
+        federation: plan.federation.clone(),
+        authority: plan.id.to_string(),
+        number: 1,
+        endpoints: plan.endpoints.clone(),
+        keys: published_keys(folder, &[], clock)?,
+        contact: Some(pb::Contact {
+            function: plan.contact.function.clone(),
+            telephone: plan.contact.telephone.clone(),
+            email: plan.contact.email.clone(),
+        }),
+        ..pb::Entry::default()
+    };
+    write(folder, member, entry, clock)
+}
+
+fn write(
+    folder: &Path,
+    member: pb::Member,
+    mut entry: pb::Entry,
+    clock: &dyn Clock,
+) -> Result<(), PkiError> {
+    entry.min_crl_number = crl_number(folder, Ca::Exchange)?;
+    entry.issued_at_us = clock.now().as_micros();
+    let key = signing_key(folder, KeyUse::Directory, "directory")?;
+    let document = entry.encode_to_vec();
+    let signature = key.sign(&pae::encode(DocumentType::Entry, &document));
+    let application = pb::Application {
+        member: Some(member),
+        entry: Some(pb::SignedDocument {
+            r#type: DocumentType::Entry.media_type().to_owned(),
+            document,
+            signatures: vec![pb::Signature {
+                key_id: key.id().0.to_vec(),
+                signature: signature.to_vec(),
+            }],
+        }),
+        crl: crl_bytes(folder, Ca::Exchange)?,
+    };
+    let file = folder.join("application.json");
+    let text = serde_json::to_string_pretty(&application).map_err(|error| PkiError::Content {
+        file: file.clone(),
+        why: error.to_string(),
+    })?;
+    folder::replace(&file, format!("{text}\n").as_bytes())
+}
+
+/// The keys published before, and those in the folder that were not.
+fn published_keys(
+    folder: &Path,
+    before: &[pb::Key],
+    clock: &dyn Clock,
+) -> Result<Vec<pb::Key>, PkiError> {
+    let mut keys = before.to_vec();
+    for (key_use, name) in SIGNING_KEYS {
+        let Some(published) = published_use(key_use) else {
+            continue;
+        };
+        let public = signing_key(folder, key_use, name)?.public();
+        if !keys.iter().any(|key| key.public_key == public) {
+            keys.push(new_key(published, public, clock.now()));
+        }
+    }
+    Ok(keys)
+}
+
+fn new_key(key_use: pb::KeyUse, public: [u8; 32], now: Timestamp) -> pb::Key {
+    pb::Key {
+        r#use: key_use.into(),
+        public_key: public.to_vec(),
+        valid_from_us: now.minus(BACKDATED).as_micros(),
+        valid_until_us: now.plus(days(KEY_DAYS)).as_micros(),
+        revoked_at_us: 0,
+    }
+}
+
+/// As the entry names it; the directory key stands in the member's line, not in its entry.
+fn published_use(key_use: KeyUse) -> Option<pb::KeyUse> {
+    match key_use {
+        KeyUse::Statement => Some(pb::KeyUse::Statement),
+        KeyUse::Receipt => Some(pb::KeyUse::Receipt),
+        KeyUse::Log => Some(pb::KeyUse::Log),
+        KeyUse::Witness => Some(pb::KeyUse::Witness),
+        KeyUse::Directory | KeyUse::Root | KeyUse::Timestamp => None,
+    }
+}
+
+fn signing_key(folder: &Path, key_use: KeyUse, name: &str) -> Result<SigningKey, PkiError> {
+    let file = folder.join("keys").join(format!("{name}.key"));
+    Ok(SigningKey::load(&file, key_use)?)
+}

@@ -1,0 +1,271 @@
+//! Revocation lists: what a CA takes back, and until when its list may be believed (RFC 5280, 5).
+//!
+//! The ways in are [`revoke`] and [`publish_crl`]. A list's number only grows; a revoked serial
+//! number stays on every later list.
+
+use std::path::Path;
+
+use rcgen::{
+    CertificateRevocationListParams, KeyIdMethod, RevocationReason, RevokedCertParams, SerialNumber,
+};
+use rustls::pki_types::{CertificateDer, pem::PemObject as _};
+use serde::{Deserialize, Serialize};
+use x509_parser::prelude::{FromDer as _, X509Certificate};
+
+use super::{
+    PkiError, ca_paths,
+    certificate::{at, days, issuer},
+    folder,
+};
+use crate::domain::time::{Clock, Timestamp};
+
+/// Days until a list's `nextUpdate` when none are said.
+pub const CRL_DAYS: u32 = 7;
+const CRL_DAYS_MAX: u32 = 90;
+
+/// One of an authority's two certificate authorities.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ca {
+    /// For nodes; named in the directory.
+    Exchange,
+    /// For the desk's server, people and systems; known to the own node alone.
+    Desk,
+}
+
+impl Ca {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Exchange, Self::Desk];
+
+    /// As it stands in file names.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Exchange => "exchange",
+            Self::Desk => "desk",
+        }
+    }
+}
+
+/// What became of a certificate that was to be revoked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Revoked {
+    /// It stands on this CA's lists from now on.
+    Now(Ca),
+    /// It did already.
+    Before(Ca),
+}
+
+/// Puts a certificate on its CA's list. Nothing is published yet: [`publish_crl`] does that.
+///
+/// # Errors
+/// When it was not issued by a CA of this folder, or files cannot be used.
+pub fn revoke(folder: &Path, certificate: &Path, clock: &dyn Clock) -> Result<Revoked, PkiError> {
+    let content = |why: &str| PkiError::Content {
+        file: certificate.to_owned(),
+        why: why.to_owned(),
+    };
+    let der = read_certificate(certificate)?;
+    let (_, parsed) =
+        X509Certificate::from_der(&der).map_err(|_| content("it is no certificate"))?;
+    let ca =
+        issuer_of(folder, &parsed)?.ok_or_else(|| PkiError::NotOurs(certificate.to_owned()))?;
+    let serial = hex(parsed.raw_serial());
+    let mut state = State::read(folder, ca)?;
+    if state.revoked.iter().any(|known| known.serial == serial) {
+        return Ok(Revoked::Before(ca));
+    }
+    state.revoked.push(RevokedSerial {
+        serial,
+        at_us: clock.now().as_micros(),
+    });
+    state.write(folder, ca)?;
+    Ok(Revoked::Now(ca))
+}
+
+/// Signs both CAs' lists anew, with the next numbers, and writes `exchange.crl` and `desk.crl` (DER).
+///
+/// # Errors
+/// When `valid_days` is not 1 to 90, or files cannot be used.
+pub fn publish_crl(folder: &Path, valid_days: u32, clock: &dyn Clock) -> Result<(), PkiError> {
+    if !(1..=CRL_DAYS_MAX).contains(&valid_days) {
+        return Err(PkiError::Days {
+            days: valid_days,
+            most: CRL_DAYS_MAX,
+        });
+    }
+    Ca::ALL
+        .into_iter()
+        .try_for_each(|ca| publish_one(folder, ca, valid_days, clock))
+}
+
+/// Number of the list last published.
+pub(super) fn crl_number(folder: &Path, ca: Ca) -> Result<u64, PkiError> {
+    Ok(State::read(folder, ca)?.number)
+}
+
+/// The list last published, DER.
+pub(super) fn crl_bytes(folder: &Path, ca: Ca) -> Result<Vec<u8>, PkiError> {
+    let file = folder.join(format!("{}.crl", ca.name()));
+    std::fs::read(&file).map_err(|source| PkiError::File {
+        act: "read",
+        file,
+        source,
+    })
+}
+
+fn publish_one(folder: &Path, ca: Ca, valid_days: u32, clock: &dyn Clock) -> Result<(), PkiError> {
+    let issuer = issuer(folder, ca)?;
+    let mut state = State::read(folder, ca)?;
+    state.number = state.number.saturating_add(1);
+    let revoked_certs = state
+        .revoked
+        .iter()
+        .map(|known| known.for_list(folder, ca))
+        .collect::<Result<_, _>>()?;
+    let list = CertificateRevocationListParams {
+        this_update: at(clock.now())?,
+        next_update: at(clock.now().plus(days(valid_days)))?,
+        crl_number: SerialNumber::from(state.number),
+        issuing_distribution_point: None,
+        key_identifier_method: KeyIdMethod::Sha256,
+        revoked_certs,
+    }
+    .signed_by(&issuer)?;
+    // The number first: after a crash between the two, one is skipped and none is used twice.
+    state.write(folder, ca)?;
+    folder::replace(&folder.join(format!("{}.crl", ca.name())), list.der())
+}
+
+/// What a CA has to remember between its lists.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct State {
+    /// Number of the last list; 0 before the first.
+    number: u64,
+    #[serde(default)]
+    revoked: Vec<RevokedSerial>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RevokedSerial {
+    /// Lower-case hexadecimal, without leading zero bytes.
+    serial: String,
+    at_us: i64,
+}
+
+impl RevokedSerial {
+    fn for_list(&self, folder: &Path, ca: Ca) -> Result<RevokedCertParams, PkiError> {
+        let bytes = unhex(&self.serial).ok_or_else(|| PkiError::Content {
+            file: state_file(folder, ca),
+            why: format!("`{}` is no serial number", self.serial.escape_default()),
+        })?;
+        Ok(RevokedCertParams {
+            serial_number: SerialNumber::from_slice(&bytes),
+            revocation_time: at(Timestamp::from_micros(self.at_us))?,
+            reason_code: Some(RevocationReason::Unspecified),
+            invalidity_date: None,
+        })
+    }
+}
+
+impl State {
+    fn read(folder: &Path, ca: Ca) -> Result<Self, PkiError> {
+        let file = state_file(folder, ca);
+        match folder::read(&file) {
+            Ok(text) => toml::from_str(&text).map_err(|error| PkiError::Content {
+                file,
+                why: error.to_string(),
+            }),
+            // No list was published yet. Were the state lost later, its CRL would still be there.
+            Err(PkiError::Missing(_)) if !folder.join(format!("{}.crl", ca.name())).exists() => {
+                Ok(Self::default())
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    fn write(&self, folder: &Path, ca: Ca) -> Result<(), PkiError> {
+        let file = state_file(folder, ca);
+        let text = toml::to_string(self).map_err(|error| PkiError::Content {
+            file: file.clone(),
+            why: error.to_string(),
+        })?;
+        folder::replace(&file, text.as_bytes())
+    }
+}
+
+fn state_file(folder: &Path, ca: Ca) -> std::path::PathBuf {
+    folder.join("ca").join(format!("{}-crl.toml", ca.name()))
+}
+
+pub(super) fn read_certificate(file: &Path) -> Result<CertificateDer<'static>, PkiError> {
+    let pem = folder::read(file)?;
+    CertificateDer::from_pem_slice(pem.as_bytes()).map_err(|_| PkiError::Content {
+        file: file.to_owned(),
+        why: "expected a certificate in PEM".into(),
+    })
+}
+
+/// Which CA of this folder signed it, if any did.
+fn issuer_of(folder: &Path, certificate: &X509Certificate<'_>) -> Result<Option<Ca>, PkiError> {
+    for ca in Ca::ALL {
+        let file = ca_paths(folder, ca).0;
+        let der = read_certificate(&file)?;
+        let (_, parsed) = X509Certificate::from_der(&der).map_err(|_| PkiError::Content {
+            file,
+            why: "it is no certificate".into(),
+        })?;
+        if certificate
+            .verify_signature(Some(parsed.public_key()))
+            .is_ok()
+        {
+            return Ok(Some(ca));
+        }
+    }
+    Ok(None)
+}
+
+/// DER adds a zero byte to keep a number positive: it is no part of the number.
+fn hex(serial: &[u8]) -> String {
+    serial
+        .iter()
+        .skip_while(|byte| **byte == 0)
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
+}
+
+fn unhex(text: &str) -> Option<Vec<u8>> {
+    if text.is_empty() || text.len() % 2 != 0 || !text.is_ascii() {
+        return None;
+    }
+    text.as_bytes()
+        .chunks(2)
+        .map(|pair| u8::from_str_radix(str::from_utf8(pair).ok()?, 16).ok())
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn the_state_is_read_as_it_was_written(number in 0..=i64::MAX.cast_unsigned(), serials in prop::collection::vec(("[0-9a-f]{32}", any::<i64>()), 0..4)) {
+            let folder = tempfile::tempdir().unwrap();
+            std::fs::create_dir(folder.path().join("ca")).unwrap();
+            let revoked = serials.into_iter().map(|(serial, at_us)| RevokedSerial { serial, at_us }).collect();
+            let state = State { number, revoked };
+            state.write(folder.path(), Ca::Desk).unwrap();
+            prop_assert_eq!(State::read(folder.path(), Ca::Desk).unwrap(), state);
+        }
+
+        #[test]
+        fn a_serial_number_keeps_its_bytes(bytes in prop::collection::vec(any::<u8>(), 1..20)) {
+            let trimmed: Vec<u8> = bytes.iter().copied().skip_while(|b| *b == 0).collect();
+            prop_assert_eq!(unhex(&hex(&bytes)).unwrap_or_default(), trimmed);
+        }
+    }
+}

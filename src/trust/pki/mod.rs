@@ -1,0 +1,121 @@
+//! Certificate authorities, certificates, revocation lists and the folder that an authority keeps them in.
+//!
+//! The ways in: [`init`] makes an authority's folder; [`issue_node`], [`issue_desk`], [`revoke`],
+//! [`publish_crl`] and [`application`] go on from there. A key or CA that exists is never written
+//! over, no key leaves the folder, and every private file is readable by its owner alone.
+//!
+//! ```text
+//! DIR/ca/{exchange-ca,desk-ca}.{pem,key}   the two CAs      DIR/ca/{exchange,desk}-crl.toml  what they revoked
+//! DIR/{exchange,desk}.crl                  the lists, DER   DIR/application.json             what the roots get
+//! DIR/node/{exchange,desk}.{pem,key}       the node's       DIR/desk/ROLE-NAME.{pem,key}     people and systems
+//! DIR/keys/{directory,statement,receipt,log}.key            DIR/store.key  DIR/directory/  DIR/data/
+//! ```
+
+mod application;
+mod authority;
+mod certificate;
+mod crl;
+mod folder;
+
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
+
+pub use self::{
+    application::application,
+    authority::{AuthorityPlan, Contact, init},
+    certificate::{CertificateFiles, DeskProfile, NodeProfile, Replace, issue_desk, issue_node},
+    crl::{CRL_DAYS, Ca, Revoked, publish_crl, revoke},
+};
+use super::{
+    keys::KeyError,
+    tls::{Name, NameError},
+};
+
+/// Why the folder was not changed as asked.
+#[derive(Debug, thiserror::Error)]
+pub enum PkiError {
+    /// Something would be written over.
+    #[error("{} exists already and is not written over: choose another folder, or move it away if it is truly not needed any more", .0.display())]
+    Exists(PathBuf),
+    /// A certificate that exists, where a new one was not asked for.
+    #[error("{} exists already: add `--renew` for a new certificate for the same key, or move the key away for a new one", .0.display())]
+    Issued(PathBuf),
+    /// No authority's folder.
+    #[error("{} is missing: is this the folder that `allpoints pki init` made?", .0.display())]
+    Missing(PathBuf),
+    /// Cannot be read or written.
+    #[error("cannot {act} {}: {source}", file.display())]
+    File {
+        /// `read`, `write`, ...
+        act: &'static str,
+        /// Which file.
+        file: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// Not what should be in it.
+    #[error("{} cannot be understood: {why}", file.display())]
+    Content {
+        /// Which file.
+        file: PathBuf,
+        /// What is wrong.
+        why: String,
+    },
+    /// Others can read a CA's key.
+    #[error("{} can be read by others: run `chmod 600 {}`", .0.display(), .0.display())]
+    KeyExposed(PathBuf),
+    /// A name that cannot stand in a certificate.
+    #[error(transparent)]
+    Name(#[from] NameError),
+    /// A host that cannot stand in a certificate.
+    #[error("`{0}` is no host name or address")]
+    Host(String),
+    /// A certificate of neither CA of this folder.
+    #[error("{} was issued by neither CA of this folder", .0.display())]
+    NotOurs(PathBuf),
+    /// Days that make no sense.
+    #[error("{days} days are not possible: expected 1 to {most}")]
+    Days {
+        /// What was asked.
+        days: u32,
+        /// The most that is allowed.
+        most: u32,
+    },
+    /// A signing key's file.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// The clock is outside what certificates can say.
+    #[error(
+        "the clock is outside the years that a certificate can name: check this machine's clock"
+    )]
+    Clock,
+    /// The certificate library failed.
+    #[error("the certificate cannot be made: {0}")]
+    Inside(#[from] rcgen::Error),
+    /// No randomness from the system.
+    #[error("the system gives no randomness")]
+    Random,
+}
+
+/// The name in a certificate file.
+///
+/// # Errors
+/// When it cannot be read, or carries no name of ours.
+pub fn name_in(certificate: &Path) -> Result<Name, PkiError> {
+    let der = crl::read_certificate(certificate)?;
+    Name::of_certificate(&der).map_err(|error| PkiError::Content {
+        file: certificate.to_owned(),
+        why: error.to_string(),
+    })
+}
+
+/// Certificate and key file of a CA.
+fn ca_paths(folder: &Path, ca: Ca) -> (PathBuf, PathBuf) {
+    let ca_folder = folder.join("ca");
+    (
+        ca_folder.join(format!("{}-ca.pem", ca.name())),
+        ca_folder.join(format!("{}-ca.key", ca.name())),
+    )
+}

@@ -1,0 +1,131 @@
+//! Dials a partner's node, or the own desk: one connection, whose peer is known.
+//!
+//! The ways in are [`dial`] and [`dial_desk`]. A channel that comes out of them never connects a
+//! second time: once its connection is gone every call fails, so that what was learnt of the peer
+//! stays true of the channel. In TLS 1.3 we finish first: a peer that refuses *our* certificate is
+//! only heard at the first call, see [`super::reason_of`].
+
+use std::{
+    io,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use hyper_util::rt::TokioIo;
+use rustls::{ClientConfig, pki_types::ServerName};
+use tokio::{net::TcpStream, time::timeout};
+use tokio_rustls::{TlsConnector, client::TlsStream};
+use tonic::transport::{Channel, Endpoint};
+
+use super::{PeerIdentity, reason::rustls_reason, reason_of};
+use crate::domain::{
+    limits::{
+        CONNECT_TIMEOUT, HANDSHAKE_TIMEOUT, HTTP2_HEADER_LIST_MAX_BYTES, HTTP2_WINDOW_BYTES,
+        KEEP_ALIVE_INTERVAL, KEEP_ALIVE_TIMEOUT,
+    },
+    reason::Reason,
+};
+
+/// Dials; gives tonic a channel and tells who answered.
+///
+/// `endpoint` is `host:port`; `config` comes from [`super::exchange_client`] and knows the peer.
+///
+/// # Errors
+/// A named reason, and a detail for our own log.
+pub async fn dial(
+    endpoint: &str,
+    config: Arc<ClientConfig>,
+) -> Result<(Channel, PeerIdentity), DialError> {
+    let tls = connect(endpoint, config).await?;
+    let peer = PeerIdentity::of(tls.get_ref().1).ok_or_else(|| DialError {
+        reason: Reason::WrongPeer,
+        detail: format!("{endpoint}: who answered is no node"),
+    })?;
+    Ok((channel(endpoint, tls).await?, peer))
+}
+
+/// Dials the own desk; `config` comes from [`super::desk_client`] and verifies who answers.
+///
+/// # Errors
+/// A named reason, and a detail for the command's user.
+pub async fn dial_desk(endpoint: &str, config: Arc<ClientConfig>) -> Result<Channel, DialError> {
+    let tls = connect(endpoint, config).await?;
+    channel(endpoint, tls).await
+}
+
+/// Why dialling failed, as a named reason.
+#[derive(Debug, thiserror::Error)]
+#[error("{reason}: {detail}")]
+pub struct DialError {
+    /// The named reason.
+    pub reason: Reason,
+    /// For our own log: endpoint and cause, nothing personal.
+    pub detail: String,
+}
+
+async fn connect(
+    endpoint: &str,
+    config: Arc<ClientConfig>,
+) -> Result<TlsStream<TcpStream>, DialError> {
+    let unreachable = |why: String| DialError {
+        reason: Reason::Unreachable,
+        detail: format!("{endpoint}: {why}"),
+    };
+    let tcp = timeout(CONNECT_TIMEOUT, TcpStream::connect(endpoint))
+        .await
+        .map_err(|_| unreachable("no TCP connection in time".into()))?
+        .map_err(|error| unreachable(error.to_string()))?;
+    tcp.set_nodelay(true)
+        .map_err(|error| unreachable(error.to_string()))?;
+    // Not sent and not looked at: the verifier of `config` knows the name to expect.
+    let name = ServerName::IpAddress(std::net::Ipv4Addr::UNSPECIFIED.into());
+    timeout(
+        HANDSHAKE_TIMEOUT,
+        TlsConnector::from(config).connect(name, tcp),
+    )
+    .await
+    .map_err(|_| unreachable("no TLS handshake in time".into()))?
+    .map_err(|error| DialError {
+        // Somebody is there and breaks the handshake off without a word: still TLS.
+        reason: rustls_reason(&error).unwrap_or(Reason::TlsRefused),
+        detail: format!("{endpoint}: {error}"),
+    })
+}
+
+/// One channel over this one connection.
+async fn channel(endpoint: &str, tls: TlsStream<TcpStream>) -> Result<Channel, DialError> {
+    let once = Arc::new(Mutex::new(Some(tls)));
+    let connector = tower::service_fn(move |_: http::Uri| {
+        let tls = once.lock().unwrap_or_else(PoisonError::into_inner).take();
+        std::future::ready(tls.map(TokioIo::new).ok_or_else(|| {
+            io::Error::new(
+                io::ErrorKind::NotConnected,
+                "the connection is gone; dial anew",
+            )
+        }))
+    });
+    Endpoint::from_static("http://allpoints.invalid")
+        .initial_stream_window_size(HTTP2_WINDOW_BYTES)
+        .initial_connection_window_size(HTTP2_WINDOW_BYTES)
+        .http2_keep_alive_interval(KEEP_ALIVE_INTERVAL)
+        .keep_alive_timeout(KEEP_ALIVE_TIMEOUT)
+        .keep_alive_while_idle(true)
+        .http2_max_header_list_size(HTTP2_HEADER_LIST_MAX_BYTES)
+        .connect_timeout(CONNECT_TIMEOUT)
+        .connect_with_connector(connector)
+        .await
+        .map_err(|error| DialError {
+            reason: reason_of(&error),
+            detail: format!("{endpoint}: {}", chain(&error)),
+        })
+}
+
+/// An error with its causes, in one line.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
+}

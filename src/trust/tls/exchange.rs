@@ -1,0 +1,374 @@
+//! Who may connect on the exchange, and who must answer: any member's node, each under its own CA.
+//!
+//! The ways in are [`exchange_server`] and [`exchange_client`]. The name read before verification
+//! only chooses the authority; its CA and CRL come from the directory in force at that handshake,
+//! and the name is read again from what was verified. CAs of two authorities never meet in one
+//! pool (SPIFFE, 4.2). A suspended member passes here: the exchange service tells it so.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use rustls::{
+    ClientConfig, DigitallySignedStruct, Error, RootCertStore, ServerConfig, SignatureScheme,
+    client::{
+        WebPkiServerVerifier,
+        danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
+    },
+    crypto::verify_tls13_signature,
+    pki_types::{CertificateDer, ServerName, UnixTime},
+    server::{
+        WebPkiClientVerifier,
+        danger::{ClientCertVerified, ClientCertVerifier},
+    },
+};
+
+use super::{
+    ALGORITHMS, DirectoryHandle, Name, PROVIDER, Refusal, TlsError, TlsIdentity, certificate_der,
+    client_config, crl_der, name::dns_name, server_config, spki_hash,
+};
+use crate::domain::{id::AuthorityId, limits::VERIFIERS_KEPT_MAX};
+
+/// What the directory says of one authority's certificates.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MemberTls {
+    /// DER of the only CA that may vouch for its nodes.
+    pub exchange_ca: Vec<u8>,
+    /// DER, newest; `None`: no connection can be verified.
+    pub crl: Option<Vec<u8>>,
+    /// SHA-256 of the keys allowed; empty: any that the CA vouches for.
+    pub spki_pins: Vec<[u8; 32]>,
+    /// Its connections pass TLS and are then refused by the exchange.
+    pub suspended: bool,
+}
+
+/// Where members are looked up, anew at each handshake.
+pub trait MemberSource: Send + Sync + 'static {
+    /// As the directory in force has it.
+    fn member(&self, id: &AuthorityId) -> Option<MemberTls>;
+}
+
+impl MemberSource for DirectoryHandle {
+    fn member(&self, id: &AuthorityId) -> Option<MemberTls> {
+        let directory = self.load();
+        directory.member(id).map(|member| MemberTls {
+            exchange_ca: member.exchange_ca.clone(),
+            crl: member.crl.clone(),
+            spki_pins: member.spki_pins.clone(),
+            suspended: member.suspended,
+        })
+    }
+}
+
+/// Server side of the exchange: any member's node, each under its own CA and CRL, per the directory in force at that moment.
+///
+/// # Errors
+/// When `identity` is no node certificate of `own`.
+pub fn exchange_server(
+    own: AuthorityId,
+    identity: &TlsIdentity,
+    directory: DirectoryHandle,
+) -> Result<Arc<ServerConfig>, TlsError> {
+    exchange_server_from(own, identity, Arc::new(directory))
+}
+
+/// [`exchange_server`] over any source of members.
+///
+/// # Errors
+/// When `identity` is no node certificate of `own`.
+pub fn exchange_server_from(
+    own: AuthorityId,
+    identity: &TlsIdentity,
+    members: Arc<dyn MemberSource>,
+) -> Result<Arc<ServerConfig>, TlsError> {
+    require_node(own, identity)?;
+    server_config(identity, Arc::new(NodeGate::new(members)))
+}
+
+/// Client side of the exchange: only `peer`.
+///
+/// # Errors
+/// When `identity` is no node certificate of `own`.
+pub fn exchange_client(
+    own: AuthorityId,
+    peer: AuthorityId,
+    identity: &TlsIdentity,
+    directory: DirectoryHandle,
+) -> Result<Arc<ClientConfig>, TlsError> {
+    exchange_client_from(own, peer, identity, Arc::new(directory))
+}
+
+/// [`exchange_client`] over any source of members.
+///
+/// # Errors
+/// When `identity` is no node certificate of `own`.
+pub fn exchange_client_from(
+    own: AuthorityId,
+    peer: AuthorityId,
+    identity: &TlsIdentity,
+    members: Arc<dyn MemberSource>,
+) -> Result<Arc<ClientConfig>, TlsError> {
+    require_node(own, identity)?;
+    client_config(identity, Arc::new(DialledNode { peer, members }))
+}
+
+fn require_node(own: AuthorityId, identity: &TlsIdentity) -> Result<(), TlsError> {
+    match identity.name() {
+        Name::Node { authority, .. } if *authority == own => Ok(()),
+        _ => Err(identity.wrong_use(format!("allpoints://{own}/node/N"))),
+    }
+}
+
+/// Lets in the nodes of members.
+pub(super) struct NodeGate {
+    members: Arc<dyn MemberSource>,
+    built: Mutex<HashMap<AuthorityId, Built>>,
+}
+
+/// A verifier with what it was built from: another CA or CRL in the directory, another verifier.
+struct Built {
+    exchange_ca: Vec<u8>,
+    crl: Vec<u8>,
+    verifier: Arc<dyn ClientCertVerifier>,
+}
+
+impl NodeGate {
+    pub(super) fn new(members: Arc<dyn MemberSource>) -> Self {
+        Self {
+            members,
+            built: Mutex::default(),
+        }
+    }
+
+    /// Whether this authority's open connections must end although their certificates are good.
+    pub(super) fn shuts_out(&self, authority: &AuthorityId) -> bool {
+        self.members
+            .member(authority)
+            .is_none_or(|member| member.suspended)
+    }
+
+    fn verifier(
+        &self,
+        authority: AuthorityId,
+        member: &MemberTls,
+    ) -> Result<Arc<dyn ClientCertVerifier>, Error> {
+        let crl = member.crl.as_ref().ok_or(Refusal::NoCrl(authority))?;
+        // A panic elsewhere cannot leave a half-built verifier in the map.
+        let mut built = self.built.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(kept) = built.get(&authority)
+            && kept.exchange_ca == member.exchange_ca
+            && kept.crl == *crl
+        {
+            return Ok(kept.verifier.clone());
+        }
+        let verifier = client_verifier(authority, member)?;
+        if built.len() >= VERIFIERS_KEPT_MAX {
+            built.clear();
+        }
+        built.insert(
+            authority,
+            Built {
+                exchange_ca: member.exchange_ca.clone(),
+                crl: crl.clone(),
+                verifier: verifier.clone(),
+            },
+        );
+        Ok(verifier)
+    }
+}
+
+impl std::fmt::Debug for NodeGate {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("NodeGate")
+    }
+}
+
+impl ClientCertVerifier for NodeGate {
+    fn root_hint_subjects(&self) -> &[rustls::DistinguishedName] {
+        &[]
+    }
+
+    fn verify_client_cert(
+        &self,
+        leaf: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        now: UnixTime,
+    ) -> Result<ClientCertVerified, Error> {
+        let claimed = node_authority(leaf)?;
+        let member = self
+            .members
+            .member(&claimed)
+            .ok_or(Refusal::Unlisted(claimed))?;
+        let verified =
+            self.verifier(claimed, &member)?
+                .verify_client_cert(leaf, intermediates, now)?;
+        require_authority(leaf, claimed)?;
+        require_pin(leaf, claimed, &member)?;
+        Ok(verified)
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        _message: &[u8],
+        _certificate: &CertificateDer<'_>,
+        _signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        Err(Refusal::OldVersion.into())
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        verify_tls13_signature(message, certificate, signature, &ALGORITHMS)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        ALGORITHMS.supported_schemes()
+    }
+}
+
+/// Believes only a node of the authority that was dialled.
+struct DialledNode {
+    peer: AuthorityId,
+    members: Arc<dyn MemberSource>,
+}
+
+impl std::fmt::Debug for DialledNode {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "DialledNode({})", self.peer)
+    }
+}
+
+impl ServerCertVerifier for DialledNode {
+    fn verify_server_cert(
+        &self,
+        leaf: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        _dialled_host: &ServerName<'_>,
+        ocsp: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        require_authority(leaf, self.peer)?;
+        let member = self
+            .members
+            .member(&self.peer)
+            .ok_or(Refusal::Unlisted(self.peer))?;
+        // Hosts move; the authority is what was dialled, so its fixed name is what must stand there.
+        let name = ServerName::try_from(dns_name(self.peer, "node"))
+            .map_err(|error| Error::General(error.to_string()))?;
+        let verified = server_verifier(self.peer, &member)?.verify_server_cert(
+            leaf,
+            intermediates,
+            &name,
+            ocsp,
+            now,
+        )?;
+        require_authority(leaf, self.peer)?;
+        require_pin(leaf, self.peer, &member)?;
+        Ok(verified)
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        _message: &[u8],
+        _certificate: &CertificateDer<'_>,
+        _signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        Err(Refusal::OldVersion.into())
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        verify_tls13_signature(message, certificate, signature, &ALGORITHMS)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        ALGORITHMS.supported_schemes()
+    }
+}
+
+/// Whose node the certificate says it is.
+fn node_authority(leaf: &CertificateDer<'_>) -> Result<AuthorityId, Refusal> {
+    match Name::of_certificate(leaf)? {
+        Name::Node { authority, .. } => Ok(authority),
+        found => Err(Refusal::WrongUse {
+            expected: "node",
+            found,
+        }),
+    }
+}
+
+fn require_authority(leaf: &CertificateDer<'_>, expected: AuthorityId) -> Result<(), Refusal> {
+    match Name::of_certificate(leaf)? {
+        Name::Node { authority, .. } if authority == expected => Ok(()),
+        found => Err(Refusal::WrongPeer {
+            expected: format!("allpoints://{expected}/node/N"),
+            found,
+        }),
+    }
+}
+
+fn require_pin(
+    leaf: &CertificateDer<'_>,
+    authority: AuthorityId,
+    member: &MemberTls,
+) -> Result<(), Refusal> {
+    let pins = &member.spki_pins;
+    let fits = pins.is_empty() || spki_hash(leaf).is_some_and(|hash| pins.contains(&hash));
+    fits.then_some(()).ok_or(Refusal::NotPinned(authority))
+}
+
+/// One root, one list, and no word but theirs.
+fn client_verifier(
+    authority: AuthorityId,
+    member: &MemberTls,
+) -> Result<Arc<dyn ClientCertVerifier>, Error> {
+    let (roots, crl) = anchors(authority, member)?;
+    WebPkiClientVerifier::builder_with_provider(roots, PROVIDER.clone())
+        .with_crls([crl])
+        .enforce_revocation_expiration()
+        .build()
+        .map_err(|error| unusable(authority, error.to_string()).into())
+}
+
+fn server_verifier(
+    authority: AuthorityId,
+    member: &MemberTls,
+) -> Result<Arc<WebPkiServerVerifier>, Error> {
+    let (roots, crl) = anchors(authority, member)?;
+    WebPkiServerVerifier::builder_with_provider(roots, PROVIDER.clone())
+        .with_crls([crl])
+        .enforce_revocation_expiration()
+        .build()
+        .map_err(|error| unusable(authority, error.to_string()).into())
+}
+
+type Anchors = (
+    Arc<RootCertStore>,
+    rustls::pki_types::CertificateRevocationListDer<'static>,
+);
+
+fn anchors(authority: AuthorityId, member: &MemberTls) -> Result<Anchors, Refusal> {
+    // webpki checks nothing at all without a list: its absence is refused here.
+    let crl = member.crl.as_deref().ok_or(Refusal::NoCrl(authority))?;
+    let crl = crl_der(crl).ok_or_else(|| unusable(authority, "the list is no CRL".into()))?;
+    let ca = certificate_der(&member.exchange_ca)
+        .ok_or_else(|| unusable(authority, "the CA is no certificate".into()))?;
+    let mut roots = RootCertStore::empty();
+    roots
+        .add(ca)
+        .map_err(|error| unusable(authority, error.to_string()))?;
+    Ok((Arc::new(roots), crl))
+}
+
+fn unusable(authority: AuthorityId, why: String) -> Refusal {
+    Refusal::Unusable { authority, why }
+}

@@ -1,0 +1,438 @@
+//! Accepts TLS connections, and can close them again.
+//!
+//! The way in is [`accept`]. Each handshake has a deadline, pending ones are capped in all and per
+//! address, and running out of descriptors only pauses the loop (threats, rows 55 and 58). A
+//! connection that comes out of it carries the identity of its verified peer; [`Connections`] ends
+//! those whose certificate or standing no longer holds (rows 4 and 7).
+
+use std::{
+    collections::HashMap,
+    io,
+    net::{IpAddr, SocketAddr},
+    pin::Pin,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    task::{Context, Poll},
+};
+
+use arc_swap::ArcSwap;
+use rustls::{
+    ServerConfig,
+    pki_types::{CertificateDer, UnixTime},
+    server::danger::ClientCertVerifier as _,
+};
+use tokio::{
+    io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadBuf},
+    net::{TcpListener, TcpStream},
+    sync::{OwnedSemaphorePermit, Semaphore, mpsc},
+    time::timeout,
+};
+use tokio_rustls::{TlsAcceptor, server::TlsStream};
+use tokio_stream::wrappers::ReceiverStream;
+use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
+use tonic::transport::server::Connected;
+
+use super::{
+    ALPN, ConnectionIdentity, HandshakeObserver, MemberSource, Name, exchange::NodeGate,
+    verified_leaf,
+};
+use crate::domain::{
+    id::AuthorityId,
+    limits::{
+        ACCEPT_BACK_OFF, HANDSHAKE_TIMEOUT, HANDSHAKES_PENDING_MAX,
+        HANDSHAKES_PENDING_PER_ADDRESS_MAX, REFUSAL_LINGER,
+    },
+    time::Timestamp,
+};
+
+/// Accepts TLS connections: handshake deadline, cap on pending ones, back-off when descriptors run out.
+/// Implements `Stream<Item = io::Result<SecureStream<I>>>` for tonic's `serve_with_incoming`.
+///
+/// Ends, and closes the listener, when the stream is dropped.
+pub fn accept<I: ConnectionIdentity>(
+    listener: TcpListener,
+    config: Arc<ArcSwap<ServerConfig>>,
+    observer: Arc<dyn HandshakeObserver>,
+) -> ReceiverStream<io::Result<SecureStream<I>>> {
+    accept_into(listener, config, observer, Connections::default())
+}
+
+/// [`accept`], with the open connections kept in `connections` so that they can be closed.
+pub fn accept_into<I: ConnectionIdentity>(
+    listener: TcpListener,
+    config: Arc<ArcSwap<ServerConfig>>,
+    observer: Arc<dyn HandshakeObserver>,
+    connections: Connections,
+) -> ReceiverStream<io::Result<SecureStream<I>>> {
+    let (ready, incoming) = mpsc::channel(64);
+    let doorman = Doorman {
+        config,
+        observer,
+        connections,
+        pending: Arc::new(Semaphore::new(HANDSHAKES_PENDING_MAX)),
+        per_address: PerAddress::default(),
+        ready,
+    };
+    tokio::spawn(doorman.run(listener));
+    ReceiverStream::new(incoming)
+}
+
+/// The open connections of one listener. Cheap to clone.
+#[derive(Debug, Clone, Default)]
+pub struct Connections {
+    open: Arc<Mutex<HashMap<u64, Open>>>,
+    next: Arc<AtomicU64>,
+}
+
+#[derive(Debug)]
+struct Open {
+    authority: AuthorityId,
+    chain: Vec<CertificateDer<'static>>,
+    end: CancellationToken,
+}
+
+impl Connections {
+    /// How many are open.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.lock().len()
+    }
+
+    /// Closes the connections of one authority; tells how many.
+    pub fn close_authority(&self, authority: &AuthorityId) -> usize {
+        self.close(|open| open.authority == *authority)
+    }
+
+    /// Closes every exchange connection that would not be let in now: revoked, out of date,
+    /// unlisted, under an expired list, no longer pinned, or of a suspended authority. Call it
+    /// after each change of the directory, and at least once a minute.
+    pub fn close_unwelcome(&self, members: Arc<dyn MemberSource>, now: Timestamp) -> usize {
+        let gate = NodeGate::new(members);
+        let micros = u64::try_from(now.as_micros()).unwrap_or(0);
+        let now = UnixTime::since_unix_epoch(std::time::Duration::from_micros(micros));
+        self.close(|open| {
+            let welcome = open
+                .chain
+                .split_first()
+                .is_some_and(|(leaf, rest)| gate.verify_client_cert(leaf, rest, now).is_ok());
+            !welcome || gate.shuts_out(&open.authority)
+        })
+    }
+
+    fn close(&self, unwelcome: impl Fn(&Open) -> bool) -> usize {
+        let ending: Vec<CancellationToken> = self
+            .lock()
+            .values()
+            .filter(|open| !open.end.is_cancelled() && unwelcome(open))
+            .map(|open| open.end.clone())
+            .collect();
+        for end in &ending {
+            end.cancel();
+        }
+        ending.len()
+    }
+
+    fn enter(&self, connection: &rustls::ServerConnection) -> Option<Place> {
+        let authority = Name::of_certificate(verified_leaf(connection)?)
+            .ok()?
+            .authority();
+        let end = CancellationToken::new();
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        let chain = connection
+            .peer_certificates()?
+            .iter()
+            .map(|certificate| certificate.clone().into_owned())
+            .collect();
+        self.lock().insert(
+            number,
+            Open {
+                authority,
+                chain,
+                end: end.clone(),
+            },
+        );
+        Some(Place {
+            connections: self.clone(),
+            number,
+            ended: Box::pin(end.cancelled_owned()),
+        })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<u64, Open>> {
+        // Entries are inserted and removed whole: a panic elsewhere leaves the map good.
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A connection's place among the open ones; given up when it is dropped.
+struct Place {
+    connections: Connections,
+    number: u64,
+    ended: Pin<Box<WaitForCancellationFutureOwned>>,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.connections.lock().remove(&self.number);
+    }
+}
+
+/// A connection with the identity of its peer.
+pub struct SecureStream<I> {
+    io: TlsStream<TcpStream>,
+    identity: I,
+    place: Place,
+}
+
+impl<I> SecureStream<I> {
+    /// Who is at the other end.
+    #[must_use]
+    pub fn identity(&self) -> &I {
+        &self.identity
+    }
+
+    /// An error once the connection was told to end; registers the waker otherwise.
+    fn check_open(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
+        match self.place.ended.as_mut().poll(cx) {
+            Poll::Ready(()) => Err(io::Error::new(
+                io::ErrorKind::ConnectionAborted,
+                "the peer is not welcome any more",
+            )),
+            Poll::Pending => Ok(()),
+        }
+    }
+}
+
+impl<I> std::fmt::Debug for SecureStream<I> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SecureStream")
+            .field("place", &self.place.number)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<I: ConnectionIdentity> Connected for SecureStream<I> {
+    type ConnectInfo = I;
+
+    fn connect_info(&self) -> I {
+        self.identity.clone()
+    }
+}
+
+impl<I: Unpin> AsyncRead for SecureStream<I> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        self.check_open(cx)?;
+        Pin::new(&mut self.io).poll_read(cx, buffer)
+    }
+}
+
+impl<I: Unpin> AsyncWrite for SecureStream<I> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        self.check_open(cx)?;
+        Pin::new(&mut self.io).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_shutdown(cx)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffers: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.check_open(cx)?;
+        Pin::new(&mut self.io).poll_write_vectored(cx, buffers)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.io.is_write_vectored()
+    }
+}
+
+/// What the accept loop and its handshakes share.
+struct Doorman<I> {
+    config: Arc<ArcSwap<ServerConfig>>,
+    observer: Arc<dyn HandshakeObserver>,
+    connections: Connections,
+    pending: Arc<Semaphore>,
+    per_address: PerAddress,
+    ready: mpsc::Sender<io::Result<SecureStream<I>>>,
+}
+
+impl<I: ConnectionIdentity> Doorman<I> {
+    async fn run(self, listener: TcpListener) {
+        let this = Arc::new(self);
+        loop {
+            let Ok(permit) = this.pending.clone().acquire_owned().await else {
+                return;
+            };
+            let accepted = tokio::select! {
+                () = this.ready.closed() => return,
+                accepted = listener.accept() => accepted,
+            };
+            match accepted {
+                Ok((tcp, remote)) => match this.per_address.enter(remote.ip()) {
+                    Some(caller) => {
+                        tokio::spawn(this.clone().admit(tcp, remote, (permit, caller)));
+                    }
+                    None => this
+                        .observer
+                        .refused(remote, "too many handshakes from this address"),
+                },
+                Err(error) if is_the_callers(&error) => {}
+                // Out of descriptors or memory: others must finish first (threats, row 58).
+                Err(_) => tokio::time::sleep(ACCEPT_BACK_OFF).await,
+            }
+        }
+    }
+
+    async fn admit(
+        self: Arc<Self>,
+        tcp: TcpStream,
+        remote: SocketAddr,
+        pending: (OwnedSemaphorePermit, CallerPlace),
+    ) {
+        let stream = match timeout(HANDSHAKE_TIMEOUT, self.shake_hands(tcp)).await {
+            Ok(Ok(stream)) => stream,
+            Ok(Err(why)) => return self.observer.refused(remote, &why),
+            Err(_) => return self.observer.refused(remote, "handshake deadline passed"),
+        };
+        drop(pending);
+        // An error only says that nobody serves any more.
+        let _ = self.ready.send(Ok(stream)).await;
+    }
+
+    async fn shake_hands(&self, tcp: TcpStream) -> Result<SecureStream<I>, String> {
+        tcp.set_nodelay(true).map_err(|error| error.to_string())?;
+        let acceptor = TlsAcceptor::from(self.config.load_full());
+        let io = match acceptor.accept(tcp).into_fallible().await {
+            Ok(io) => io,
+            Err((error, tcp)) => {
+                linger(tcp).await;
+                return Err(error.to_string());
+            }
+        };
+        let connection = io.get_ref().1;
+        if connection.alpn_protocol() != Some(ALPN) {
+            return Err("the peer does not speak HTTP/2".into());
+        }
+        let identity =
+            I::from_connection(connection).ok_or("the certificate names no identity of here")?;
+        let place = self
+            .connections
+            .enter(connection)
+            .ok_or("the certificate names no authority")?;
+        Ok(SecureStream {
+            io,
+            identity,
+            place,
+        })
+    }
+}
+
+/// Lets the alert arrive: closing with unread bytes would reset the connection and lose it.
+async fn linger(mut tcp: TcpStream) {
+    let drain = async {
+        if tcp.shutdown().await.is_err() {
+            return;
+        }
+        let mut sink = [0; 4096];
+        // Bounded: 16 reads of 4 KiB are more than any rest of a handshake.
+        for _ in 0..16 {
+            if !matches!(tcp.read(&mut sink).await, Ok(1..)) {
+                return;
+            }
+        }
+    };
+    let _ = timeout(REFUSAL_LINGER, drain).await;
+}
+
+/// Errors of `accept` that say that this caller went away, not that we are in need.
+fn is_the_callers(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::ConnectionReset
+            | io::ErrorKind::Interrupted
+    )
+}
+
+/// Handshakes under way, counted by address.
+#[derive(Debug, Clone, Default)]
+struct PerAddress(Arc<Mutex<HashMap<IpAddr, usize>>>);
+
+impl PerAddress {
+    fn enter(&self, address: IpAddr) -> Option<CallerPlace> {
+        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = counts.entry(address).or_insert(0);
+        if *count >= HANDSHAKES_PENDING_PER_ADDRESS_MAX {
+            return None;
+        }
+        *count += 1;
+        Some(CallerPlace {
+            counts: self.clone(),
+            address,
+        })
+    }
+}
+
+/// One handshake's place in its address's count.
+struct CallerPlace {
+    counts: PerAddress,
+    address: IpAddr,
+}
+
+impl Drop for CallerPlace {
+    fn drop(&mut self) {
+        let mut counts = self.counts.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = counts.get_mut(&self.address) {
+            *count -= 1;
+            if *count == 0 {
+                counts.remove(&self.address);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn t55_one_address_has_only_so_many_handshakes_and_gets_them_back() {
+        let counts = PerAddress::default();
+        let here: IpAddr = [127, 0, 0, 1].into();
+        let mut places: Vec<_> = (0..HANDSHAKES_PENDING_PER_ADDRESS_MAX)
+            .map(|_| counts.enter(here).expect("below the cap"))
+            .collect();
+        assert!(counts.enter(here).is_none());
+        assert!(counts.enter([127, 0, 0, 2].into()).is_some());
+        places.pop();
+        assert!(counts.enter(here).is_some());
+        places.clear();
+        assert!(counts.0.lock().unwrap().is_empty());
+    }
+
+    #[test]
+    fn t58_only_our_own_need_pauses_the_loop() {
+        assert!(is_the_callers(&io::ErrorKind::ConnectionAborted.into()));
+        // EMFILE, ENFILE
+        assert!(!is_the_callers(&io::Error::from_raw_os_error(24)));
+        assert!(!is_the_callers(&io::Error::from_raw_os_error(23)));
+    }
+}
