@@ -132,3 +132,24 @@ pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 pub const HTTP2_WINDOW_BYTES: u32 = 16 * 1024 * 1024;
 /// Verifiers built from the directory that are kept for the next handshake.
 pub const VERIFIERS_KEPT_MAX: usize = 1024;
+/// Bytes of a federation's name.
+pub const FEDERATION_NAME_MAX_BYTES: usize = 64;
+/// Characters of why a derogation was used.
+pub const GROUND_REASON_MAX_CHARS: usize = 512;
+/// Characters of the text of H3.
+pub const HANDLING_TEXT_MAX_CHARS: usize = 512;
+/// Bytes of a pseudonym such as `XA-POL/officer-7`.
+pub const PSEUDONYM_MAX_BYTES: usize = 64;
+/// Characters of one line of an alert: a name, a number, a place.
+pub const LINE_MAX_CHARS: usize = 256;
+/// Characters of one text of an alert.
+pub const TEXT_MAX_CHARS: usize = 8_000;
+/// Items of one list in an alert.
+pub const LIST_MAX_ITEMS: usize = 64;
+/// Faults of one draft that are listed; more are counted in a last one.
+pub const FAULTS_MAX: usize = 200;
+/// Characters of what is shown of a wrong field.
+pub const FOUND_MAX_CHARS: usize = 64;
+/// Bytes that a statement's header may take of the statement: 256 recipients with the longest reasons do not fit
+/// with the largest payload, the usual ones do.
+pub const STATEMENT_HEADER_MAX_BYTES: usize = 32 * 1024;

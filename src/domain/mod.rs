@@ -1,9 +1,13 @@
 //! What an alert is. Pure: no tokio, protobuf, sled, input or output, and no clock but the [`time::Clock`] trait.
 
+pub mod alert;
+pub mod country;
 pub mod id;
 pub mod limits;
 pub mod lives;
+pub mod mrz;
 pub mod reason;
 pub mod receipt;
 pub mod routing;
+pub mod text;
 pub mod time;

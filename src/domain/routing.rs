@@ -1,11 +1,24 @@
 //! What a node may know of a statement without reading whom it is about.
 
-use std::fmt;
-
 use super::{
     id::{AuthorityId, StatementRef},
     time::Timestamp,
 };
+
+/// A closed list of values with numbers that stand on the wire and in the store.
+pub trait Coded: Copy + 'static {
+    /// The type's name, such as `NameKind`.
+    const TYPE: &'static str;
+
+    /// Every value, in the order of its number.
+    fn all() -> &'static [Self];
+
+    /// The stable lower-case name.
+    fn text(self) -> &'static str;
+
+    /// The value with this number.
+    fn of_number(number: u8) -> Option<Self>;
+}
 
 macro_rules! coded {
     ($(#[$meta:meta])* $name:ident { $($(#[$vmeta:meta])* $variant:ident = $number:literal $text:literal,)* }) => {
@@ -39,13 +52,31 @@ macro_rules! coded {
             }
         }
 
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        impl $crate::domain::routing::Coded for $name {
+            const TYPE: &'static str = stringify!($name);
+
+            fn all() -> &'static [Self] {
+                Self::ALL
+            }
+
+            fn text(self) -> &'static str {
+                self.name()
+            }
+
+            fn of_number(number: u8) -> Option<Self> {
+                Self::from_number(number)
+            }
+        }
+
+        impl ::std::fmt::Display for $name {
+            fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
                 f.pad(self.name())
             }
         }
     };
 }
+
+pub(crate) use coded;
 
 coded! {
     /// What a statement is for. Only the kinds that this version can carry.

@@ -1,4 +1,7 @@
 //! Protobuf to domain and back. Decodes only verified bytes ([`Verified`]) and the own desk's drafts.
+//!
+//! The way in: [`decode_statement`] for what a peer signed, [`alert::parse_draft`] for what an officer wrote.
+//! Never re-encodes what was received: the verified document is kept and passed on as it came (invariant I3).
 
 use bytes::Bytes;
 
@@ -8,13 +11,21 @@ use crate::{
 };
 
 pub mod alert;
+mod fields;
+
+mod receipt;
+mod statement;
 
 /// A statement whose signature holds, decoded and legal: exact bytes, routing, payload bytes.
 #[derive(Debug, Clone)]
 pub struct Statement {
+    /// The header.
     pub routing: Routing,
+    /// 16 random bytes that keep the leaf hash from being guessed.
     pub salt: [u8; 16],
+    /// The payload's exact bytes, legal and of the header's kind.
     pub payload: Bytes,
+    /// The exact document with what proves it.
     pub verified: Verified,
 }
 
@@ -23,24 +34,40 @@ pub struct Statement {
 ///
 /// # Errors
 /// The named reason to refuse it with.
-pub fn decode_statement(_verified: Verified) -> Result<Statement, Reason> {
-    todo!()
+pub fn decode_statement(verified: Verified) -> Result<Statement, Reason> {
+    let parts = statement::decode(verified.document(), verified.signer())?;
+    Ok(Statement {
+        routing: parts.routing,
+        salt: parts.salt,
+        payload: parts.payload,
+        verified,
+    })
 }
+
 /// Decodes the bytes of a statement that the own journal holds (they were verified before they were kept).
-pub fn decode_kept_statement(_document: &Bytes) -> Result<(Routing, Bytes), Reason> {
-    todo!()
+///
+/// # Errors
+/// When they are no legal statement of this version.
+pub fn decode_kept_statement(document: &Bytes) -> Result<(Routing, Bytes), Reason> {
+    statement::decode_kept(document).map(|parts| (parts.routing, parts.payload))
 }
+
 /// The exact bytes to sign.
 #[must_use]
-pub fn encode_statement(_routing: &Routing, _salt: [u8; 16], _payload: &[u8]) -> Bytes {
-    todo!()
+pub fn encode_statement(routing: &Routing, salt: [u8; 16], payload: &[u8]) -> Bytes {
+    statement::encode(routing, salt, payload)
 }
+
 /// The exact bytes of a receipt to sign.
 #[must_use]
-pub fn encode_receipt(_receipt: &Receipt) -> Bytes {
-    todo!()
+pub fn encode_receipt(receipt: &Receipt) -> Bytes {
+    receipt::encode(receipt)
 }
+
 /// Decodes a verified (or kept) receipt's bytes.
-pub fn decode_receipt(_document: &Bytes) -> Result<Receipt, Reason> {
-    todo!()
+///
+/// # Errors
+/// When they are no legal receipt of this version.
+pub fn decode_receipt(document: &Bytes) -> Result<Receipt, Reason> {
+    receipt::decode(document)
 }

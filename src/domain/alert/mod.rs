@@ -1,0 +1,69 @@
+//! What an alert says, legally typed: a value that exists is legal.
+//!
+//! The way in is [`Payload`]; `wire::alert` makes it from protobuf and lists every [`Fault`]. Nothing here knows a
+//! clock, a wire format or a victim's identity.
+
+pub mod basis;
+pub mod kinds;
+pub mod measure;
+pub mod offence;
+pub mod person;
+pub mod value;
+
+use std::fmt;
+
+use self::{
+    basis::{Asked, Basis},
+    kinds::Content,
+    measure::{Order, Registration, Risk, Warning},
+    offence::Offence,
+    person::Person,
+    value::Text,
+};
+
+/// The content of a statement.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Payload {
+    /// Whom it is about; always there in alerts.
+    pub subject: Option<Person>,
+    /// How dangerous the person is held to be.
+    pub risk: Option<Risk>,
+    /// What an officer must know before going near the person.
+    pub warnings: Vec<Warning>,
+    /// Registers that the person must report to.
+    pub registrations: Vec<Registration>,
+    /// Orders, clause by clause.
+    pub orders: Vec<Order>,
+    /// Convictions and charges.
+    pub offences: Vec<Offence>,
+    /// What is asked; at least one in alerts.
+    pub asked: Vec<Asked>,
+    /// On what it rests; always there in alerts.
+    pub basis: Option<Basis>,
+    /// Anything else.
+    pub remarks: Option<Text>,
+    /// What its kind adds.
+    pub content: Content,
+}
+
+/// One wrong field of a draft.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    /// `subject.documents[0].mrz`
+    pub path: String,
+    /// What stands there, escaped and cut.
+    pub found: String,
+    /// What would be right.
+    pub expected: String,
+}
+
+/// `subject.documents[0].mrz: check digit of the number is 7, computed 6; expected the zone as printed`
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{}: {}; expected {}",
+            self.path, self.found, self.expected
+        )
+    }
+}

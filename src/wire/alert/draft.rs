@@ -1,0 +1,230 @@
+//! An officer's draft: header fields and payload, all faults at once.
+
+use prost::Message as _;
+
+use super::{
+    Fault, ParsedDraft,
+    kinds::{self, target_slot},
+    payload,
+    reader::Reader,
+};
+use crate::{
+    domain::{
+        alert::kinds::Content,
+        id::{AuthorityId, MessageId, StatementRef},
+        limits::{
+            CARRIAGE_MAX, FOUND_MAX_CHARS, GROUND_REASON_MAX_CHARS, HANDLING_TEXT_MAX_CHARS,
+            RECIPIENTS_MAX, STATEMENT_HEADER_MAX_BYTES, STATEMENT_MAX_BYTES,
+        },
+        routing::{Effect, Handling, HandlingSet, Kind, TransferGround},
+        text::excerpt,
+        time::Timestamp,
+    },
+    proto::alert::v1 as pb,
+    wire::fields::encode_reference,
+};
+
+pub(super) fn parse(draft: &pb::Draft, now: Timestamp) -> Result<ParsedDraft, Vec<Fault>> {
+    let mut reader = Reader::of_draft(now);
+    let wire = aimed_payload(draft);
+    let header = read_header(&mut reader, draft);
+    let content = payload::read(&mut reader, &wire);
+    let replies = !draft.in_reply_to.is_empty();
+    if let Some(kind) = kinds::kind_of(&wire) {
+        check_place_in_thread(&mut reader, kind, replies, wire.subject.is_some());
+    }
+    let bytes = wire.encode_to_vec();
+    let room = STATEMENT_MAX_BYTES - STATEMENT_HEADER_MAX_BYTES;
+    if bytes.len() > room {
+        let found = format!("{} bytes", bytes.len());
+        reader.fault("payload", found, format!("at most {room} bytes"));
+    }
+    let legal = reader.is_faultless();
+    let (faults, warnings) = reader.finish();
+    match (header, content) {
+        (Some(header), Some(content)) if legal => Ok(ParsedDraft {
+            kind: kinds::kind_of_content(&content.content),
+            effect: effect(&content.content, replies),
+            payload: bytes.into(),
+            warnings,
+            ..header
+        }),
+        _ => Err(faults),
+    }
+}
+
+/// The payload to sign: with its target, when the header names one in full.
+fn aimed_payload(draft: &pb::Draft) -> pb::Payload {
+    let mut payload = draft.payload.clone().unwrap_or_default();
+    let target = full_reference(&draft.in_reply_to);
+    if let (Some(slot @ None), Some(target)) = (target_slot(&mut payload), target) {
+        *slot = Some(encode_reference(&target));
+    }
+    payload
+}
+
+/// `XA-POL/` and the full id; anything shorter is looked up by the desk.
+fn full_reference(text: &str) -> Option<StatementRef> {
+    let (origin, id) = text.split_once('/')?;
+    Some(StatementRef {
+        origin: origin.parse().ok()?,
+        id: id.parse().ok()?,
+    })
+}
+
+/// Everything but kind, effect, payload and warnings, which the caller fills in.
+fn read_header(reader: &mut Reader, draft: &pb::Draft) -> Option<ParsedDraft> {
+    let id = reader.optional::<MessageId>("id", &draft.id);
+    let to = recipients(reader, &draft.to);
+    let priority = reader.coded("priority", draft.priority);
+    let status = reader.coded("status", draft.status);
+    let handling = handling(reader, draft);
+    let ground = ground(reader, draft);
+    let in_reply_to = reply(reader, &draft.in_reply_to);
+    let max_hours = CARRIAGE_MAX.as_secs() / 3600;
+    if u64::from(draft.carried_hours) > max_hours {
+        let expected = format!("1 to {max_hours} hours, or 0 for the default");
+        reader.wrong("carriedHours", &draft.carried_hours.to_string(), expected);
+    }
+    Some(ParsedDraft {
+        id,
+        to,
+        kind: Kind::MissingOffender,
+        effect: Effect::Starts,
+        status: status?,
+        priority: priority?,
+        handling: handling?,
+        handling_text: draft.handling_text.clone(),
+        ground: ground?,
+        ground_reason: draft.ground_reason.clone(),
+        in_reply_to,
+        carried_hours: (draft.carried_hours > 0).then_some(draft.carried_hours),
+        payload: bytes::Bytes::new(),
+        warnings: Vec::new(),
+    })
+}
+
+/// The shape only: which authorities a group holds, the directory knows. Empty is legal for a reply, which goes to
+/// whom the rules say.
+fn recipients(reader: &mut Reader, to: &[String]) -> Vec<String> {
+    if to.len() > RECIPIENTS_MAX {
+        let found = format!("{} recipients", to.len());
+        reader.fault("to", found, format!("at most {RECIPIENTS_MAX}"));
+        return Vec::new();
+    }
+    for (place, text) in to.iter().enumerate() {
+        let group = text.strip_prefix('@').is_some_and(|name| {
+            (1..=32).contains(&name.len())
+                && name
+                    .bytes()
+                    .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+        });
+        let legal = group || text == "all" || text.parse::<AuthorityId>().is_ok();
+        let twice = to.iter().take(place).any(|before| before == text);
+        if !legal || twice {
+            let expected = if twice {
+                "each recipient once"
+            } else {
+                "an authority such as `XB-POL`, a group such as `@neighbours`, or `all`"
+            };
+            reader.wrong_item("to", place, text, expected);
+        }
+    }
+    to.to_vec()
+}
+
+fn handling(reader: &mut Reader, draft: &pb::Draft) -> Option<HandlingSet> {
+    let codes: Vec<Handling> = reader.list("handling", &draft.handling, |reader, code| {
+        reader.coded("", *code)
+    });
+    let all_known = codes.len() == draft.handling.len();
+    let set = HandlingSet::new(codes);
+    if all_known && let Err(error) = &set {
+        let found = if draft.handling.is_empty() {
+            "nothing".to_owned()
+        } else {
+            error.to_string()
+        };
+        reader.fault(
+            "handling",
+            found,
+            "HANDLING_H0 alone, or any of HANDLING_H1, HANDLING_H2, HANDLING_H3, each once",
+        );
+    }
+    let h3 = draft.handling.contains(&(Handling::H3 as i32));
+    let text = draft.handling_text.as_str();
+    match (h3, text.trim().is_empty()) {
+        (true, true) => reader.wrong("handlingText", text, "the restriction that H3 stands for"),
+        (false, _) if !text.is_empty() => {
+            reader.wrong("handlingText", text, "nothing: only H3 has a text");
+        }
+        _ if text.chars().count() > HANDLING_TEXT_MAX_CHARS => {
+            let expected = format!("at most {HANDLING_TEXT_MAX_CHARS} characters");
+            reader.wrong("handlingText", text, expected);
+        }
+        _ => {}
+    }
+    set.ok()
+}
+
+fn ground(reader: &mut Reader, draft: &pb::Draft) -> Option<TransferGround> {
+    let ground = reader.coded("ground", draft.ground);
+    let reason = draft.ground_reason.as_str();
+    if ground == Some(TransferGround::Derogation) {
+        if reason.trim().is_empty() || reason.chars().count() > GROUND_REASON_MAX_CHARS {
+            let expected = format!(
+                "why a derogation is used, in at most {GROUND_REASON_MAX_CHARS} characters"
+            );
+            reader.wrong("groundReason", reason, expected);
+        }
+    } else if !reason.is_empty() && ground.is_some() {
+        reader.wrong(
+            "groundReason",
+            reason,
+            "nothing: only a derogation has a reason",
+        );
+    }
+    ground
+}
+
+/// Any form that `show` takes; what it names, the store knows.
+fn reply(reader: &mut Reader, text: &str) -> Option<String> {
+    let form = text
+        .bytes()
+        .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'/'));
+    if text.is_empty() {
+        return None;
+    }
+    if !form || !(8..=64).contains(&text.len()) {
+        let expected =
+            "an id, at least its first 8 characters, or a reference such as `XA-26-7F3K9`";
+        reader.fault(
+            "inReplyTo",
+            format!("`{}`", excerpt(text, FOUND_MAX_CHARS)),
+            expected,
+        );
+    }
+    Some(text.to_owned())
+}
+
+fn check_place_in_thread(reader: &mut Reader, kind: Kind, replies: bool, names_person: bool) {
+    if !kind.starts_thread() && !replies {
+        let expected = format!("what this {kind} refers to");
+        reader.wrong("inReplyTo", "", expected);
+    }
+    if kind.starts_thread() && !kind.is_alert() && !replies && !names_person {
+        reader.fault(
+            "subject",
+            "nothing",
+            "whom it is about, as it begins a thread",
+        );
+    }
+}
+
+fn effect(content: &Content, replies: bool) -> Effect {
+    match kinds::effect(content) {
+        Effect::Starts | Effect::Informs if !replies => Effect::Starts,
+        Effect::Starts => Effect::Informs,
+        effect => effect,
+    }
+}

@@ -1,0 +1,41 @@
+//! Draft files: canonical protobuf JSON of `alert.v1.Draft`.
+
+use super::Fault;
+use crate::{
+    domain::{
+        limits::{FOUND_MAX_CHARS, STATEMENT_MAX_BYTES},
+        text::excerpt,
+    },
+    proto::alert::v1 as pb,
+};
+
+/// Reads a draft file (canonical protobuf JSON) into a `Draft`; a syntax fault names line and column.
+///
+/// # Errors
+/// The first fault of syntax, unknown field or unknown value: nothing after it can be read for sure.
+pub fn read_draft_json(text: &str) -> Result<pb::Draft, Vec<Fault>> {
+    // JSON is at most a few times as long as its protobuf form.
+    let max_bytes = STATEMENT_MAX_BYTES * 4;
+    if text.len() > max_bytes {
+        return Err(vec![Fault {
+            path: "draft".to_owned(),
+            found: format!("{} bytes", text.len()),
+            expected: format!("at most {max_bytes} bytes"),
+        }]);
+    }
+    serde_json::from_str(text).map_err(|error| {
+        let what = error.to_string();
+        // The position stands in the path; serde_json says it again at the end.
+        let what = what.split(" at line ").next().unwrap_or_default();
+        let (what, expected) = what.split_once(", expected ").unwrap_or((what, ""));
+        vec![Fault {
+            path: format!("line {}, column {}", error.line(), error.column()),
+            found: excerpt(what, FOUND_MAX_CHARS * 2),
+            expected: if expected.is_empty() {
+                "canonical protobuf JSON of a draft".to_owned()
+            } else {
+                excerpt(expected, FOUND_MAX_CHARS * 8)
+            },
+        }]
+    })
+}

@@ -1,0 +1,127 @@
+//! The kinds: one line in the table, one file here, one message in `alert.proto`, one type in `domain::alert::kinds`.
+
+use crate::{
+    domain::{
+        alert::kinds::{Content, Target},
+        id::StatementRef,
+        routing::{Effect, Kind},
+    },
+    proto::{alert::v1 as pb, envelope::v1 as envelope},
+    wire::{
+        alert::reader::{Reader, TargetRule},
+        fields,
+    },
+};
+
+macro_rules! kinds {
+    ($($variant:ident $module:ident $json:literal;)*) => {
+        $(mod $module;)*
+
+        /// The kind of a payload; none when it is absent or newer than this version.
+        pub(super) fn kind_of(payload: &pb::Payload) -> Option<Kind> {
+            payload.kind.as_ref().map(|kind| match kind {
+                $(pb::payload::Kind::$variant(_) => Kind::$variant,)*
+            })
+        }
+
+        /// The kind of a legal content.
+        pub(super) const fn kind_of_content(content: &Content) -> Kind {
+            match content { $(Content::$variant(_) => Kind::$variant,)* }
+        }
+
+        /// Reads what the kind adds.
+        pub(super) fn read(reader: &mut Reader, payload: &pb::Payload) -> Option<Content> {
+            match payload.kind.as_ref()? {
+                $(pb::payload::Kind::$variant(wire) => reader
+                    .within($json, |reader| $module::read(reader, wire, payload))
+                    .map(Content::$variant),)*
+            }
+        }
+    };
+}
+
+kinds! {
+    MissingOffender missing_offender "missingOffender";
+    TravelNotice travel_notice "travelNotice";
+    RestrictionOrder restriction_order "restrictionOrder";
+    Sighting sighting "sighting";
+    Outcome outcome "outcome";
+    Update update "update";
+    Correction correction "correction";
+    Recall recall "recall";
+    Closure closure "closure";
+    Answer answer "answer";
+    Instruction instruction "instruction";
+}
+
+/// What a content does to its thread.
+pub(super) fn effect(content: &Content) -> Effect {
+    match content {
+        Content::Answer(answer) => Effect::Answers(answer.code),
+        content => plain_effect(kind_of_content(content)),
+    }
+}
+
+/// The effect of a kind that needs no look inside.
+pub(super) const fn plain_effect(kind: Kind) -> Effect {
+    match kind {
+        Kind::MissingOffender | Kind::TravelNotice | Kind::RestrictionOrder => Effect::Starts,
+        Kind::Sighting | Kind::Outcome | Kind::Answer => Effect::Informs,
+        Kind::Update => Effect::Updates,
+        Kind::Correction => Effect::Corrects,
+        Kind::Recall => Effect::Recalls,
+        Kind::Closure => Effect::Closes,
+        Kind::Instruction => Effect::Instructs,
+    }
+}
+
+/// What a content names as its target.
+pub(super) const fn target(content: &Content) -> Option<Target> {
+    match content {
+        Content::Update(it) => Some(it.target),
+        Content::Correction(it) => Some(it.target),
+        Content::Recall(it) => Some(it.target),
+        Content::Closure(it) => Some(it.target),
+        Content::Answer(it) => Some(it.target),
+        Content::Instruction(it) => Some(it.target),
+        _ => None,
+    }
+}
+
+/// Where a payload names its target; none for kinds that name none.
+pub fn target_slot(payload: &mut pb::Payload) -> Option<&mut Option<envelope::StatementRef>> {
+    use pb::payload::Kind as Wire;
+    match payload.kind.as_mut()? {
+        Wire::Update(it) => Some(&mut it.target),
+        Wire::Correction(it) => Some(&mut it.target),
+        Wire::Recall(it) => Some(&mut it.target),
+        Wire::Closure(it) => Some(&mut it.target),
+        Wire::Answer(it) => Some(&mut it.target),
+        Wire::Instruction(it) => Some(&mut it.target),
+        _ => None,
+    }
+}
+
+/// Reads a target; a draft may leave it to its header.
+fn read_target(reader: &mut Reader, wire: Option<&envelope::StatementRef>) -> Option<Target> {
+    match wire {
+        None if reader.target_rule == TargetRule::MayBeOfHeader => Some(Target::OfHeader),
+        None => {
+            reader.demand(false, "target", "the statement that it refers to");
+            None
+        }
+        Some(wire) => reader.within("target", |reader| {
+            let origin = reader.needed("origin", &wire.origin);
+            let reference = fields::reference(wire).ok();
+            if origin.is_some() && reference.is_none() {
+                let found = format!("{} bytes", wire.id.len());
+                reader.fault("id", found, "a UUID of version 7, 16 bytes");
+            }
+            let StatementRef { id, .. } = reference?;
+            Some(Target::Statement(StatementRef {
+                origin: origin?,
+                id,
+            }))
+        }),
+    }
+}

@@ -1,0 +1,116 @@
+//! The payload as a whole: what is shared, and what its kind demands of that.
+
+use super::{
+    kinds::{self, kind_of},
+    measure, person,
+    reader::Reader,
+};
+use crate::{
+    domain::{
+        alert::{
+            Payload,
+            basis::{AskedAction, Basis, Validity},
+            kinds::Shared,
+        },
+        routing::Kind,
+    },
+    proto::alert::v1 as pb,
+};
+
+pub(super) fn read(reader: &mut Reader, wire: &pb::Payload) -> Option<Payload> {
+    let kind = kind_of(wire);
+    reader.demand(
+        kind.is_some(),
+        "kind",
+        "one of missingOffender, travelNotice, restrictionOrder, sighting, outcome, update, correction, recall, closure, answer, instruction",
+    );
+    let subject = reader.message("subject", wire.subject.as_ref(), person::read);
+    let risk = reader.message("risk", wire.risk.as_ref(), measure::risk);
+    let warnings = reader.list("warnings", &wire.warnings, measure::warning);
+    let registrations = reader.list("registrations", &wire.registrations, measure::registration);
+    let orders = reader.list("orders", &wire.orders, measure::order);
+    let offences = reader.list("offences", &wire.offences, measure::offence);
+    let asked = reader.list("asked", &wire.asked, measure::asked);
+    let basis = reader.message("basis", wire.basis.as_ref(), measure::basis);
+    let remarks = reader.text("remarks", wire.remarks.as_ref());
+    if let Some(kind) = kind {
+        check_shared(reader, wire, kind);
+        check_validity(reader, wire, kind, basis.as_ref());
+    }
+    let content = kinds::read(reader, wire)?;
+    Some(Payload {
+        subject,
+        risk,
+        warnings,
+        registrations,
+        orders,
+        offences,
+        asked,
+        basis,
+        remarks,
+        content,
+    })
+}
+
+fn check_shared(reader: &mut Reader, wire: &pb::Payload, kind: Kind) {
+    match Shared::of(kind) {
+        Shared::Whole => {
+            reader.demand(wire.subject.is_some(), "subject", "whom the alert is about");
+            reader.demand(!wire.asked.is_empty(), "asked", "what is asked abroad");
+            reader.demand(
+                wire.basis.is_some(),
+                "basis",
+                "on what law and decision it rests",
+            );
+            let orders = kind != Kind::RestrictionOrder || !wire.orders.is_empty();
+            reader.demand(orders, "orders", "the order, clause by clause");
+            check_asked(reader, wire);
+        }
+        Shared::Optional => {}
+        Shared::Nothing => {
+            let why = format!("nothing: a {kind} says nothing of a person");
+            for (present, field) in [
+                (wire.subject.is_some(), "subject"),
+                (wire.risk.is_some(), "risk"),
+                (!wire.warnings.is_empty(), "warnings"),
+                (!wire.registrations.is_empty(), "registrations"),
+                (!wire.orders.is_empty(), "orders"),
+                (!wire.offences.is_empty(), "offences"),
+                (!wire.asked.is_empty(), "asked"),
+                (wire.basis.is_some(), "basis"),
+            ] {
+                reader.forbid(present, field, why.as_str());
+            }
+        }
+    }
+}
+
+/// To inform only excludes asking anything; an arrest and a discreet check exclude each other.
+fn check_asked(reader: &mut Reader, wire: &pb::Payload) {
+    let asks = |action: AskedAction| wire.asked.iter().any(|it| it.action == action as i32);
+    if asks(AskedAction::InformOnly) && wire.asked.len() > 1 {
+        reader.fault(
+            "asked",
+            "to inform only, with other actions",
+            "to inform only, or other actions",
+        );
+    }
+    if asks(AskedAction::ArrestForExtradition) && asks(AskedAction::DiscreetCheck) {
+        reader.fault("asked", "an arrest and a discreet check", "one of the two");
+    }
+}
+
+fn check_validity(reader: &mut Reader, wire: &pb::Payload, kind: Kind, basis: Option<&Basis>) {
+    let (Some(issued), Some(basis), Some(raw)) = (reader.issued_on(), basis, &wire.basis) else {
+        return;
+    };
+    let validity = Validity::of(kind);
+    let last = issued.plus_days(validity.max_days);
+    if basis.valid_until < issued || basis.valid_until > last {
+        let usual = issued.plus_days(validity.default_days);
+        reader.within("basis", |reader| {
+            let expected = format!("a day from {issued} to {last}; usual is {usual}");
+            reader.wrong("validUntil", &raw.valid_until, expected);
+        });
+    }
+}
