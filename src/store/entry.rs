@@ -108,7 +108,7 @@ acts! {
 
 /// Who did it: `node`, an authority id, or a desk pseudonym such as `officer-3fa9c1d2`. Printable ASCII without
 /// spaces, 1 to 24 bytes, zeros behind. Made by [`Actor::new`].
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Actor([u8; ACTOR_MAX_BYTES]);
 
 /// Why a text is no actor.

@@ -45,7 +45,7 @@ pub struct Ledger {
     queues: Queues,
     unopened: Unopened,
     directories: BTreeMap<u64, EntryIndex>,
-    actors: BTreeMap<[u8; 24], EntryIndex>,
+    actors: BTreeMap<Actor, EntryIndex>,
     incidents: Incidents,
     /// Small rows that changed since the last tick.
     changes: Changes,
@@ -193,9 +193,7 @@ impl Ledger {
             self.ids.refuse(statement, refusal);
         }
         self.directories.extend(changes.directories);
-        let actors = changes.actors.into_iter();
-        self.actors
-            .extend(actors.map(|(actor, index)| (actor.0, index)));
+        self.actors.extend(changes.actors);
         self.next = next;
     }
 }
