@@ -72,3 +72,9 @@ pub fn decode_payload(_payload: &[u8]) -> Result<pb::Payload, Reason> {
 
 #[allow(unused_imports, reason = "skeleton")]
 use Handling as _;
+
+/// The payload of the answer `opened`, which a node gives by itself.
+#[must_use]
+pub fn encode_answer_opened(_target: &StatementRef) -> Bytes {
+    todo!()
+}
