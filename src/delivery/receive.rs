@@ -24,7 +24,7 @@ use crate::{
     },
     proto::envelope::v1 as pb,
     store::{
-        Plan, Signed,
+        Plan,
         event::Event,
         ledger::{Known, Ledger},
     },

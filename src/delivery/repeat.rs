@@ -16,7 +16,6 @@ use crate::{
         reason::Reason,
         routing::Routing,
     },
-    store::StoreFailed,
     wire,
 };
 
