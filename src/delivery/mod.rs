@@ -1,246 +1,260 @@
 //! The broker: accept, queue, send, receive, acknowledge, retry, expire.
+//!
+//! The way in is [`Broker`]: a desk hands in [`Submission`]s, the exchange hands in frames, and what is queued goes
+//! out by itself through [`Connector`]. Must never acknowledge what is not durable, never read a statement's
+//! content, and never call anything delivered but on a stored receipt that verifies.
 
 use std::sync::Arc;
 
+use bytes::Bytes;
+
 use crate::{
     domain::{
-        id::{AuthorityId, StatementRef},
+        id::{AuthorityId, MessageId, StatementRef},
         reason::Reason,
-        receipt::LeafHash,
-        routing::{Effect, Handling, Kind, Lane, Priority, Recipient, Status, TransferGround},
+        routing::{Effect, HandlingSet, Kind, Priority, Recipient, Status, TransferGround},
         time::{Clock, Timestamp},
     },
-    store::{Store, entry::Actor},
+    store::{Store, StoreFailed, entry::Actor, event::Peek},
     trust::{
         batch::{BatchSigner, Unverified, Verifier},
         directory::DirectoryHandle,
     },
 };
 
+mod address;
+pub mod clocks;
+mod consult;
+mod core;
+mod dispatch;
+mod expire;
+mod life;
+mod link;
+mod links;
+mod receipts;
+mod receive;
+mod refusals;
+mod repeat;
+mod submit;
+mod verdict;
+mod workers;
+
+pub use self::{
+    link::{
+        Connector, Greeting, Incoming, Link, LinkError, LinkLimits, Outgoing, StatementOutcome,
+    },
+    links::{LaneState, LinkState},
+};
+
 /// What a node's broker is made of.
 pub struct BrokerParts {
+    /// Ourselves.
     pub authority: AuthorityId,
+    /// Where everything is kept.
     pub store: Store,
+    /// The directory in force.
     pub directory: DirectoryHandle,
+    /// Signs what we send.
     pub statement_signer: BatchSigner,
+    /// Signs what we receipt.
     pub receipt_signer: BatchSigner,
+    /// Verifies what comes; follows `directory` at [`Broker::adopt_directory`].
     pub verifier: Verifier,
+    /// Time.
     pub clock: Arc<dyn Clock>,
+    /// Salts, ids, jitter.
     pub random: Arc<dyn Random>,
+    /// Streams to partners.
     pub links: Arc<dyn Connector>,
+    /// Threads that verify, hash, sign and seal: at least one is started.
     pub workers: usize,
 }
+
 /// Randomness from outside.
 pub trait Random: Send + Sync {
+    /// Fills with unpredictable bytes.
     fn fill(&self, bytes: &mut [u8]);
 }
 
 /// The broker. Cheap to clone.
 #[derive(Clone)]
 pub struct Broker {
-    _inner: Arc<()>,
+    core: Arc<core::Core>,
+    dispatch: Arc<dispatch::Dispatch>,
 }
 
 /// A draft whose content is legal (wire has parsed it), to be addressed, signed and kept.
 #[derive(Debug, Clone)]
 pub struct Submission {
-    pub id: Option<crate::domain::id::MessageId>,
+    /// Made by the client, so that repeating is safe; otherwise by us.
+    pub id: Option<MessageId>,
+    /// Authorities, groups, `all`; may be empty where the thread says who.
     pub to: Vec<String>,
+    /// What it is for.
     pub kind: Kind,
+    /// What it does, read from the payload.
     pub effect: Effect,
+    /// Real or not.
     pub status: Status,
+    /// How quick.
     pub priority: Priority,
-    pub handling: crate::domain::routing::HandlingSet,
+    /// Who may do what with it.
+    pub handling: HandlingSet,
+    /// Words of H3.
     pub handling_text: String,
+    /// Ground of transfer, the same for every recipient.
     pub ground: TransferGround,
+    /// Why a derogation is used.
     pub ground_reason: String,
+    /// What it answers or changes, looked up already.
     pub in_reply_to: Option<StatementRef>,
+    /// Carriage, 1 to 720 hours; `None` or 0: by priority.
     pub carried_hours: Option<u32>,
-    pub payload: bytes::Bytes,
+    /// Exact payload bytes to sign.
+    pub payload: Bytes,
 }
+
 /// What became of it.
 #[derive(Debug, Clone)]
 pub struct Accepted {
+    /// Its name in the federation.
     pub statement: StatementRef,
+    /// Expanded.
     pub recipients: Vec<Recipient>,
+    /// When it was accepted first.
     pub accepted_at: Timestamp,
+    /// The same id and content had been accepted before.
     pub repeated: bool,
 }
 
 impl Broker {
+    /// Starts workers and dispatchers. Must be called within a tokio runtime.
     #[must_use]
-    pub fn start(_parts: BrokerParts) -> Self {
-        todo!()
+    pub fn start(parts: BrokerParts) -> Self {
+        life::start(parts)
     }
+
     /// Accepts all or none, in one commit. Answers when durable.
+    ///
+    /// # Errors
+    /// The reason and the first draft's fault; nothing was kept then.
     pub async fn submit(
         &self,
-        _actor: Actor,
-        _submissions: Vec<Submission>,
+        actor: Actor,
+        submissions: Vec<Submission>,
     ) -> Result<Vec<Accepted>, SubmitError> {
-        todo!()
+        submit::hand_in(&self.core, actor, submissions, submit::Run::Real).await
     }
+
     /// Checks and expands only.
+    ///
+    /// # Errors
+    /// As [`Self::submit`] would.
     pub async fn dry_run(
         &self,
-        _actor: Actor,
-        _submissions: &[Submission],
+        actor: Actor,
+        submissions: &[Submission],
     ) -> Result<Vec<Accepted>, SubmitError> {
-        todo!()
+        submit::hand_in(&self.core, actor, submissions.to_vec(), submit::Run::Dry).await
     }
+
     /// Each on its own; coalesced with what else waits; results in order.
     pub async fn submit_many(
         &self,
-        _actor: Actor,
-        _submissions: Vec<Submission>,
+        actor: Actor,
+        submissions: Vec<Submission>,
     ) -> Vec<Result<Accepted, SubmitError>> {
-        todo!()
+        submit::hand_in_each(&self.core, actor, submissions).await
     }
+
     /// A frame from a peer: verifies, decides, keeps, and answers with results and receipts when durable.
+    ///
+    /// # Errors
+    /// When the frame as a whole is refused; nothing of it was kept.
     pub async fn receive(
         &self,
-        _peer: AuthorityId,
-        _batches: Vec<Unverified>,
+        peer: AuthorityId,
+        batches: Vec<Unverified>,
     ) -> Result<FrameOutcome, Reason> {
-        todo!()
+        receive::receive(&self.core, peer, batches).await
     }
+
     /// An officer's full view: journals it, and the first time answers `opened` to the origin.
+    ///
+    /// # Errors
+    /// `NOT_FOUND` when no such thread is here.
     pub async fn consult(
         &self,
-        _actor: Actor,
-        _thread: StatementRef,
-        _peek: crate::store::event::Peek,
+        actor: Actor,
+        thread: StatementRef,
+        peek: Peek,
     ) -> Result<(), SubmitError> {
-        todo!()
+        consult::consult(&self.core, actor, thread, peek).await
     }
+
     /// State of each partner link.
     #[must_use]
     pub fn links(&self) -> Vec<LinkState> {
-        todo!()
+        self.core.links.states(self.core.clock.monotonic())
     }
-    /// Sends a heartbeat on every lane and waits for it.
+
+    /// What we say first on a stream, for both directions.
+    #[must_use]
+    pub fn greeting(&self, lane: crate::domain::routing::Lane) -> Greeting {
+        dispatch::greeting(&self.core, lane)
+    }
+
+    /// Sends a heartbeat on every lane and waits for it; lanes that are down are dialled at once.
     pub async fn check_links(&self) {
-        todo!()
+        self.dispatch.check().await;
     }
-    /// Takes a newer directory.
-    pub async fn adopt_directory(&self) -> Result<(), crate::store::StoreFailed> {
-        todo!()
+
+    /// Takes the directory that now stands in the handle: verifies under it, journals it, and starts or ends
+    /// dispatchers as members come and go.
+    ///
+    /// # Errors
+    /// When the store has failed.
+    pub async fn adopt_directory(&self) -> Result<(), StoreFailed> {
+        life::adopt_directory(&self.core, &self.dispatch).await
     }
+
     /// Stops accepting, drains for a bounded time, ends the dispatchers.
     pub async fn stop(&self) {
-        todo!()
+        life::stop(&self.core, &self.dispatch).await;
     }
 }
+
 /// Why a submission is refused; nothing was kept.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum SubmitError {
+    /// The caller's draft, or the moment, does not allow it.
     #[error("{reason}: {detail}")]
-    Refused { reason: Reason, detail: String },
+    Refused {
+        /// The named reason.
+        reason: Reason,
+        /// What was found, what was expected, and the fix; no personal data.
+        detail: String,
+    },
+    /// Our own disk failed.
     #[error(transparent)]
-    Store(#[from] crate::store::StoreFailed),
+    Store(#[from] StoreFailed),
 }
+
+impl SubmitError {
+    /// A refusal with its detail.
+    pub(crate) fn refused(reason: Reason, detail: impl Into<String>) -> Self {
+        Self::Refused {
+            reason,
+            detail: detail.into(),
+        }
+    }
+}
+
 /// Per statement of a frame, in order, and the signed receipts.
 #[derive(Debug, Clone)]
 pub struct FrameOutcome {
+    /// In the order of the frame.
     pub results: Vec<StatementOutcome>,
+    /// New ones in one batch; those of repeats as they were first given.
     pub receipts: Vec<Unverified>,
 }
-#[derive(Debug, Clone)]
-pub struct StatementOutcome {
-    pub leaf: LeafHash,
-    pub refused: Option<Reason>,
-}
-
-/// Opens streams to partners: the real one is in `exchange`, tests have their own.
-#[tonic::async_trait]
-pub trait Connector: Send + Sync + 'static {
-    /// Dials, greets, and gives the stream of this lane.
-    async fn connect(
-        &self,
-        peer: AuthorityId,
-        lane: Lane,
-        greeting: Greeting,
-    ) -> Result<Box<dyn Link>, LinkError>;
-}
-/// One lane's stream after its greeting.
-#[tonic::async_trait]
-pub trait Link: Send {
-    /// What the partner said of itself.
-    fn greeting(&self) -> &Greeting;
-    fn peer_uri(&self) -> &str;
-    fn key_exchange(&self) -> &str;
-    /// Hands over a frame; answers when the transport took it.
-    async fn send(&mut self, outgoing: Outgoing) -> Result<(), LinkError>;
-    /// The next message from the partner. Cancel-safe.
-    async fn receive(&mut self) -> Result<Incoming, LinkError>;
-}
-#[derive(Debug, Clone)]
-pub enum Outgoing {
-    Frame {
-        number: u64,
-        batches: Vec<Unverified>,
-    },
-    Heartbeat(u64),
-}
-#[derive(Debug, Clone)]
-pub enum Incoming {
-    Result {
-        number: u64,
-        results: Vec<StatementOutcome>,
-        receipts: Vec<Unverified>,
-    },
-    Heartbeat(u64),
-}
-#[derive(Debug, Clone, thiserror::Error)]
-#[error("{reason}: {detail}")]
-pub struct LinkError {
-    pub reason: Reason,
-    /** For our own log: never personal. */
-    pub detail: String,
-}
-/// First word on a stream.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Greeting {
-    pub versions: Vec<u32>,
-    pub federation: String,
-    pub directory_version: u64,
-    pub directory_hash: [u8; 32],
-    pub clock: Timestamp,
-    pub lane: Lane,
-    pub limits: LinkLimits,
-}
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct LinkLimits {
-    pub statements_per_frame: u32,
-    pub bytes_per_frame: u32,
-    pub bytes_per_statement: u32,
-    pub window_statements: u32,
-    pub window_bytes: u32,
-}
-
-/// What ops sees of one partner.
-#[derive(Debug, Clone)]
-pub struct LinkState {
-    pub authority: AuthorityId,
-    pub lanes: Vec<LaneState>,
-    pub queued: u64,
-    pub oldest_queued: Option<Timestamp>,
-    pub healthy: bool,
-    pub reason: Option<Reason>,
-    pub last_receipt: Option<Timestamp>,
-    pub clock_offset_ms: i64,
-}
-#[derive(Debug, Clone)]
-pub struct LaneState {
-    pub lane: Lane,
-    pub up: bool,
-    pub reason: Option<Reason>,
-    pub since: Timestamp,
-    pub failures: u32,
-    pub next_try: Option<Timestamp>,
-    pub peer_uri: String,
-    pub key_exchange: String,
-}
-
-#[allow(unused_imports, reason = "skeleton")]
-use Handling as _;

@@ -153,3 +153,13 @@ pub const FOUND_MAX_CHARS: usize = 64;
 /// Bytes that a statement's header may take of the statement: 256 recipients with the longest reasons do not fit
 /// with the largest payload, the usual ones do.
 pub const STATEMENT_HEADER_MAX_BYTES: usize = 32 * 1024;
+/// Statements of one lane that wait for their own retry; at that number nothing newer is fetched.
+pub const RETRYING_MAX_STATEMENTS: usize = 4096;
+/// Bytes of the bulk lane under way without a result: keeps a large backlog from filling the pipe.
+pub const BULK_WINDOW_MAX_BYTES: usize = 4 * 1024 * 1024;
+/// Statements that the expiry sweep looks at, per lane and tick.
+pub const EXPIRY_SWEEP_STATEMENTS: usize = 1024;
+/// Between two ticks of the broker's housekeeping: expiry, counts, refusals.
+pub const HOUSEKEEPING_INTERVAL: Duration = Duration::from_secs(1);
+/// Incidents that are remembered so that each is told once.
+pub const INCIDENTS_TOLD_MAX: usize = 4096;

@@ -1,0 +1,204 @@
+//! From a draft to a routing header: whom it reaches, in which thread, until when.
+//!
+//! The way in is [`expand`], then [`Addressed::first`] or [`Addressed::later`]. Must never address somebody whom
+//! the draft's rules leave out, and never fewer than hold what is changed.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use super::{
+    Submission, SubmitError,
+    verdict::{self, Holdings},
+};
+use crate::{
+    domain::{
+        id::{AuthorityId, StatementRef},
+        limits::{CARRIAGE_MAX, RECIPIENTS_MAX},
+        reason::Reason,
+        routing::{Effect, Priority, Recipient, Routing},
+        time::Timestamp,
+    },
+    store::record::MessageRecord,
+    trust::directory::Directory,
+};
+
+/// A draft with its addressees expanded; empty when it gave none.
+pub(super) struct Addressed {
+    pub(super) to: BTreeSet<AuthorityId>,
+    pub(super) statement: StatementRef,
+    pub(super) submission: Submission,
+    pub(super) salt: [u8; 16],
+    pub(super) now: Timestamp,
+}
+
+/// Expands authorities, groups and `all`; each once, in byte order.
+///
+/// # Errors
+/// Names the addressee that the directory does not know.
+pub(super) fn expand(
+    directory: &Directory,
+    own: &AuthorityId,
+    to: &[String],
+) -> Result<BTreeSet<AuthorityId>, SubmitError> {
+    let mut all = BTreeSet::new();
+    for name in to {
+        let found = directory
+            .expand(name, own)
+            .map_err(|error| SubmitError::refused(Reason::PeerUnknown, error.to_string()))?;
+        all.extend(found);
+    }
+    if all.len() > RECIPIENTS_MAX {
+        return Err(SubmitError::refused(
+            Reason::FaultyDraft,
+            format!(
+                "{} recipients: expected at most {RECIPIENTS_MAX}",
+                all.len()
+            ),
+        ));
+    }
+    Ok(all)
+}
+
+impl Addressed {
+    /// The header of a first statement.
+    ///
+    /// # Errors
+    /// When its kind cannot stand first, or nobody is addressed.
+    pub(super) fn first(&self) -> Result<Routing, SubmitError> {
+        if !self.submission.kind.starts_thread() {
+            return Err(SubmitError::refused(
+                Reason::FaultyDraft,
+                format!(
+                    "`in_reply_to` is empty: expected the statement that this {} is about",
+                    self.submission.kind
+                ),
+            ));
+        }
+        self.routing(self.statement, self.to.iter().copied(), |_| 0)
+    }
+
+    /// The header of a statement in a thread that is here. `thread_seq` gives its place per recipient.
+    ///
+    /// # Errors
+    /// `NOT_FOUND` when its target is not here, and all that [`verdict::check_thread`] refuses.
+    pub(super) fn later(
+        &self,
+        holdings: &impl Holdings,
+        thread_seq: impl Fn(&StatementRef, &AuthorityId) -> u32,
+    ) -> Result<Routing, SubmitError> {
+        let target = self
+            .submission
+            .in_reply_to
+            .and_then(|named| holdings.message(&named));
+        let first = target
+            .as_ref()
+            .and_then(|target| holdings.message(&target.thread));
+        let (Some(target), Some(first)) = (target, first) else {
+            return Err(SubmitError::refused(
+                Reason::NotFound,
+                "`in_reply_to` names no statement that is here: check the id",
+            ));
+        };
+        if first.delivery(&self.statement.origin).is_none()
+            && first.statement.origin != self.statement.origin
+        {
+            return Err(Reason::NotInThread.into());
+        }
+        let to = self.readers(&target, &first);
+        let thread = first.statement;
+        let routing = self.routing(thread, to, |recipient| thread_seq(&thread, recipient))?;
+        verdict::check_thread(&routing, holdings).map_err(SubmitError::from)?;
+        Ok(routing)
+    }
+
+    /// Whom a later statement reaches: as given, or by its kind when nobody is given. An answer goes to the
+    /// thread's first origin alone, and another addressee is refused by the rules.
+    fn readers(&self, target: &MessageRecord, first: &MessageRecord) -> BTreeSet<AuthorityId> {
+        if !self.to.is_empty() {
+            return self.to.clone();
+        }
+        let own = self.statement.origin;
+        let holders = |message: &MessageRecord| -> BTreeSet<AuthorityId> {
+            message
+                .deliveries
+                .iter()
+                .map(|delivery| delivery.recipient)
+                .filter(|recipient| *recipient != own)
+                .collect()
+        };
+        match self.submission.effect {
+            Effect::Answers(_) => [first.statement.origin].into(),
+            Effect::Updates | Effect::Corrects | Effect::Recalls | Effect::Closes => {
+                holders(target)
+            }
+            Effect::Instructs if target.statement.origin != own => [target.statement.origin].into(),
+            _ if first.statement.origin == own => holders(first),
+            _ => [first.statement.origin].into(),
+        }
+    }
+
+    fn routing(
+        &self,
+        thread: StatementRef,
+        to: impl IntoIterator<Item = AuthorityId>,
+        thread_seq: impl Fn(&AuthorityId) -> u32,
+    ) -> Result<Routing, SubmitError> {
+        let draft = &self.submission;
+        let recipients: Vec<Recipient> = to
+            .into_iter()
+            .map(|authority| Recipient {
+                authority,
+                thread_seq: thread_seq(&authority),
+                ground: draft.ground,
+                ground_reason: draft.ground_reason.clone(),
+            })
+            .collect();
+        if recipients.is_empty() {
+            return Err(SubmitError::refused(
+                Reason::FaultyDraft,
+                "`to` is empty: expected an authority, a group such as `@all-eu`, or `all`",
+            ));
+        }
+        if recipients
+            .iter()
+            .any(|recipient| recipient.authority == self.statement.origin)
+        {
+            return Err(SubmitError::refused(
+                Reason::NotInThread,
+                "it would go to ourselves: an answer is for alerts of others",
+            ));
+        }
+        Ok(Routing {
+            statement: self.statement,
+            thread,
+            recipients,
+            kind: draft.kind,
+            status: draft.status,
+            priority: draft.priority,
+            handling: draft.handling,
+            handling_text: draft.handling_text.clone(),
+            issued_at: self.now,
+            carried_until: self.now.plus(carriage(draft.carried_hours, draft.priority)),
+            in_reply_to: draft.in_reply_to,
+            supersedes: None,
+            release: None,
+            effect: draft.effect,
+        })
+    }
+}
+
+/// How long it is carried: as asked, at most 30 days; otherwise by priority. A partner that is down for a week
+/// still gets what is urgent.
+fn carriage(hours: Option<u32>, priority: Priority) -> Duration {
+    const DAY: Duration = Duration::from_secs(24 * 3600);
+    match hours.filter(|hours| *hours > 0) {
+        Some(hours) => Duration::from_secs(u64::from(hours) * 3600).min(CARRIAGE_MAX),
+        None => match priority {
+            Priority::Flash | Priority::Urgent => DAY * 14,
+            Priority::Priority | Priority::Routine => CARRIAGE_MAX,
+        },
+    }
+}
+
+#[cfg(test)]
+#[path = "address_tests.rs"]
+mod tests;

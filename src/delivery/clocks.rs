@@ -1,0 +1,328 @@
+//! Deadlines: what is due when, by whom, and what is overdue (`alert.md`, one scale of priority).
+//!
+//! The way in is [`overdue`]. Pure: reads records, keeps nothing, tells nobody. All times run round the clock, in
+//! UTC. Must never call a recipient late while its question waits for our reply.
+
+use std::time::Duration;
+
+use crate::{
+    domain::{
+        id::{AuthorityId, StatementRef},
+        lives::{AlertLife, DeliveryLife},
+        routing::{AnswerCode, Effect, Priority},
+        time::Timestamp,
+    },
+    store::record::{DeliveryRecord, Direction, MessageRecord},
+};
+
+/// The four clocks of one priority.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Deadlines {
+    /// From acceptance to a stored receipt.
+    pub delivered: Duration,
+    /// From acceptance to an officer's first full view.
+    pub opened: Duration,
+    /// From receipt to an answer that says something.
+    pub first_answer: Duration,
+    /// From a hit to the originator's instruction.
+    pub instruction: Duration,
+}
+
+const fn minutes(count: u64) -> Duration {
+    Duration::from_secs(count * 60)
+}
+const fn hours(count: u64) -> Duration {
+    minutes(count * 60)
+}
+const fn days(count: u64) -> Duration {
+    hours(count * 24)
+}
+
+/// The defaults.
+#[must_use]
+pub const fn deadlines(priority: Priority) -> Deadlines {
+    match priority {
+        Priority::Flash => Deadlines {
+            delivered: minutes(2),
+            opened: minutes(10),
+            first_answer: minutes(30),
+            instruction: minutes(30),
+        },
+        Priority::Urgent => Deadlines {
+            delivered: minutes(10),
+            opened: hours(1),
+            first_answer: hours(8),
+            instruction: hours(2),
+        },
+        Priority::Priority => Deadlines {
+            delivered: hours(1),
+            opened: hours(4),
+            first_answer: hours(12),
+            instruction: hours(12),
+        },
+        Priority::Routine => Deadlines {
+            delivered: hours(12),
+            opened: days(3),
+            first_answer: days(7),
+            instruction: days(3),
+        },
+    }
+}
+
+/// What is late.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ClockName {
+    /// No receipt is here.
+    Delivered,
+    /// No officer saw it.
+    Opened,
+    /// Nothing was answered; or, owed by the originator, a question was not.
+    Answer,
+    /// A hit waits for the originator's word.
+    Instruction,
+}
+
+impl ClockName {
+    /// The stable lower-case name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Delivered => "delivered",
+            Self::Opened => "opened",
+            Self::Answer => "answer",
+            Self::Instruction => "instruction",
+        }
+    }
+}
+
+/// One clock that has run out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Overdue {
+    /// Which.
+    pub clock: ClockName,
+    /// When it ran out.
+    pub due: Timestamp,
+    /// Who owes it.
+    pub owed_by: AuthorityId,
+}
+
+/// What is overdue in an alert's thread, as far as it can be seen from here.
+///
+/// `record` is the alert, `thread` all of its thread that is here, `own` ourselves. Of an own alert: what each
+/// recipient owes, and what we owe them. Of a foreign one: what we owe, and the instruction owed to us. Alerts that
+/// are closed or recalled owe nothing.
+#[must_use]
+pub fn overdue(
+    own: AuthorityId,
+    record: &MessageRecord,
+    thread: &[MessageRecord],
+    now: Timestamp,
+) -> Vec<Overdue> {
+    if !record.kind.is_alert() || record.life != AlertLife::Live {
+        return Vec::new();
+    }
+    let dues = match record.direction {
+        Direction::Own => record
+            .deliveries
+            .iter()
+            .flat_map(|delivery| Partner::of_own(record, delivery, thread, now).dues())
+            .collect(),
+        Direction::Foreign => Partner::ourselves(own, record, thread, now).dues(),
+    };
+    let mut late: Vec<Overdue> = dues.into_iter().filter(|due| due.due < now).collect();
+    late.sort_by_key(|due| due.due);
+    late
+}
+
+/// One recipient's part in an alert.
+struct Partner<'a> {
+    authority: AuthorityId,
+    originator: AuthorityId,
+    deadlines: Deadlines,
+    /// Accepted, by the originator's clock.
+    accepted_at: Timestamp,
+    /// Receipted; `None`: on its way.
+    received_at: Option<Timestamp>,
+    /// True when it will never arrive, or was taken back.
+    given_up: bool,
+    opened: bool,
+    /// What this recipient answered, oldest first.
+    answers: Vec<(Timestamp, AnswerCode)>,
+    thread: &'a [MessageRecord],
+    now: Timestamp,
+}
+
+impl<'a> Partner<'a> {
+    fn of_own(
+        record: &MessageRecord,
+        delivery: &DeliveryRecord,
+        thread: &'a [MessageRecord],
+        now: Timestamp,
+    ) -> Self {
+        let received_at = (delivery.life == DeliveryLife::Delivered).then_some(delivery.since);
+        Self {
+            authority: delivery.recipient,
+            originator: record.statement.origin,
+            deadlines: deadlines(record.priority),
+            accepted_at: record.recorded_at,
+            received_at,
+            given_up: delivery.life.is_settled() && received_at.is_none(),
+            opened: delivery.opened_at.is_some(),
+            answers: answers(&delivery.recipient, record.statement, thread),
+            thread,
+            now,
+        }
+    }
+
+    fn ourselves(
+        own: AuthorityId,
+        record: &MessageRecord,
+        thread: &'a [MessageRecord],
+        now: Timestamp,
+    ) -> Self {
+        Self {
+            authority: own,
+            originator: record.statement.origin,
+            deadlines: deadlines(record.priority),
+            accepted_at: record.issued_at,
+            received_at: Some(record.recorded_at),
+            given_up: false,
+            opened: record.opened_at.is_some(),
+            answers: answers(&own, record.statement, thread),
+            thread,
+            now,
+        }
+    }
+
+    /// Every clock that runs, whether it has run out or not.
+    fn dues(&self) -> Vec<Overdue> {
+        let Some(received_at) = self.received_at else {
+            let due = self.accepted_at.plus(self.deadlines.delivered);
+            return if self.given_up {
+                Vec::new()
+            } else {
+                vec![self.owed(ClockName::Delivered, due)]
+            };
+        };
+        let mut dues = Vec::new();
+        if !self.opened && self.answers.is_empty() {
+            let due = self.accepted_at.plus(self.deadlines.opened);
+            dues.push(self.owed(ClockName::Opened, due));
+        }
+        dues.extend(self.answer_due(received_at));
+        dues.extend(self.instructions_due());
+        dues
+    }
+
+    /// The recipient's clock, stopped while its questions wait; and the originator's for each of those.
+    fn answer_due(&self, received_at: Timestamp) -> Vec<Overdue> {
+        if self.answers.iter().any(|(_, code)| is_answer(*code)) {
+            return Vec::new();
+        }
+        let mut paused = Duration::ZERO;
+        let mut asked_until = received_at;
+        let mut dues = Vec::new();
+        let mut waits_for_originator = false;
+        for (asked_at, _) in self.of_code(AnswerCode::NeedsInformation) {
+            let replied_at = self.originator_said(asked_at, |effect| {
+                matches!(
+                    effect,
+                    Effect::Updates | Effect::Corrects | Effect::Informs | Effect::Instructs
+                )
+            });
+            let until = replied_at.unwrap_or(self.now);
+            // Two questions under one reply stop the clock once.
+            paused += until.since(asked_at.max(asked_until));
+            asked_until = asked_until.max(until);
+            if replied_at.is_none() && !waits_for_originator {
+                waits_for_originator = true;
+                dues.push(Overdue {
+                    clock: ClockName::Answer,
+                    due: asked_at.plus(self.deadlines.first_answer),
+                    owed_by: self.originator,
+                });
+            }
+        }
+        if !waits_for_originator {
+            let due = received_at.plus(self.deadlines.first_answer).plus(paused);
+            dues.push(self.owed(ClockName::Answer, due));
+        }
+        dues
+    }
+
+    /// An instruction for each hit that nobody has answered.
+    fn instructions_due(&self) -> Option<Overdue> {
+        let (hit_at, _) = self.of_code(AnswerCode::Hit).find(|(hit_at, _)| {
+            self.originator_said(*hit_at, |effect| effect == Effect::Instructs)
+                .is_none()
+        })?;
+        Some(Overdue {
+            clock: ClockName::Instruction,
+            due: hit_at.plus(self.deadlines.instruction),
+            owed_by: self.originator,
+        })
+    }
+
+    fn of_code(&self, code: AnswerCode) -> impl Iterator<Item = (Timestamp, AnswerCode)> + '_ {
+        self.answers
+            .iter()
+            .copied()
+            .filter(move |(_, answer)| *answer == code)
+    }
+
+    /// When the originator first said something of this sort to this recipient after `after`.
+    fn originator_said(
+        &self,
+        after: Timestamp,
+        sort: impl Fn(Effect) -> bool,
+    ) -> Option<Timestamp> {
+        self.thread
+            .iter()
+            .filter(|record| {
+                record.statement.origin == self.originator
+                    && record.recorded_at >= after
+                    && sort(record.effect)
+                    && record.delivery(&self.authority).is_some()
+            })
+            .map(|record| record.recorded_at)
+            .min()
+    }
+
+    fn owed(&self, clock: ClockName, due: Timestamp) -> Overdue {
+        Overdue {
+            clock,
+            due,
+            owed_by: self.authority,
+        }
+    }
+}
+
+/// What one authority answered in the thread of `alert`, oldest first, by the time it was recorded here.
+fn answers(
+    authority: &AuthorityId,
+    alert: StatementRef,
+    thread: &[MessageRecord],
+) -> Vec<(Timestamp, AnswerCode)> {
+    let mut answers: Vec<_> = thread
+        .iter()
+        .filter(|record| record.statement.origin == *authority && record.thread == alert)
+        .filter_map(|record| match record.effect {
+            Effect::Answers(code) => Some((record.recorded_at, code)),
+            _ => None,
+        })
+        .collect();
+    answers.sort_by_key(|(at, _)| *at);
+    answers
+}
+
+/// True for answers that stop the answer clock for good: neither seen, nor assigned, nor a question back.
+fn is_answer(code: AnswerCode) -> bool {
+    !matches!(
+        code,
+        AnswerCode::Opened | AnswerCode::Assigned | AnswerCode::NeedsInformation
+    )
+}
+
+#[cfg(test)]
+#[path = "clocks_tests.rs"]
+mod tests;

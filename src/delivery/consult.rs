@@ -1,0 +1,111 @@
+//! Somebody sees a thread: journaled, and told to the origin the first time that an officer sees it in full.
+//!
+//! The way in is [`consult`]. Must never tell anything to the origin for a peek.
+
+use std::sync::Arc;
+
+use super::{
+    Submission, SubmitError,
+    core::{Committing, Core},
+    submit::{self, Draft, Prepared, Recorded},
+};
+use crate::{
+    domain::{
+        id::{MessageId, StatementRef},
+        reason::Reason,
+        routing::{AnswerCode, Effect, Handling, HandlingSet, Kind, TransferGround},
+    },
+    store::{
+        entry::Actor,
+        event::{Event, Peek},
+        ledger::Ledger,
+        record::{Direction, MessageRecord},
+    },
+    wire,
+};
+
+/// Journals a consultation; answers when durable.
+///
+/// # Errors
+/// `NOT_FOUND` when the thread's first statement is not here.
+pub(super) async fn consult(
+    core: &Arc<Core>,
+    actor: Actor,
+    thread: StatementRef,
+    peek: Peek,
+) -> Result<(), SubmitError> {
+    let committing = core
+        .run(move |core| decide(core, actor, thread, peek))
+        .await?;
+    committing.durable().await?
+}
+
+fn decide(
+    core: &Arc<Core>,
+    actor: Actor,
+    thread: StatementRef,
+    peek: Peek,
+) -> Committing<Result<(), SubmitError>> {
+    let now = core.now();
+    let id = MessageId::from_parts(
+        u64::try_from(now.as_micros() / 1000).unwrap_or(0),
+        core.random_bytes(),
+    );
+    let mut recorded = Recorded::default();
+    let mut plan = core.store.decide(|ledger: &mut Ledger| {
+        let Some(first) = ledger.message(&thread) else {
+            return Err(Reason::NotFound.into());
+        };
+        let consulted = Event::Consulted {
+            actor,
+            thread,
+            peek,
+        };
+        recorded.event(ledger, now, consulted);
+        if !tells_origin(&first, peek) {
+            return Ok(());
+        }
+        let draft = Draft {
+            submission: opened(&first)?,
+            statement: StatementRef {
+                origin: core.authority,
+                id,
+            },
+            earlier: None,
+        };
+        match submit::prepare(core, &draft, now)? {
+            prepared @ Prepared::Later(_) => {
+                submit::record_one(ledger, now, actor, prepared, &mut recorded).map(drop)
+            }
+            Prepared::First(_) | Prepared::Earlier(_) => Ok(()),
+        }
+    });
+    submit::sign(core, &mut plan, &recorded);
+    core.commit(plan)
+}
+
+/// The first full view of a foreign alert.
+fn tells_origin(first: &MessageRecord, peek: Peek) -> bool {
+    peek == Peek::Opens && first.direction == Direction::Foreign && first.opened_at.is_none()
+}
+
+/// The answer `opened`: no person in it, so handled as H0 whatever the alert says.
+fn opened(first: &MessageRecord) -> Result<Submission, SubmitError> {
+    let handling = HandlingSet::new([Handling::H0])
+        .map_err(|error| SubmitError::refused(Reason::FaultyDraft, error.to_string()))?;
+    Ok(Submission {
+        id: None,
+        to: Vec::new(),
+        kind: Kind::Answer,
+        effect: Effect::Answers(AnswerCode::Opened),
+        status: first.status,
+        priority: first.priority,
+        handling,
+        handling_text: String::new(),
+        ground: TransferGround::Safeguards,
+        ground_reason: String::new(),
+        in_reply_to: Some(first.statement),
+        carried_hours: None,
+        payload: wire::alert::opened_payload(first.statement),
+    })
+}

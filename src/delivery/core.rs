@@ -1,0 +1,179 @@
+//! What all parts of the broker share, and how they commit.
+//!
+//! The way in is [`Core::run`] from the async side, and [`Core::commit`] on a worker. Must never answer before a
+//! plan is durable (invariant I1), and never drop a plan uncommitted.
+
+use std::{
+    collections::BTreeSet,
+    pin::Pin,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::{Context, Poll, Waker},
+};
+
+use tokio::{runtime::Handle, sync::oneshot};
+
+use super::{
+    Connector, Random, SubmitError,
+    links::LinkTable,
+    refusals::Refusals,
+    workers::{Job, WorkQueue},
+};
+use crate::{
+    domain::{
+        id::{AuthorityId, StatementRef},
+        limits::INCIDENTS_TOLD_MAX,
+        reason::Reason,
+        receipt::LeafHash,
+        time::{Clock, Timestamp},
+    },
+    store::{Durable, Plan, Store, StoreFailed, event::Event, ledger::Ledger},
+    trust::{
+        batch::{BatchSigner, Verifier},
+        directory::{DirectoryHandle, Standing},
+    },
+};
+
+/// The broker's inside.
+pub(super) struct Core {
+    pub(super) authority: AuthorityId,
+    pub(super) store: Store,
+    pub(super) directory: DirectoryHandle,
+    pub(super) statement_signer: BatchSigner,
+    pub(super) receipt_signer: BatchSigner,
+    pub(super) verifier: Verifier,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) random: Arc<dyn Random>,
+    pub(super) connector: Arc<dyn Connector>,
+    pub(super) runtime: Handle,
+    pub(super) queue: WorkQueue,
+    pub(super) links: LinkTable,
+    pub(super) refusals: Mutex<Refusals>,
+    pub(super) stopping: AtomicBool,
+    pub(super) told: Mutex<BTreeSet<Incident>>,
+}
+
+/// Something that a person must look at, told once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Incident {
+    pub(super) peer: AuthorityId,
+    pub(super) reason: Reason,
+    pub(super) statement: Option<StatementRef>,
+    pub(super) leaf: Option<LeafHash>,
+}
+
+/// A commit under way; answers when it is durable, or the store has failed.
+pub(super) struct Committing<T>(oneshot::Receiver<Result<T, StoreFailed>>);
+
+impl<T> Committing<T> {
+    /// Waits for the disk.
+    pub(super) async fn durable(self) -> Result<T, StoreFailed> {
+        self.0
+            .await
+            .unwrap_or_else(|_| Err(StoreFailed("the runtime ended during a commit".into())))
+    }
+}
+
+impl Core {
+    /// The wall clock.
+    pub(super) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// True when nothing new is taken any more.
+    pub(super) fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Acquire)
+    }
+
+    /// Refuses when the membership has expired beyond its grace.
+    pub(super) fn check_directory(&self) -> Result<(), Reason> {
+        match self.directory.load().standing(self.now()) {
+            Standing::Closed => Err(Reason::DirectoryClosed),
+            Standing::Fresh | Standing::Stale | Standing::Grace => Ok(()),
+        }
+    }
+
+    /// Runs a piece of work on a worker.
+    ///
+    /// # Errors
+    /// `OVERLOADED` or `STOPPING`: it did not run.
+    pub(super) async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Arc<Self>) -> T + Send + 'static,
+    ) -> Result<T, Reason> {
+        let (answer, answered) = oneshot::channel();
+        self.queue.push(Job::Task(Box::new(move |core| {
+            // Nobody waits any more: the work itself was done all the same.
+            drop(answer.send(work(core)));
+        })))?;
+        answered.await.map_err(|_| Reason::Stopping)
+    }
+
+    /// Commits a plan: what it computes first (sealing) runs on this worker, the waiting on the runtime.
+    pub(super) fn commit<T: Send + 'static>(&self, plan: Plan<T>) -> Committing<T> {
+        let (answer, answered) = oneshot::channel();
+        let mut commit: Pin<Box<_>> = Box::pin(plan.commit());
+        let mut idle = Context::from_waker(Waker::noop());
+        match commit.as_mut().poll(&mut idle) {
+            Poll::Ready(result) => drop(answer.send(result.map(Durable::into_inner))),
+            Poll::Pending => {
+                self.runtime.spawn(async move {
+                    drop(answer.send(commit.await.map(Durable::into_inner)));
+                });
+            }
+        }
+        Committing(answered)
+    }
+
+    /// Records events that nothing else hangs on.
+    pub(super) async fn record(&self, events: Vec<Event>) -> Result<(), StoreFailed> {
+        if events.is_empty() {
+            return Ok(());
+        }
+        let now = self.now();
+        let plan = self.store.decide(|ledger| {
+            for event in events {
+                ledger.record(now, event);
+            }
+        });
+        plan.commit().await.map(Durable::into_inner)
+    }
+
+    /// Reads what is durable.
+    pub(super) async fn read<T: Send>(
+        &self,
+        reading: impl FnOnce(&Ledger) -> T + Send,
+    ) -> Result<T, StoreFailed> {
+        self.store.read(reading).await
+    }
+
+    /// The incident's event, the first time that it is seen since the start.
+    pub(super) fn incident(&self, incident: Incident) -> Option<Event> {
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        if told.len() >= INCIDENTS_TOLD_MAX || !told.insert(incident) {
+            return None;
+        }
+        tracing::warn!(peer = %incident.peer, reason = %incident.reason, "incident");
+        Some(Event::Incident {
+            peer: Some(incident.peer),
+            statement: incident.statement,
+            reason: incident.reason,
+            leaf: incident.leaf,
+        })
+    }
+
+    /// Randomness for salts and ids.
+    pub(super) fn random_bytes<const N: usize>(&self) -> [u8; N] {
+        let mut bytes = [0; N];
+        self.random.fill(&mut bytes);
+        bytes
+    }
+}
+
+impl From<Reason> for SubmitError {
+    fn from(reason: Reason) -> Self {
+        Self::refused(reason, reason.meaning())
+    }
+}

@@ -1,0 +1,226 @@
+//! One lane to one partner: dials, greets, pumps, and dials again.
+//!
+//! The way in is [`keep_up`]. Must never take a connection for a link: it is up after its greeting.
+
+use std::sync::{
+    Arc, Mutex, PoisonError,
+    atomic::{AtomicBool, Ordering},
+};
+
+use tokio::sync::{Notify, watch};
+
+use super::{
+    Beats, VERSIONS, greeting,
+    pump::{self, Memory},
+    retry,
+};
+use crate::{
+    delivery::{
+        core::{Core, Incident},
+        link::{Greeting, Link, LinkError},
+        links::Fork,
+    },
+    domain::{
+        id::{AuthorityId, StatementRef},
+        limits::{CLOCK_TOLERANCE, GREETING_TIMEOUT, HANDSHAKE_TIMEOUT},
+        reason::Reason,
+        routing::Lane,
+    },
+};
+
+/// How others reach a lane's task.
+pub(super) struct LaneHandle {
+    pub(super) peer: AuthorityId,
+    pub(super) lane: Lane,
+    /// Something is queued, or somebody wants it dialled now.
+    pub(super) wake: Notify,
+    /// A heartbeat is wanted.
+    pub(super) heartbeat: Notify,
+    pub(super) beats: Beats,
+    resumed: Mutex<Vec<StatementRef>>,
+    stopping: AtomicBool,
+    over: watch::Sender<bool>,
+}
+
+impl LaneHandle {
+    pub(super) fn new(peer: AuthorityId, lane: Lane) -> Self {
+        Self {
+            peer,
+            lane,
+            wake: Notify::new(),
+            heartbeat: Notify::new(),
+            beats: watch::Sender::new(0),
+            resumed: Mutex::default(),
+            stopping: false.into(),
+            over: watch::Sender::new(false),
+        }
+    }
+
+    /// Asks for a heartbeat, dialling if need be, and waits until one came back.
+    pub(super) fn check(&self) -> impl Future<Output = ()> + use<> {
+        let mut beats = self.beats.subscribe();
+        self.wake.notify_one();
+        self.heartbeat.notify_one();
+        async move {
+            // An error means that the lane is gone: then nothing comes back.
+            drop(beats.changed().await);
+        }
+    }
+
+    /// Asks the lane to settle what is under way, and waits until it has ended.
+    pub(super) fn stop(&self) -> impl Future<Output = ()> + use<> {
+        self.stopping.store(true, Ordering::Release);
+        self.wake.notify_one();
+        let mut over = self.over.subscribe();
+        async move { drop(over.wait_for(|over| *over).await) }
+    }
+
+    /// True when nothing new is to be sent.
+    pub(super) fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Acquire)
+    }
+
+    /// The task has ended.
+    pub(super) fn ended(&self) {
+        self.over.send_replace(true);
+    }
+
+    /// A person let a held delivery go on.
+    pub(super) fn resume(&self, statement: StatementRef) {
+        self.lock_resumed().push(statement);
+        self.wake.notify_one();
+    }
+
+    /// What was let go on since the last time.
+    pub(super) fn take_resumed(&self) -> Vec<StatementRef> {
+        std::mem::take(&mut *self.lock_resumed())
+    }
+
+    fn lock_resumed(&self) -> std::sync::MutexGuard<'_, Vec<StatementRef>> {
+        self.resumed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Keeps the lane up until it is stopped.
+pub(super) async fn keep_up(core: Arc<Core>, handle: Arc<LaneHandle>) {
+    let mut memory = Memory::default();
+    let mut failures = 0;
+    while !handle.is_stopping() {
+        let error = match open(&core, &handle).await {
+            Err(error) => error,
+            Ok(link) => {
+                let (ended, use_) = pump::run(&core, &handle, link, &mut memory).await;
+                if use_ == pump::Use::Proved {
+                    failures = 0;
+                }
+                match ended {
+                    Ok(()) => return,
+                    Err(error) => error,
+                }
+            }
+        };
+        failures = u32::saturating_add(failures, 1);
+        let wait = retry::wait(failures, u32::from_le_bytes(core.random_bytes()));
+        tracing::debug!(peer = %handle.peer, lane = %handle.lane, %error, "lane is down");
+        core.links.down(
+            &handle.peer,
+            handle.lane,
+            core.now(),
+            error.reason,
+            failures,
+            wait,
+        );
+        tokio::select! {
+            () = tokio::time::sleep(wait) => {}
+            () = handle.heartbeat.notified() => {}
+        }
+    }
+}
+
+/// Dials and compares greetings.
+async fn open(core: &Arc<Core>, handle: &LaneHandle) -> Result<Box<dyn Link>, LinkError> {
+    core.check_directory().map_err(|reason| LinkError {
+        reason,
+        detail: "our own membership list has expired".into(),
+    })?;
+    let dialling = core
+        .connector
+        .connect(handle.peer, handle.lane, greeting(core, handle.lane));
+    let link = tokio::time::timeout(HANDSHAKE_TIMEOUT + GREETING_TIMEOUT, dialling)
+        .await
+        .map_err(|_| LinkError {
+            reason: Reason::GreetingTimeout,
+            detail: "no greeting in time".into(),
+        })??;
+    compare(core, handle, link.greeting()).await?;
+    core.links.up(
+        &handle.peer,
+        handle.lane,
+        core.now(),
+        link.peer_uri(),
+        link.key_exchange(),
+    );
+    Ok(link)
+}
+
+/// Federation and version must fit; a fork and differing clocks are told, and nothing is changed for them.
+async fn compare(
+    core: &Arc<Core>,
+    handle: &LaneHandle,
+    theirs: &Greeting,
+) -> Result<(), LinkError> {
+    let ours = greeting(core, handle.lane);
+    let refuse = |reason, detail: &str| {
+        Err(LinkError {
+            reason,
+            detail: detail.to_owned(),
+        })
+    };
+    if theirs.federation != ours.federation {
+        return refuse(
+            Reason::WrongFederation,
+            "the partner is of another federation",
+        );
+    }
+    if !theirs.versions.iter().any(|v| VERSIONS.contains(v)) {
+        return refuse(Reason::UnsupportedVersion, "no protocol version in common");
+    }
+    let offset_us = theirs
+        .clock
+        .as_micros()
+        .saturating_sub(ours.clock.as_micros());
+    let fork = fork(&ours, theirs);
+    core.links.greeted(&handle.peer, offset_us / 1000, fork);
+    let mut seen = Vec::new();
+    if fork == Fork::Seen {
+        seen.push(Reason::DirectoryFork);
+    }
+    if theirs.clock.distance(ours.clock) > CLOCK_TOLERANCE {
+        seen.push(Reason::ClockSkew);
+    }
+    let events = seen
+        .into_iter()
+        .filter_map(|reason| {
+            core.incident(Incident {
+                peer: handle.peer,
+                reason,
+                statement: None,
+                leaf: None,
+            })
+        })
+        .collect();
+    core.record(events).await.map_err(|error| LinkError {
+        reason: Reason::Stopping,
+        detail: error.to_string(),
+    })
+}
+
+/// The same version with another hash.
+fn fork(ours: &Greeting, theirs: &Greeting) -> Fork {
+    let same_version = ours.directory_version == theirs.directory_version;
+    if same_version && ours.directory_hash != theirs.directory_hash {
+        Fork::Seen
+    } else {
+        Fork::None
+    }
+}

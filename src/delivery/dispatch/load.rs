@@ -1,0 +1,72 @@
+//! Reading queued statements back from the journal, ready to leave.
+//!
+//! The way in is [`load`], on a worker. Must never send what is not durable: it reads only what is.
+
+use std::{collections::VecDeque, sync::Arc};
+
+use prost::Message as _;
+
+use super::{frames::Item, window::Sent};
+use crate::{
+    delivery::core::Core, domain::limits::BATCH_MAX_LEAVES, proto::envelope::v1::BatchHeader,
+    store::record::MessageRecord, trust::batch::Proof,
+};
+
+/// What could be read, and which statements are damaged.
+pub(super) struct Loaded {
+    pub(super) items: VecDeque<Item>,
+    pub(super) damaged: Vec<MessageRecord>,
+}
+
+/// Reads bodies and proofs; what stands under a key that is no longer ours is signed again, same leaf.
+pub(super) fn load(core: &Arc<Core>, records: Vec<MessageRecord>) -> Loaded {
+    let mut loaded = Loaded {
+        items: VecDeque::with_capacity(records.len()),
+        damaged: Vec::new(),
+    };
+    for record in records {
+        let entry = core.store.entry(record.index);
+        let readable = entry
+            .map_err(|error| tracing::error!(%error, "a queued statement cannot be read"))
+            .ok()
+            .and_then(|entry| entry.proof.map(|proof| (entry.body, proof)));
+        match readable {
+            Some((document, proof)) => loaded.items.push_back(Item {
+                sent: Sent {
+                    ordinal: record.ordinal,
+                    statement: record.statement,
+                    leaf: record.leaf,
+                },
+                document,
+                proof,
+            }),
+            None => loaded.damaged.push(record),
+        }
+    }
+    sign_again(core, &mut loaded.items);
+    loaded
+}
+
+/// One new batch over all items whose key has changed since they were accepted.
+fn sign_again(core: &Core, items: &mut VecDeque<Item>) {
+    let present = core.statement_signer.key_id().0;
+    let mut outdated: Vec<&mut Item> = items
+        .iter_mut()
+        .filter(|item| !is_under(&item.proof, &present))
+        .collect();
+    for part in outdated.chunks_mut(BATCH_MAX_LEAVES) {
+        let batch = core
+            .statement_signer
+            .sign(part.iter().map(|item| item.sent.leaf).collect());
+        for (item, index) in part.iter_mut().zip(0..) {
+            if let Some(proof) = batch.proof(index) {
+                item.proof = proof;
+            }
+        }
+    }
+}
+
+/// True when the proof's header names this key.
+fn is_under(proof: &Proof, key: &[u8]) -> bool {
+    BatchHeader::decode(proof.signed.header.as_ref()).is_ok_and(|header| header.key_id == key)
+}

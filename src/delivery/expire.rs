@@ -1,0 +1,87 @@
+//! The end of carriage. Only the sender expires, and only while its own clock can be relied on.
+//!
+//! The way in is [`is_over`]; [`Sweep`] walks the queues bit by bit. Must never end a delivery by counting tries.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use super::{core::Core, verdict::Clocks};
+use crate::{
+    domain::{
+        id::AuthorityId, limits::EXPIRY_SWEEP_STATEMENTS, reason::Reason, routing::Lane,
+        time::Timestamp,
+    },
+    store::{
+        StoreFailed,
+        event::Event,
+        record::{MessageRecord, Ordinal},
+    },
+};
+
+/// True when carriage ended, by a clock of ours that is not doubtful.
+pub(super) fn is_over(carried_until: Timestamp, now: Timestamp, own_clock: Clocks) -> bool {
+    own_clock == Clocks::Agree && carried_until < now
+}
+
+/// The event that ends a delivery.
+pub(super) fn ended(record: &MessageRecord, recipient: AuthorityId) -> Event {
+    Event::DeliveryEnded {
+        statement: record.statement,
+        recipient,
+        reason: Reason::CarriageEnded,
+    }
+}
+
+/// How far each lane's queue was looked through; begins anew at its end.
+#[derive(Default)]
+pub(super) struct Sweep {
+    places: BTreeMap<(AuthorityId, Lane), Ordinal>,
+}
+
+impl Sweep {
+    /// Looks at the next part of one lane's queue and ends what is over.
+    ///
+    /// # Errors
+    /// When the store has failed.
+    pub(super) async fn step(
+        &mut self,
+        core: &Arc<Core>,
+        peer: AuthorityId,
+        lane: Lane,
+    ) -> Result<(), StoreFailed> {
+        let own_clock = core.links.own_clock();
+        let now = core.now();
+        let after = self.places.get(&(peer, lane)).copied();
+        let (last, over) = core
+            .read(|ledger| {
+                let ordinals = ledger.queued(&peer, lane, after, EXPIRY_SWEEP_STATEMENTS);
+                let over: Vec<Event> = ordinals
+                    .iter()
+                    .filter_map(|ordinal| ledger.message_at(*ordinal))
+                    .filter(|record| is_over(record.carried_until, now, own_clock))
+                    .map(|record| ended(&record, peer))
+                    .collect();
+                let whole = ordinals.len() == EXPIRY_SWEEP_STATEMENTS;
+                (ordinals.last().copied().filter(|_| whole), over)
+            })
+            .await?;
+        match last {
+            Some(last) => self.places.insert((peer, lane), last),
+            None => self.places.remove(&(peer, lane)),
+        };
+        core.record(over).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn carriage_ends_after_its_time_and_never_by_a_doubtful_clock() {
+        let until = Timestamp::from_micros(1_000);
+        let after = Timestamp::from_micros(1_001);
+        assert!(is_over(until, after, Clocks::Agree));
+        assert!(!is_over(until, until, Clocks::Agree));
+        assert!(!is_over(until, after, Clocks::Differ));
+    }
+}

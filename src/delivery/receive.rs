@@ -1,0 +1,455 @@
+//! A frame from a peer: verify, decide, keep, receipt.
+//!
+//! The way in is [`receive`]. Must never answer before what it answers is durable (invariant I1), never decode
+//! what is not verified, and never give a second effect to a repeat (I6).
+
+use std::{collections::HashMap, sync::Arc};
+
+use prost::Message as _;
+
+use super::{
+    FrameOutcome, StatementOutcome,
+    core::{Committing, Core, Incident},
+    receipts,
+    refusals::Noted,
+    verdict::{self, Arrival, Recognised},
+};
+use crate::{
+    domain::{
+        id::{AuthorityId, MessageId, StatementRef},
+        limits::{FRAME_MAX_BYTES, FRAME_MAX_STATEMENTS, STATEMENT_MAX_BYTES},
+        reason::{Class, Reason},
+        receipt::{LeafHash, Verdict},
+        time::Timestamp,
+    },
+    proto::envelope::v1 as pb,
+    store::{
+        Plan,
+        event::Event,
+        ledger::{Known, Ledger},
+    },
+    trust::{
+        batch::{ProofSource, Purpose, SignedHeader, Unverified, UnverifiedItem, Verified},
+        pae::{self, DocumentType},
+    },
+    wire,
+};
+
+/// Takes a frame. Answers when every verdict in it is durable.
+///
+/// # Errors
+/// When the frame as a whole is refused; nothing of it was kept.
+pub(super) async fn receive(
+    core: &Arc<Core>,
+    peer: AuthorityId,
+    batches: Vec<Unverified>,
+) -> Result<FrameOutcome, Reason> {
+    if core.is_stopping() {
+        return Err(Reason::Stopping);
+    }
+    check_standing(core, &peer)?;
+    check_limits(&batches)?;
+    let committing = core
+        .run(move |core| take_frame(core, peer, &batches))
+        .await?;
+    // A store that failed says nothing any more: to the peer the node is stopping.
+    let taken = committing.durable().await.map_err(|_| Reason::Stopping)?;
+    answer(core, taken).await
+}
+
+/// The peer is a member in good standing, and the directory can be relied on.
+fn check_standing(core: &Core, peer: &AuthorityId) -> Result<(), Reason> {
+    core.check_directory()?;
+    match core.directory.load().member(peer) {
+        None => Err(Reason::PeerUnknown),
+        Some(member) if member.suspended => Err(Reason::PeerSuspended),
+        Some(_) => Ok(()),
+    }
+}
+
+fn check_limits(batches: &[Unverified]) -> Result<(), Reason> {
+    let items = || batches.iter().flat_map(|batch| &batch.items);
+    let count = items().count();
+    let bytes: usize = items().map(|item| item.document.len()).sum();
+    let within = count <= FRAME_MAX_STATEMENTS && (bytes <= FRAME_MAX_BYTES || count == 1);
+    if within {
+        Ok(())
+    } else {
+        Err(Reason::FrameBroken)
+    }
+}
+
+/// What one item of the frame turned out to be, before the ledger is asked.
+enum Candidate {
+    /// Verified and legal.
+    Statement(Box<wire::Statement>),
+    /// Verified, its id is readable and the peer's own, but it is not legal: refused under a receipt.
+    Illegal(StatementRef, Reason),
+    /// Not verified, or not attributable: refused in band only, and journaled as such.
+    Input(Reason),
+}
+
+/// What was decided on one item.
+#[derive(Debug, Clone, Copy)]
+enum Outcome {
+    /// Recorded by this plan, at this place among its events: gets a receipt.
+    Decided {
+        statement: StatementRef,
+        event: usize,
+        verdict: Verdict,
+    },
+    /// Said before: gets the very same receipt again.
+    Repeated { known: Known },
+    /// In band only.
+    Bare(Reason),
+}
+
+/// One item with its verdict.
+struct Judged {
+    leaf: LeafHash,
+    outcome: Outcome,
+}
+
+/// A frame that is decided.
+struct Taken {
+    judged: Vec<Judged>,
+    receipts: Vec<Unverified>,
+    /// Of statements that were receipted before this frame.
+    earlier: Vec<Known>,
+}
+
+fn take_frame(core: &Arc<Core>, peer: AuthorityId, batches: &[Unverified]) -> Committing<Taken> {
+    let now = core.now();
+    let candidates: Vec<_> = batches
+        .iter()
+        .flat_map(|batch| examine(core, &peer, batch, now))
+        .collect();
+    let arrival = Arrival {
+        own: core.authority,
+        peer,
+        now,
+        clocks: core.links.clocks(&peer),
+    };
+    let mut proofs = Vec::new();
+    let plan = core.store.decide(|ledger| {
+        let mut sitting = Sitting {
+            core,
+            arrival,
+            ledger,
+            events: 0,
+            proofs: &mut proofs,
+        };
+        let judged = candidates
+            .into_iter()
+            .map(|(leaf, candidate)| Judged {
+                leaf,
+                outcome: sitting.judge(leaf, candidate),
+            })
+            .collect();
+        Taken {
+            judged,
+            receipts: Vec::new(),
+            earlier: Vec::new(),
+        }
+    });
+    seal(core, peer, now, plan, proofs)
+}
+
+/// Size, signature, decoding: all that needs no ledger.
+fn examine(
+    core: &Core,
+    peer: &AuthorityId,
+    batch: &Unverified,
+    now: Timestamp,
+) -> Vec<(LeafHash, Candidate)> {
+    let verified = core.verifier.verify(Purpose::Statement, peer, batch, now);
+    batch
+        .items
+        .iter()
+        .zip(verified)
+        .map(|(item, verified)| match verified {
+            _ if item.document.len() > STATEMENT_MAX_BYTES => {
+                (leaf_of(item), Candidate::Input(Reason::TooLarge))
+            }
+            Err(reason) => (leaf_of(item), Candidate::Input(reason)),
+            Ok(verified) => (verified.leaf(), open(peer, verified)),
+        })
+        .collect()
+}
+
+fn leaf_of(item: &UnverifiedItem) -> LeafHash {
+    pae::leaf_hash(DocumentType::Statement, &item.document)
+}
+
+/// Decodes what is verified.
+fn open(peer: &AuthorityId, verified: Verified) -> Candidate {
+    let document = verified.document().clone();
+    match wire::decode_statement(verified) {
+        Ok(statement) => Candidate::Statement(Box::new(statement)),
+        Err(reason) => match named(&document).filter(|named| named.origin == *peer) {
+            Some(statement) if reason.class() != Class::Retry => {
+                Candidate::Illegal(statement, reason)
+            }
+            _ => Candidate::Input(reason),
+        },
+    }
+}
+
+/// Origin and id of verified bytes that are otherwise not legal, so that the refusal can be signed.
+fn named(document: &[u8]) -> Option<StatementRef> {
+    let statement = pb::Statement::decode(document).ok()?;
+    Some(StatementRef {
+        origin: statement.origin.parse().ok()?,
+        id: MessageId::from_bytes(&statement.id).ok()?,
+    })
+}
+
+/// Judging under the lock.
+struct Sitting<'a> {
+    core: &'a Core,
+    arrival: Arrival,
+    ledger: &'a mut Ledger,
+    events: usize,
+    /// Signatures of what was recorded as held, with the place of the event.
+    proofs: &'a mut Vec<(usize, ProofSource)>,
+}
+
+impl Sitting<'_> {
+    fn judge(&mut self, leaf: LeafHash, candidate: Candidate) -> Outcome {
+        match candidate {
+            Candidate::Input(reason) => self.refuse_input(leaf, reason),
+            Candidate::Illegal(statement, reason) => {
+                match verdict::recognise(self.ledger.known(&statement), leaf) {
+                    Recognised::New => self.refuse(statement, leaf, reason),
+                    Recognised::Repeat(known) => Outcome::Repeated { known },
+                    Recognised::Conflict(known) => self.conflict(statement, leaf, known),
+                }
+            }
+            Candidate::Statement(statement) => self.judge_statement(leaf, *statement),
+        }
+    }
+
+    fn judge_statement(&mut self, leaf: LeafHash, statement: wire::Statement) -> Outcome {
+        let subject = statement.routing.statement;
+        match verdict::recognise(self.ledger.known(&subject), leaf) {
+            Recognised::Repeat(known) => return Outcome::Repeated { known },
+            Recognised::Conflict(known) => return self.conflict(subject, leaf, known),
+            Recognised::New => {}
+        }
+        if !self.core.store.has_room() && !statement.routing.kind.overtakes() {
+            return Outcome::Bare(Reason::StoreFull);
+        }
+        match verdict::admit(&self.arrival, &statement.routing, self.ledger) {
+            Ok(()) => self.hold(leaf, statement),
+            Err(reason) if reason.class() == Class::Retry => {
+                self.alarm(reason);
+                Outcome::Bare(reason)
+            }
+            // In another authority's name: nothing is remembered under an id that is not the peer's.
+            Err(reason) if subject.origin != self.arrival.peer => self.refuse_input(leaf, reason),
+            Err(reason) => self.refuse(subject, leaf, reason),
+        }
+    }
+
+    fn hold(&mut self, leaf: LeafHash, statement: wire::Statement) -> Outcome {
+        let subject = statement.routing.statement;
+        let document = statement.verified.document().clone();
+        let event = self.record(Event::Received {
+            routing: Arc::new(statement.routing),
+            leaf,
+            document,
+        });
+        self.proofs
+            .push((event, statement.verified.proof().clone()));
+        Outcome::Decided {
+            statement: subject,
+            event,
+            verdict: Verdict::Held,
+        }
+    }
+
+    fn refuse(&mut self, statement: StatementRef, leaf: LeafHash, reason: Reason) -> Outcome {
+        let event = self.record(Event::RefusedStatement {
+            statement,
+            peer: self.arrival.peer,
+            leaf,
+            reason,
+        });
+        Outcome::Decided {
+            statement,
+            event,
+            verdict: Verdict::Refused(reason),
+        }
+    }
+
+    /// The same id with other content: the refusal names the new hash, the incident the first one.
+    fn conflict(&mut self, statement: StatementRef, leaf: LeafHash, known: Known) -> Outcome {
+        if self.note(Reason::IdConflict) == Noted::Counted {
+            return Outcome::Bare(Reason::IdConflict);
+        }
+        let incident = Incident {
+            peer: self.arrival.peer,
+            reason: Reason::IdConflict,
+            statement: Some(statement),
+            leaf: Some(known.leaf),
+        };
+        if let Some(event) = self.core.incident(incident) {
+            self.record(event);
+        }
+        self.refuse(statement, leaf, Reason::IdConflict)
+    }
+
+    fn refuse_input(&mut self, leaf: LeafHash, reason: Reason) -> Outcome {
+        if self.note(reason) == Noted::Single {
+            self.record(Event::RefusedInput {
+                peer: self.arrival.peer,
+                reason,
+                leaf: Some(leaf),
+            });
+        }
+        Outcome::Bare(reason)
+    }
+
+    /// Clocks that differ are an alarm on both sides.
+    fn alarm(&mut self, reason: Reason) {
+        if reason != Reason::ClockSkew {
+            return;
+        }
+        let incident = Incident {
+            peer: self.arrival.peer,
+            reason,
+            statement: None,
+            leaf: None,
+        };
+        if let Some(event) = self.core.incident(incident) {
+            self.record(event);
+        }
+    }
+
+    fn note(&self, reason: Reason) -> Noted {
+        self.core
+            .refusals
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+            .note(self.arrival.peer, reason, self.arrival.now)
+    }
+
+    /// Records, and gives the place of the event in this plan.
+    fn record(&mut self, event: Event) -> usize {
+        self.ledger.record(self.arrival.now, event);
+        self.events += 1;
+        self.events - 1
+    }
+}
+
+/// Attaches signatures, signs the receipts of this frame as one batch, and commits.
+fn seal(
+    core: &Arc<Core>,
+    peer: AuthorityId,
+    now: Timestamp,
+    mut plan: Plan<Taken>,
+    proofs: Vec<(usize, ProofSource)>,
+) -> Committing<Taken> {
+    for (signed, links) in receipts::by_signature(proofs) {
+        plan.attach_signature(signed, &links);
+    }
+    let first_own = plan.indexes().first().copied();
+    let to_receipt: Vec<receipts::ToReceipt> = plan
+        .value
+        .judged
+        .iter()
+        .filter_map(|judged| match judged.outcome {
+            Outcome::Decided {
+                statement,
+                event,
+                verdict,
+            } => Some(receipts::ToReceipt {
+                statement,
+                leaf: judged.leaf,
+                verdict,
+                event,
+            }),
+            Outcome::Repeated { .. } | Outcome::Bare(_) => None,
+        })
+        .collect();
+    let earlier = plan
+        .value
+        .judged
+        .iter()
+        .filter_map(|judged| match judged.outcome {
+            // A repeat within this frame is covered by this frame's own receipt.
+            Outcome::Repeated { known } if first_own.is_none_or(|own| known.index < own) => {
+                Some(known)
+            }
+            _ => None,
+        })
+        .collect();
+    plan.value.earlier = earlier;
+    let receipts = receipts::issue(core, peer, now, &mut plan, &to_receipt);
+    plan.value.receipts = receipts.into_iter().collect();
+    core.commit(plan)
+}
+
+/// Results in order, with the new receipts and those read back from the journal.
+async fn answer(core: &Arc<Core>, taken: Taken) -> Result<FrameOutcome, Reason> {
+    let mut receipts = taken.receipts;
+    if !taken.earlier.is_empty() {
+        receipts.extend(earlier_receipts(core, taken.earlier).await?);
+    }
+    let results = taken
+        .judged
+        .iter()
+        .map(|judged| StatementOutcome {
+            leaf: judged.leaf,
+            refused: match judged.outcome {
+                Outcome::Decided { verdict, .. } => refused(verdict),
+                Outcome::Repeated { known } => refused(known.verdict),
+                Outcome::Bare(reason) => Some(reason),
+            },
+        })
+        .collect();
+    Ok(FrameOutcome { results, receipts })
+}
+
+fn refused(verdict: Verdict) -> Option<Reason> {
+    match verdict {
+        Verdict::Held => None,
+        Verdict::Refused(reason) => Some(reason),
+    }
+}
+
+/// Reads receipts back: the very same bytes. A racing first one is waited for, as only durable state is read.
+async fn earlier_receipts(
+    core: &Arc<Core>,
+    earlier: Vec<Known>,
+) -> Result<Vec<Unverified>, Reason> {
+    core.read(|_| ()).await.map_err(|_| Reason::Stopping)?;
+    core.run(move |core| {
+        let mut batches: HashMap<Arc<SignedHeader>, Vec<UnverifiedItem>> = HashMap::new();
+        for known in earlier {
+            match core.store.entry(known.index) {
+                Ok(entry) => {
+                    if let Some((document, proof)) = entry.receipt {
+                        batches
+                            .entry(proof.signed)
+                            .or_default()
+                            .push(UnverifiedItem {
+                                document,
+                                index: proof.index,
+                                path: proof.path,
+                            });
+                    }
+                }
+                Err(error) => tracing::error!(%error, "a kept receipt cannot be read"),
+            }
+        }
+        batches
+            .into_iter()
+            .map(|(signed, items)| Unverified {
+                signed: signed.as_ref().clone(),
+                items,
+            })
+            .collect()
+    })
+    .await
+}

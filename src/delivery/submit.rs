@@ -1,0 +1,451 @@
+//! Accepting what the own desk hands in.
+//!
+//! The way in is [`hand_in`]; workers run [`accept`] over what waits. A job is accepted whole or not at all, and
+//! answered when durable. Must never sign what a receiver would refuse: the same rules are applied (`verdict`).
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use bytes::Bytes;
+use tokio::sync::oneshot;
+
+use super::{
+    Accepted, Submission, SubmitError,
+    address::{self, Addressed},
+    core::{Committing, Core},
+    repeat,
+};
+use crate::{
+    domain::{
+        id::{AuthorityId, MessageId, StatementRef},
+        limits::{BATCH_MAX_LEAVES, STATEMENT_MAX_BYTES, SUBMIT_MAX_DRAFTS},
+        reason::Reason,
+        receipt::LeafHash,
+        routing::Routing,
+        time::Timestamp,
+    },
+    store::{Plan, Signed, entry::Actor, event::Event, ledger::Ledger},
+    trust::pae::{self, DocumentType},
+    wire,
+};
+
+/// Drafts that are accepted together or not at all.
+pub(super) struct SubmitJob {
+    pub(super) actor: Actor,
+    pub(super) drafts: Vec<Draft>,
+    pub(super) answer: oneshot::Sender<Result<Vec<Accepted>, SubmitError>>,
+}
+
+/// One of them, with its id.
+pub(super) struct Draft {
+    pub(super) submission: Submission,
+    pub(super) statement: StatementRef,
+    /// Its first answer, when it had been accepted before.
+    pub(super) earlier: Option<Accepted>,
+}
+
+impl SubmitJob {
+    /// Statements in it.
+    pub(super) fn len(&self) -> usize {
+        self.drafts.len()
+    }
+}
+
+/// Whether drafts are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Run {
+    /// Checked only.
+    Dry,
+    /// Accepted.
+    Real,
+}
+
+/// Hands drafts in and waits for the answer.
+///
+/// # Errors
+/// The named reason and the draft's fault; nothing was kept then.
+pub(super) async fn hand_in(
+    core: &Arc<Core>,
+    actor: Actor,
+    submissions: Vec<Submission>,
+    run: Run,
+) -> Result<Vec<Accepted>, SubmitError> {
+    check_whole(core, &submissions)?;
+    let drafts = submissions
+        .into_iter()
+        .map(|submission| Draft::new(core, submission))
+        .collect();
+    if run == Run::Dry {
+        return core.run(move |core| rehearse(core, drafts)).await?;
+    }
+    let (answer, answered) = oneshot::channel();
+    core.queue.push(super::workers::Job::Submit(SubmitJob {
+        actor,
+        drafts,
+        answer,
+    }))?;
+    answered
+        .await
+        .unwrap_or_else(|_| Err(Reason::Stopping.into()))
+}
+
+/// Hands each in on its own; they are joined again where they wait. Answers in order.
+pub(super) async fn hand_in_each(
+    core: &Arc<Core>,
+    actor: Actor,
+    submissions: Vec<Submission>,
+) -> Vec<Result<Accepted, SubmitError>> {
+    let waits = submissions.into_iter().map(|one| async move {
+        let mut accepted = hand_in(core, actor, vec![one], Run::Real).await?;
+        accepted
+            .pop()
+            .ok_or_else(|| SubmitError::from(Reason::Stopping))
+    });
+    futures_util::future::join_all(waits).await
+}
+
+/// What can be said before anything is queued.
+fn check_whole(core: &Core, submissions: &[Submission]) -> Result<(), SubmitError> {
+    if core.is_stopping() {
+        return Err(Reason::Stopping.into());
+    }
+    core.check_directory()?;
+    if !core.store.has_room() && !submissions.iter().all(|s| s.kind.overtakes()) {
+        return Err(Reason::StoreFull.into());
+    }
+    if submissions.len() > SUBMIT_MAX_DRAFTS {
+        return Err(SubmitError::refused(
+            Reason::FaultyDraft,
+            format!(
+                "{} drafts at once: expected at most {SUBMIT_MAX_DRAFTS}; send them in parts",
+                submissions.len()
+            ),
+        ));
+    }
+    let mut ids = std::collections::HashSet::new();
+    match submissions
+        .iter()
+        .filter_map(|s| s.id)
+        .find(|id| !ids.insert(*id))
+    {
+        Some(id) => Err(SubmitError::refused(
+            Reason::FaultyDraft,
+            format!("{id} is given twice: expected each draft to have its own id"),
+        )),
+        None => Ok(()),
+    }
+}
+
+impl Draft {
+    fn new(core: &Core, submission: Submission) -> Self {
+        let id = submission.id.unwrap_or_else(|| {
+            let unix_ms = u64::try_from(core.now().as_micros() / 1000).unwrap_or(0);
+            MessageId::from_parts(unix_ms, core.random_bytes())
+        });
+        Self {
+            submission,
+            statement: StatementRef {
+                origin: core.authority,
+                id,
+            },
+            earlier: None,
+        }
+    }
+}
+
+/// Accepts all jobs that were taken together, in one plan.
+pub(super) fn accept(core: &Arc<Core>, jobs: Vec<SubmitJob>) {
+    let now = core.now();
+    let mut prepared = Vec::with_capacity(jobs.len());
+    for mut job in jobs {
+        match prepare_all(core, &mut job.drafts, now) {
+            Ok(statements) => prepared.push((job, statements)),
+            Err(error) => drop(job.answer.send(Err(error))),
+        }
+    }
+    if prepared.is_empty() {
+        return;
+    }
+    let plan = core.store.decide(|ledger| {
+        let mut recorded = Recorded::default();
+        let decided: Vec<_> = prepared
+            .into_iter()
+            .map(|(job, statements)| {
+                let decision = decide_job(ledger, now, &job, statements, &mut recorded);
+                (job, decision)
+            })
+            .collect();
+        (decided, recorded)
+    });
+    finish(core, plan);
+}
+
+/// One statement before the lock is taken.
+pub(super) enum Prepared {
+    /// The first of its thread: ready but for being recorded.
+    First(Box<Encoded>),
+    /// Belongs to a thread: addressed and numbered under the lock.
+    Later(Box<Addressed>),
+    /// Accepted before.
+    Earlier(Accepted),
+}
+
+/// A statement as it will be signed.
+pub(super) struct Encoded {
+    pub(super) routing: Arc<Routing>,
+    pub(super) leaf: LeafHash,
+    pub(super) document: Bytes,
+}
+
+impl Encoded {
+    fn new(routing: Routing, salt: [u8; 16], payload: &[u8]) -> Result<Self, SubmitError> {
+        let document = wire::encode_statement(&routing, salt, payload);
+        if document.len() > STATEMENT_MAX_BYTES {
+            return Err(SubmitError::refused(
+                Reason::TooLarge,
+                format!(
+                    "{} is {} bytes when signed: expected at most {STATEMENT_MAX_BYTES}",
+                    routing.statement.id,
+                    document.len()
+                ),
+            ));
+        }
+        Ok(Self {
+            leaf: pae::leaf_hash(DocumentType::Statement, &document),
+            routing: Arc::new(routing),
+            document,
+        })
+    }
+}
+
+fn prepare_all(
+    core: &Core,
+    drafts: &mut [Draft],
+    now: Timestamp,
+) -> Result<Vec<Prepared>, SubmitError> {
+    drafts
+        .iter_mut()
+        .map(|draft| match draft.earlier.take() {
+            Some(earlier) => Ok(Prepared::Earlier(earlier)),
+            None => prepare(core, draft, now),
+        })
+        .collect()
+}
+
+/// Expands the addressees; encodes and hashes at once what needs nothing from the ledger.
+pub(super) fn prepare(core: &Core, draft: &Draft, now: Timestamp) -> Result<Prepared, SubmitError> {
+    let addressed = Addressed {
+        to: address::expand(
+            &core.directory.load(),
+            &core.authority,
+            &draft.submission.to,
+        )?,
+        statement: draft.statement,
+        submission: draft.submission.clone(),
+        salt: core.random_bytes(),
+        now,
+    };
+    if draft.submission.in_reply_to.is_some() {
+        return Ok(Prepared::Later(Box::new(addressed)));
+    }
+    let routing = addressed.first()?;
+    Encoded::new(routing, addressed.salt, &draft.submission.payload)
+        .map(|encoded| Prepared::First(Box::new(encoded)))
+}
+
+/// What is decided on one job.
+enum Decision {
+    /// All recorded: to be answered when durable.
+    Accepted(Vec<Accepted>),
+    /// Refused; nothing of it was recorded.
+    Refused(SubmitError),
+    /// Some ids are here already: compared outside of the lock, and then taken up again.
+    Compare(Vec<StatementRef>),
+}
+
+/// Statements that a plan has recorded: the place of the event, and what is to be signed.
+#[derive(Default)]
+pub(super) struct Recorded {
+    events: usize,
+    to_sign: Vec<(usize, Arc<Routing>, LeafHash)>,
+}
+
+impl Recorded {
+    /// Records any other event of this plan.
+    pub(super) fn event(&mut self, ledger: &mut Ledger, now: Timestamp, event: Event) {
+        ledger.record(now, event);
+        self.events += 1;
+    }
+
+    /// Records one accepted statement.
+    fn statement(
+        &mut self,
+        ledger: &mut Ledger,
+        now: Timestamp,
+        actor: Actor,
+        encoded: Encoded,
+    ) -> Accepted {
+        let accepted = Accepted {
+            statement: encoded.routing.statement,
+            recipients: encoded.routing.recipients.clone(),
+            accepted_at: now,
+            repeated: false,
+        };
+        self.to_sign
+            .push((self.events, Arc::clone(&encoded.routing), encoded.leaf));
+        let event = Event::Accepted {
+            actor,
+            routing: encoded.routing,
+            leaf: encoded.leaf,
+            document: encoded.document,
+        };
+        self.event(ledger, now, event);
+        accepted
+    }
+}
+
+/// All checks first, then all records: a job is accepted whole or not at all.
+fn decide_job(
+    ledger: &mut Ledger,
+    now: Timestamp,
+    job: &SubmitJob,
+    statements: Vec<Prepared>,
+    recorded: &mut Recorded,
+) -> Decision {
+    let known: Vec<_> = job
+        .drafts
+        .iter()
+        .zip(&statements)
+        .filter(|(_, prepared)| !matches!(prepared, Prepared::Earlier(_)))
+        .map(|(draft, _)| draft.statement)
+        .filter(|statement| ledger.message(statement).is_some())
+        .collect();
+    if !known.is_empty() {
+        return Decision::Compare(known);
+    }
+    for prepared in &statements {
+        if let Prepared::Later(addressed) = prepared
+            && let Err(error) = check_later(addressed, ledger)
+        {
+            return Decision::Refused(error);
+        }
+    }
+    let mut accepted = Vec::with_capacity(statements.len());
+    for prepared in statements {
+        match record_one(ledger, now, job.actor, prepared, recorded) {
+            Ok(one) => accepted.push(one),
+            // Cannot happen after the checks above; the rest of the job stands.
+            Err(error) => return Decision::Refused(error),
+        }
+    }
+    Decision::Accepted(accepted)
+}
+
+/// Everything that could refuse it, its size included: sequence numbers are taken at their longest.
+fn check_later(addressed: &Addressed, ledger: &Ledger) -> Result<(), SubmitError> {
+    let longest = addressed.later(ledger, |_, _| u32::MAX)?;
+    Encoded::new(longest, addressed.salt, &addressed.submission.payload).map(drop)
+}
+
+/// Gives a later statement its numbers, and records.
+pub(super) fn record_one(
+    ledger: &mut Ledger,
+    now: Timestamp,
+    actor: Actor,
+    prepared: Prepared,
+    recorded: &mut Recorded,
+) -> Result<Accepted, SubmitError> {
+    let encoded = match prepared {
+        Prepared::Earlier(earlier) => return Ok(earlier),
+        Prepared::First(encoded) => *encoded,
+        Prepared::Later(addressed) => {
+            let routing = addressed.later(ledger, |thread, recipient| {
+                ledger.next_thread_seq(thread, recipient)
+            })?;
+            Encoded::new(routing, addressed.salt, &addressed.submission.payload)?
+        }
+    };
+    Ok(recorded.statement(ledger, now, actor, encoded))
+}
+
+/// Signs what was recorded: one batch for each set of recipients.
+pub(super) fn sign<T>(core: &Core, plan: &mut Plan<T>, recorded: &Recorded) {
+    let mut by_recipients: BTreeMap<Vec<AuthorityId>, Vec<(usize, LeafHash)>> = BTreeMap::new();
+    for (position, routing, leaf) in &recorded.to_sign {
+        let recipients = routing.recipients.iter().map(|r| r.authority).collect();
+        by_recipients
+            .entry(recipients)
+            .or_default()
+            .push((*position, *leaf));
+    }
+    for together in by_recipients.values() {
+        for part in together.chunks(BATCH_MAX_LEAVES) {
+            let leaves = part.iter().map(|(_, leaf)| *leaf).collect();
+            let links: Vec<(usize, u32)> = part
+                .iter()
+                .zip(0..)
+                .map(|((position, _), index)| (*position, index))
+                .collect();
+            let batch = core.statement_signer.sign(leaves);
+            plan.attach_signature(Signed::Whole(batch), &links);
+        }
+    }
+}
+
+/// Signs, commits, and answers every job when durable.
+fn finish(core: &Arc<Core>, plan: Plan<(Vec<(SubmitJob, Decision)>, Recorded)>) {
+    let mut plan = plan;
+    let recorded = std::mem::take(&mut plan.value.1);
+    sign(core, &mut plan, &recorded);
+    let committing: Committing<_> = core.commit(plan);
+    let waiting = Arc::clone(core);
+    core.runtime.spawn(async move {
+        // On failure every job's answer is dropped with the plan, and its caller learns that the store failed.
+        if let Ok((decided, _)) = committing.durable().await {
+            for (job, decision) in decided {
+                answer(&waiting, job, decision);
+            }
+        }
+    });
+}
+
+fn answer(core: &Arc<Core>, job: SubmitJob, decision: Decision) {
+    match decision {
+        Decision::Accepted(accepted) => drop(job.answer.send(Ok(accepted))),
+        Decision::Refused(error) => drop(job.answer.send(Err(error))),
+        Decision::Compare(known) => {
+            let waiting = Arc::clone(core);
+            core.runtime
+                .spawn(async move { repeat::take_up_again(&waiting, job, known).await });
+        }
+    }
+}
+
+/// Checks drafts as [`accept`] would, and keeps nothing.
+fn rehearse(core: &Arc<Core>, mut drafts: Vec<Draft>) -> Result<Vec<Accepted>, SubmitError> {
+    let now = core.now();
+    let prepared = prepare_all(core, &mut drafts, now)?;
+    let reading = core.store.read(|ledger| {
+        prepared
+            .iter()
+            .map(|prepared| match prepared {
+                Prepared::Earlier(earlier) => Ok(earlier.clone()),
+                Prepared::First(encoded) => Ok(rehearsed(&encoded.routing, now)),
+                Prepared::Later(addressed) => addressed
+                    .later(ledger, |thread, recipient| {
+                        ledger.next_thread_seq(thread, recipient)
+                    })
+                    .map(|routing| rehearsed(&routing, now)),
+            })
+            .collect::<Result<Vec<_>, SubmitError>>()
+    });
+    core.runtime.block_on(reading)?
+}
+
+fn rehearsed(routing: &Routing, now: Timestamp) -> Accepted {
+    Accepted {
+        statement: routing.statement,
+        recipients: routing.recipients.clone(),
+        accepted_at: now,
+        repeated: false,
+    }
+}

@@ -1,0 +1,256 @@
+//! The rules: who may write what to whom, when, and whether it is known already.
+//!
+//! Pure: the way in is [`recognise`] and [`admit`] for what arrives, [`check_thread`] for both directions, so that
+//! a sender refuses what its receivers would. Must never keep anything, and never read the payload.
+
+use std::time::Duration;
+
+use crate::{
+    domain::{
+        id::{AuthorityId, StatementRef},
+        limits::CLOCK_TOLERANCE,
+        reason::{Class, Reason},
+        receipt::{LeafHash, Verdict},
+        routing::{Effect, Release, Routing},
+        time::Timestamp,
+    },
+    store::{
+        ledger::{Known, Ledger},
+        record::MessageRecord,
+    },
+};
+
+/// What the rules ask of the ledger.
+pub(super) trait Holdings {
+    /// A statement that is held here.
+    fn message(&self, statement: &StatementRef) -> Option<MessageRecord>;
+    /// What was said of an (origin, id).
+    fn known(&self, statement: &StatementRef) -> Option<Known>;
+}
+
+impl Holdings for Ledger {
+    fn message(&self, statement: &StatementRef) -> Option<MessageRecord> {
+        Self::message(self, statement)
+    }
+    fn known(&self, statement: &StatementRef) -> Option<Known> {
+        Self::known(self, statement)
+    }
+}
+
+/// How our clock and the peer's compare, by the last greeting.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Clocks {
+    /// Within two minutes, or not compared yet.
+    Agree,
+    /// Further apart: refusals for time are `retry`.
+    Differ,
+}
+
+impl Clocks {
+    /// From the difference of two clocks.
+    pub(super) fn of(apart: Duration) -> Self {
+        if apart > CLOCK_TOLERANCE {
+            Self::Differ
+        } else {
+            Self::Agree
+        }
+    }
+}
+
+/// The circumstances in which a statement arrives.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Arrival {
+    /// Ourselves.
+    pub(super) own: AuthorityId,
+    /// The authority at the other end of the connection.
+    pub(super) peer: AuthorityId,
+    /// Our wall clock.
+    pub(super) now: Timestamp,
+    /// Whether it can be relied on against the peer's.
+    pub(super) clocks: Clocks,
+}
+
+/// Whether an (origin, id) was seen before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Recognised {
+    /// Never; or refused only until a person acts, and therefore judged anew.
+    New,
+    /// The same bytes: the same verdict, and no second effect.
+    Repeat(Known),
+    /// Other bytes under the same id.
+    Conflict(Known),
+}
+
+/// Compares what arrives with what is known under its id (invariant I6).
+pub(super) fn recognise(known: Option<Known>, leaf: LeafHash) -> Recognised {
+    match known {
+        None => Recognised::New,
+        Some(known) if known.leaf != leaf => Recognised::Conflict(known),
+        Some(Known {
+            verdict: Verdict::Refused(reason),
+            ..
+        }) if reason.class() == Class::Hold => Recognised::New,
+        Some(known) => Recognised::Repeat(known),
+    }
+}
+
+/// Whether a new foreign statement is held.
+///
+/// # Errors
+/// The named reason to refuse it with; its class says whether the sender tries again.
+pub(super) fn admit(
+    arrival: &Arrival,
+    routing: &Routing,
+    holdings: &impl Holdings,
+) -> Result<(), Reason> {
+    if routing.statement.origin != arrival.peer {
+        return Err(Reason::NoRelay);
+    }
+    if routing.recipient(&arrival.own).is_none() {
+        return Err(Reason::NotAddressed);
+    }
+    check_time(arrival, routing)?;
+    if let Some(release) = &routing.release {
+        check_release(release)?;
+    }
+    check_thread(routing, holdings)
+}
+
+/// Issued not in our future, carriage not over. Between clocks that differ, time is no ground for a final no.
+fn check_time(arrival: &Arrival, routing: &Routing) -> Result<(), Reason> {
+    if routing.issued_at > arrival.now.plus(CLOCK_TOLERANCE) {
+        return Err(Reason::ClockSkew);
+    }
+    match (routing.carried_until < arrival.now, arrival.clocks) {
+        (true, Clocks::Agree) => Err(Reason::Expired),
+        (true, Clocks::Differ) => Err(Reason::ClockSkew),
+        (false, _) => Ok(()),
+    }
+}
+
+/// Two different people, in order.
+fn check_release(release: &Release) -> Result<(), Reason> {
+    let two_people = release.created_by != release.released_by;
+    if two_people && release.released_at >= release.created_at {
+        Ok(())
+    } else {
+        Err(Reason::NotReleased)
+    }
+}
+
+/// Who may write what in which thread. The writer is the statement's origin.
+///
+/// # Errors
+/// `NOT_IN_THREAD`, `NOT_OWNER`, `RECIPIENTS_NARROWED`, `EXERCISE_MIXED`, `TARGET_MISMATCH`, `MALFORMED`; and
+/// `THREAD_NOT_YET` when the thread's first statement must be here first and is not.
+pub(super) fn check_thread(routing: &Routing, holdings: &impl Holdings) -> Result<(), Reason> {
+    if routing.is_first() {
+        return if routing.kind.starts_thread() {
+            Ok(())
+        } else {
+            Err(Reason::Malformed)
+        };
+    }
+    if routing.kind.is_alert() {
+        return Err(Reason::Malformed);
+    }
+    let target = check_target(routing, holdings)?;
+    let Some(first) = holdings.message(&routing.thread) else {
+        return before_first(routing, holdings);
+    };
+    if first.status != routing.status {
+        return Err(Reason::ExerciseMixed);
+    }
+    check_participants(routing, &first)?;
+    check_writer(routing)?;
+    check_breadth(routing, target.as_ref())
+}
+
+/// Nobody but its origin changes a statement; and the target stands in the same thread.
+fn check_target(
+    routing: &Routing,
+    holdings: &impl Holdings,
+) -> Result<Option<MessageRecord>, Reason> {
+    let Some(named) = routing.in_reply_to else {
+        let needs_target = routing.kind.owner_only()
+            || matches!(routing.effect, Effect::Answers(_) | Effect::Instructs);
+        return if needs_target {
+            Err(Reason::Malformed)
+        } else {
+            Ok(None)
+        };
+    };
+    if routing.kind.owner_only() && named.origin != routing.statement.origin {
+        return Err(Reason::NotOwner);
+    }
+    let target = holdings.message(&named);
+    match &target {
+        Some(target) if target.thread != routing.thread => Err(Reason::TargetMismatch),
+        _ => Ok(target),
+    }
+}
+
+/// The first statement is not here. Its own origin's later ones are kept and wait for it (a recall may overtake);
+/// anybody else's cannot be judged yet. What we refused for good never gets a thread.
+fn before_first(routing: &Routing, holdings: &impl Holdings) -> Result<(), Reason> {
+    let refused = holdings.known(&routing.thread).is_some_and(
+        |known| matches!(known.verdict, Verdict::Refused(reason) if reason.class() == Class::Final),
+    );
+    if refused {
+        Err(Reason::NotInThread)
+    } else if routing.thread.origin == routing.statement.origin {
+        check_writer(routing)
+    } else {
+        Err(Reason::ThreadNotYet)
+    }
+}
+
+/// Writer and readers are the thread's first origin and those whom its first statement names.
+fn check_participants(routing: &Routing, first: &MessageRecord) -> Result<(), Reason> {
+    let takes_part = |authority: &AuthorityId| {
+        first.statement.origin == *authority || first.delivery(authority).is_some()
+    };
+    let all = takes_part(&routing.statement.origin)
+        && routing
+            .recipients
+            .iter()
+            .all(|recipient| takes_part(&recipient.authority));
+    if all {
+        Ok(())
+    } else {
+        Err(Reason::NotInThread)
+    }
+}
+
+/// Instructions come from the thread's first origin; answers go to it, alone.
+fn check_writer(routing: &Routing) -> Result<(), Reason> {
+    let first_origin = routing.thread.origin;
+    match routing.effect {
+        Effect::Instructs if routing.statement.origin != first_origin => Err(Reason::NotOwner),
+        Effect::Answers(_) => match routing.recipients.as_slice() {
+            [only] if only.authority == first_origin => Ok(()),
+            _ => Err(Reason::Malformed),
+        },
+        _ => Ok(()),
+    }
+}
+
+/// What changes a statement goes to all who hold that statement.
+fn check_breadth(routing: &Routing, target: Option<&MessageRecord>) -> Result<(), Reason> {
+    let Some(target) = target.filter(|_| routing.kind.reaches_all_holders()) else {
+        return Ok(());
+    };
+    let all = target
+        .deliveries
+        .iter()
+        .all(|delivery| routing.recipient(&delivery.recipient).is_some());
+    if all {
+        Ok(())
+    } else {
+        Err(Reason::RecipientsNarrowed)
+    }
+}
+
+#[cfg(test)]
+#[path = "verdict_tests.rs"]
+mod tests;
