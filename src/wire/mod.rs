@@ -8,6 +8,7 @@ use crate::{
 };
 
 pub mod alert;
+pub mod status;
 
 /// A statement whose signature holds, decoded and legal: exact bytes, routing, payload bytes.
 #[derive(Debug, Clone)]
