@@ -143,8 +143,201 @@ pub struct StatementRef {
     pub id: MessageId,
 }
 
+impl MessageId {
+    /// Milliseconds since 1970-01-01T00:00:00Z, as its maker's clock had it (RFC 9562, 5.7).
+    #[must_use]
+    pub fn unix_ms(&self) -> u64 {
+        let mut bytes = [0; 8];
+        bytes[2..].copy_from_slice(&self.0.as_bytes()[..6]);
+        u64::from_be_bytes(bytes)
+    }
+}
+
+/// Digits of Crockford's base 32: no I, L, O, U.
+const CROCKFORD: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+/// Code characters of a reference when nothing more is needed to tell it apart.
+pub const REFERENCE_CODE_CHARS: u32 = 5;
+/// Code characters that there are: 30 bits.
+const REFERENCE_CODE_CHARS_MAX: u32 = 6;
+
+impl StatementRef {
+    /// The reference that people say over a telephone: country of the origin, year of the id, 5 characters.
+    ///
+    /// It is a help for finding, not a name: two statements may share it, and then the id is asked for.
+    #[must_use]
+    pub fn reference(&self) -> Reference {
+        Reference {
+            country: self.country_bytes(),
+            year: self.year(),
+            code: self.reference_code(),
+            chars: REFERENCE_CODE_CHARS,
+        }
+    }
+
+    /// 32 well-mixed bits of origin and id; the first 30 are the code of its reference.
+    #[must_use]
+    pub fn reference_code(&self) -> u32 {
+        // FNV-1a, then a finaliser: neither secret nor evidence, only spread.
+        let bytes = self.origin.as_str().bytes().chain(*self.id.as_bytes());
+        let mut hash = bytes.fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+        });
+        hash = (hash ^ (hash >> 33)).wrapping_mul(0xff51_afd7_ed55_8ccd);
+        hash ^= hash >> 33;
+        (hash >> 32) as u32
+    }
+
+    fn country_bytes(&self) -> [u8; 2] {
+        [self.origin.bytes[0], self.origin.bytes[1]]
+    }
+
+    /// Two digits.
+    fn year(&self) -> u8 {
+        let ms = i64::try_from(self.id.unix_ms()).unwrap_or(i64::MAX);
+        let year = jiff::Timestamp::from_millisecond(ms)
+            .map_or(0_i16, |time| jiff::tz::Offset::UTC.to_datetime(time).year());
+        u8::try_from(year.rem_euclid(100)).unwrap_or(0)
+    }
+}
+
+/// A reference such as `XA-26-7F3K9`; read with 5 or 6 code characters, in capitals or not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reference {
+    country: [u8; 2],
+    year: u8,
+    code: u32,
+    chars: u32,
+}
+
+/// The text is no reference.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("not a reference: expected country, year and 5 or 6 characters, such as `XA-26-7F3K9`")]
+pub struct ReferenceError;
+
+impl Reference {
+    /// The code, left-aligned in 32 bits, and how many bits of it are known.
+    #[must_use]
+    pub fn code_bits(&self) -> (u32, u32) {
+        (self.code, self.chars * 5)
+    }
+
+    /// True when the statement can be said by this reference.
+    #[must_use]
+    pub fn fits(&self, statement: &StatementRef) -> bool {
+        let shift = 32 - self.chars * 5;
+        statement.country_bytes() == self.country
+            && statement.year() == self.year
+            && statement.reference_code() >> shift == self.code >> shift
+    }
+}
+
+impl FromStr for Reference {
+    type Err = ReferenceError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let mut parts = text.split('-');
+        let (Some(country), Some(year), Some(code), None) =
+            (parts.next(), parts.next(), parts.next(), parts.next())
+        else {
+            return Err(ReferenceError);
+        };
+        let country: [u8; 2] = country
+            .to_ascii_uppercase()
+            .as_bytes()
+            .try_into()
+            .map_err(|_| ReferenceError)?;
+        let chars = u32::try_from(code.len()).map_err(|_| ReferenceError)?;
+        let legal = country.iter().all(u8::is_ascii_uppercase)
+            && year.len() == 2
+            && year.bytes().all(|digit| digit.is_ascii_digit())
+            && (REFERENCE_CODE_CHARS..=REFERENCE_CODE_CHARS_MAX).contains(&chars);
+        if !legal {
+            return Err(ReferenceError);
+        }
+        let mut bits = 0;
+        for said in code.bytes() {
+            // As Crockford has it: what is misread for a digit is that digit.
+            let meant = match said.to_ascii_uppercase() {
+                b'O' => b'0',
+                b'I' | b'L' => b'1',
+                other => other,
+            };
+            let digit = CROCKFORD.iter().position(|known| *known == meant);
+            let digit = digit.and_then(|digit| u32::try_from(digit).ok());
+            bits = (bits << 5) | digit.ok_or(ReferenceError)?;
+        }
+        Ok(Self {
+            country,
+            year: year.parse().map_err(|_| ReferenceError)?,
+            code: bits << (32 - chars * 5),
+            chars,
+        })
+    }
+}
+
+impl fmt::Display for Reference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [first, second] = self.country.map(char::from);
+        write!(f, "{first}{second}-{:02}-", self.year)?;
+        (0..self.chars).try_for_each(|place| {
+            let digit = (self.code >> (27 - 5 * place)) & 31;
+            write!(f, "{}", char::from(CROCKFORD[digit as usize]))
+        })
+    }
+}
+
 impl fmt::Display for StatementRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.origin, self.id)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn statement() -> StatementRef {
+        StatementRef {
+            origin: "XA-POL".parse().unwrap(),
+            // 2026-11-24
+            id: MessageId::from_parts(1_795_500_000_000, [7; 10]),
+        }
+    }
+
+    #[test]
+    fn a_reference_names_country_and_year() {
+        let text = statement().reference().to_string();
+        assert!(text.starts_with("XA-26-"), "{text}");
+        assert_eq!(text.len(), 11);
+    }
+
+    #[test]
+    fn a_reference_is_read_as_it_is_said() {
+        let reference = statement().reference();
+        let text = reference.to_string();
+        for said in [text.clone(), text.to_lowercase()] {
+            let read: Reference = said.parse().unwrap();
+            assert!(read.fits(&statement()));
+            assert_eq!(read.to_string(), text);
+        }
+        let zero: Reference = "XA-26-OIL00".parse().unwrap();
+        assert_eq!(zero.to_string(), "XA-26-01100");
+    }
+
+    #[test]
+    fn what_is_no_reference_is_refused() {
+        for text in [
+            "",
+            "XA-26",
+            "XA-26-7F3K",
+            "XA-26-7F3K9AB",
+            "XA-26-7F3U9",
+            "X-26-7F3K9",
+            "XA-2x-7F3K9",
+            "XA-26-7F3K9-1",
+            "ÄA-26-7F3K9",
+        ] {
+            assert_eq!(text.parse::<Reference>(), Err(ReferenceError), "{text}");
+        }
     }
 }
