@@ -1,0 +1,454 @@
+//! A disk in memory that forgets, after a power cut, what was not synced; and that fails on command.
+//!
+//! The way in is [`SimulatedDisk::new`]; [`SimulatedDisk::cut`] gives the disk that the next start finds.
+//! It must never be kinder than a real disk: unsynced writes are lost, kept, torn or reordered by sector, and
+//! unsynced names may be gone.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    io,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use super::{Disk, File};
+
+/// What is written as a whole or not at all.
+pub const SECTOR_BYTES: usize = 512;
+
+/// A simulated disk. Clones share the same files.
+#[derive(Debug, Clone, Default)]
+pub struct SimulatedDisk {
+    state: Arc<Mutex<State>>,
+}
+
+/// When an operation fails once; operations are counted from 0, all files together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// The nth write fails with EIO and writes the first half.
+    Write(u64),
+    /// The nth sync fails with EIO: what it covered stays readable, and is not on disk. The next sync of the
+    /// same file succeeds without writing it, as Linux does.
+    Sync(u64),
+}
+
+#[derive(Debug, Default)]
+struct State {
+    names: BTreeMap<PathBuf, u64>,
+    durable_names: BTreeMap<PathBuf, u64>,
+    folders: BTreeSet<PathBuf>,
+    contents: BTreeMap<u64, Content>,
+    locks: BTreeSet<PathBuf>,
+    faults: Vec<Fault>,
+    capacity_bytes: Option<u64>,
+    next_file: u64,
+    writes: u64,
+    syncs: u64,
+}
+#[derive(Debug, Default, Clone)]
+struct Content {
+    /// What a reader sees: the page cache.
+    visible: Vec<u8>,
+    durable: Vec<u8>,
+    unsynced: Vec<(u64, Vec<u8>)>,
+}
+#[derive(Debug)]
+struct SimulatedFile {
+    state: Arc<Mutex<State>>,
+    number: u64,
+}
+struct SimulatedLock {
+    state: Arc<Mutex<State>>,
+    path: PathBuf,
+}
+
+impl SimulatedDisk {
+    /// An empty disk.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+    /// The disk as the next start finds it after a power cut: of what was not synced, `seed` decides per
+    /// sector and per name what is there.
+    #[must_use]
+    pub fn cut(&self, seed: u64) -> Self {
+        let state = held(&self.state);
+        let mut random = SplitMix(seed);
+        let mut next = State {
+            folders: state.folders.clone(),
+            next_file: state.next_file,
+            capacity_bytes: state.capacity_bytes,
+            ..State::default()
+        };
+        let mut names = state.durable_names.clone();
+        for (path, number) in &state.names {
+            if state.durable_names.get(path) != Some(number) && random.coin() {
+                names.insert(path.clone(), *number);
+            }
+        }
+        for path in state.durable_names.keys() {
+            if !state.names.contains_key(path) && random.coin() {
+                names.remove(path);
+            }
+        }
+        for number in names.values() {
+            if let Some(content) = state.contents.get(number) {
+                next.contents
+                    .insert(*number, content.after_cut(&mut random));
+            }
+        }
+        next.names = names.clone();
+        next.durable_names = names;
+        Self {
+            state: Arc::new(Mutex::new(next)),
+        }
+    }
+    /// The disk as the next start of a killed process finds it: everything written is still visible, nothing
+    /// more of it is durable, and the lock is free.
+    #[must_use]
+    pub fn killed(&self) -> Self {
+        let state = held(&self.state);
+        Self {
+            state: Arc::new(Mutex::new(State {
+                names: state.names.clone(),
+                durable_names: state.durable_names.clone(),
+                folders: state.folders.clone(),
+                contents: state.contents.clone(),
+                next_file: state.next_file,
+                capacity_bytes: state.capacity_bytes,
+                ..State::default()
+            })),
+        }
+    }
+    /// Lets an operation fail once.
+    pub fn inject(&self, fault: Fault) {
+        held(&self.state).faults.push(fault);
+    }
+    /// Bytes that all files together may have; writes past it fail with ENOSPC.
+    pub fn limit_capacity(&self, bytes: Option<u64>) {
+        held(&self.state).capacity_bytes = bytes;
+    }
+    /// Writes and syncs so far: for aiming faults.
+    #[must_use]
+    pub fn counts(&self) -> (u64, u64) {
+        let state = held(&self.state);
+        (state.writes, state.syncs)
+    }
+    /// Changes bytes behind the store's back, in memory and on disk: damage.
+    pub fn corrupt(&self, path: &Path, offset: u64, change: impl FnOnce(&mut [u8])) {
+        let mut state = held(&self.state);
+        let number = state.names.get(path).copied();
+        let content = number.and_then(|number| state.contents.get_mut(&number));
+        if let Some(content) = content {
+            let from = usize::try_from(offset).unwrap_or(usize::MAX);
+            content.settle();
+            if let Some(bytes) = content.visible.get_mut(from..) {
+                change(bytes);
+            }
+            content.durable = content.visible.clone();
+        }
+    }
+    /// All names and bytes, as a reader sees them: for asking whether anything was touched.
+    #[must_use]
+    pub fn snapshot(&self) -> BTreeMap<PathBuf, Vec<u8>> {
+        let state = held(&self.state);
+        let bytes = |number| state.contents.get(number).map(|c| c.visible.clone());
+        state
+            .names
+            .iter()
+            .map(|(path, number)| (path.clone(), bytes(number).unwrap_or_default()))
+            .collect()
+    }
+}
+
+impl Disk for SimulatedDisk {
+    fn create(&self, path: &Path) -> io::Result<Box<dyn File>> {
+        let mut state = held(&self.state);
+        if state.names.contains_key(path) {
+            return Err(io::ErrorKind::AlreadyExists.into());
+        }
+        let number = state.next_file;
+        state.next_file += 1;
+        state.names.insert(path.to_owned(), number);
+        state.contents.insert(number, Content::default());
+        drop(state);
+        Ok(self.file(number))
+    }
+    fn open(&self, path: &Path) -> io::Result<Box<dyn File>> {
+        let number = held(&self.state).names.get(path).copied();
+        number
+            .map(|number| self.file(number))
+            .ok_or_else(|| io::ErrorKind::NotFound.into())
+    }
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        let mut state = held(&self.state);
+        let number = state.names.remove(from).ok_or(io::ErrorKind::NotFound)?;
+        state.names.insert(to.to_owned(), number);
+        Ok(())
+    }
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        let removed = held(&self.state).names.remove(path);
+        removed
+            .map(drop)
+            .ok_or_else(|| io::ErrorKind::NotFound.into())
+    }
+    fn create_dir(&self, path: &Path) -> io::Result<()> {
+        held(&self.state).folders.insert(path.to_owned());
+        Ok(())
+    }
+    fn list(&self, folder: &Path) -> io::Result<Vec<PathBuf>> {
+        let state = held(&self.state);
+        if !state.folders.contains(folder) {
+            return Err(io::ErrorKind::NotFound.into());
+        }
+        let inside = |path: &&PathBuf| path.parent() == Some(folder);
+        Ok(state.names.keys().filter(inside).cloned().collect())
+    }
+    fn exists(&self, path: &Path) -> bool {
+        let state = held(&self.state);
+        state.names.contains_key(path) || state.folders.contains(path)
+    }
+    fn sync_dir(&self, folder: &Path) -> io::Result<()> {
+        let mut state = held(&self.state);
+        state.count_sync()?;
+        let inside = |path: &PathBuf| path.parent() == Some(folder);
+        state.durable_names.retain(|path, _| !inside(path));
+        let named: Vec<_> = state
+            .names
+            .iter()
+            .filter(|(path, _)| inside(path))
+            .map(|(path, number)| (path.clone(), *number))
+            .collect();
+        state.durable_names.extend(named);
+        Ok(())
+    }
+    fn lock(&self, path: &Path) -> io::Result<Box<dyn Send + Sync>> {
+        if !held(&self.state).locks.insert(path.to_owned()) {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        Ok(Box::new(SimulatedLock {
+            state: self.state.clone(),
+            path: path.to_owned(),
+        }))
+    }
+}
+impl SimulatedDisk {
+    fn file(&self, number: u64) -> Box<dyn File> {
+        Box::new(SimulatedFile {
+            state: self.state.clone(),
+            number,
+        })
+    }
+}
+impl Drop for SimulatedLock {
+    fn drop(&mut self) {
+        held(&self.state).locks.remove(&self.path);
+    }
+}
+
+impl File for SimulatedFile {
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        let state = held(&self.state);
+        let from = usize::try_from(offset).unwrap_or(usize::MAX);
+        let visible = state.content(self.number)?.visible.get(from..);
+        let visible = visible.unwrap_or_default();
+        let count = visible.len().min(buffer.len());
+        for (to, byte) in buffer.iter_mut().zip(visible) {
+            *to = *byte;
+        }
+        Ok(count)
+    }
+    fn write_all_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
+        let mut state = held(&self.state);
+        let nth = state.writes;
+        state.writes += 1;
+        if state.strikes(Fault::Write(nth)) {
+            let half = bytes.get(..bytes.len() / 2).unwrap_or_default();
+            state.write(self.number, half, offset)?;
+            return Err(io::Error::from_raw_os_error(5));
+        }
+        let used: u64 = state
+            .contents
+            .values()
+            .map(|c| c.visible.len() as u64)
+            .sum();
+        let end = offset.saturating_add(bytes.len() as u64);
+        let grows = end.saturating_sub(state.content(self.number)?.visible.len() as u64);
+        if state.capacity_bytes.is_some_and(|most| used + grows > most) {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
+        state.write(self.number, bytes, offset)
+    }
+    fn sync_data(&self) -> io::Result<()> {
+        let mut state = held(&self.state);
+        let outcome = state.count_sync();
+        let content = state
+            .contents
+            .get_mut(&self.number)
+            .ok_or(io::ErrorKind::NotFound)?;
+        if outcome.is_ok() {
+            content.settle();
+        } else {
+            // The pages are marked clean: no later sync will write them.
+            content.unsynced.clear();
+        }
+        outcome
+    }
+    fn sync_all(&self) -> io::Result<()> {
+        self.sync_data()
+    }
+    fn len(&self) -> io::Result<u64> {
+        Ok(held(&self.state).content(self.number)?.visible.len() as u64)
+    }
+}
+
+impl State {
+    fn content(&self, number: u64) -> io::Result<&Content> {
+        self.contents
+            .get(&number)
+            .ok_or_else(|| io::ErrorKind::NotFound.into())
+    }
+    fn write(&mut self, number: u64, bytes: &[u8], offset: u64) -> io::Result<()> {
+        let content = self
+            .contents
+            .get_mut(&number)
+            .ok_or(io::ErrorKind::NotFound)?;
+        put(&mut content.visible, offset, bytes);
+        content.unsynced.push((offset, bytes.to_vec()));
+        Ok(())
+    }
+    fn strikes(&mut self, fault: Fault) -> bool {
+        let found = self.faults.iter().position(|f| *f == fault);
+        found.map(|at| self.faults.swap_remove(at)).is_some()
+    }
+    fn count_sync(&mut self) -> io::Result<()> {
+        let nth = self.syncs;
+        self.syncs += 1;
+        if self.strikes(Fault::Sync(nth)) {
+            return Err(io::Error::from_raw_os_error(5));
+        }
+        Ok(())
+    }
+}
+impl Content {
+    fn settle(&mut self) {
+        for (offset, bytes) in std::mem::take(&mut self.unsynced) {
+            put(&mut self.durable, offset, &bytes);
+        }
+    }
+    fn after_cut(&self, random: &mut SplitMix) -> Self {
+        let mut durable = self.durable.clone();
+        for (offset, bytes) in &self.unsynced {
+            let fate = random.next() % 4;
+            let mut at = *offset;
+            let mut rest = bytes.as_slice();
+            let torn_at = offset.saturating_add(random.next() % (bytes.len() as u64).max(1));
+            while !rest.is_empty() {
+                let room = SECTOR_BYTES - usize::try_from(at % SECTOR_BYTES as u64).unwrap_or(0);
+                let (sector, behind) = rest.split_at(room.min(rest.len()));
+                let kept = match fate {
+                    0 => false,
+                    1 => true,
+                    2 => at < torn_at,
+                    _ => random.coin(),
+                };
+                if kept {
+                    put(&mut durable, at, sector);
+                }
+                at += sector.len() as u64;
+                rest = behind;
+            }
+        }
+        Self {
+            visible: durable.clone(),
+            durable,
+            unsynced: Vec::new(),
+        }
+    }
+}
+
+fn put(into: &mut Vec<u8>, offset: u64, bytes: &[u8]) {
+    let from = usize::try_from(offset).unwrap_or(usize::MAX);
+    let end = from.saturating_add(bytes.len());
+    if into.len() < end {
+        into.resize(end, 0);
+    }
+    if let Some(place) = into.get_mut(from..end) {
+        place.copy_from_slice(bytes);
+    }
+}
+fn held(state: &Mutex<State>) -> MutexGuard<'_, State> {
+    state.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Steele, Lea, Flood: small, seeded, good enough to choose sectors.
+struct SplitMix(u64);
+impl SplitMix {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+    fn coin(&mut self) -> bool {
+        self.next().is_multiple_of(2)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn written(sync: bool) -> SimulatedDisk {
+        let disk = SimulatedDisk::new();
+        disk.create_dir(Path::new("/d")).unwrap();
+        let file = disk.create(Path::new("/d/f")).unwrap();
+        file.write_all_at(&[7; 4096], 0).unwrap();
+        if sync {
+            file.sync_all().unwrap();
+            disk.sync_dir(Path::new("/d")).unwrap();
+        }
+        disk
+    }
+
+    #[test]
+    fn what_is_synced_survives_every_cut() {
+        for seed in 0..100 {
+            let found = written(true).cut(seed).snapshot();
+            assert_eq!(found[Path::new("/d/f")], vec![7; 4096]);
+        }
+    }
+    #[test]
+    fn what_is_not_synced_is_lost_kept_and_torn() {
+        let fates: BTreeSet<_> = (0..100)
+            .map(|seed| {
+                let found = written(false).cut(seed).snapshot();
+                found
+                    .get(Path::new("/d/f"))
+                    .map(|f| f.iter().filter(|b| **b == 7).count())
+            })
+            .collect();
+        assert!(fates.contains(&None) && fates.contains(&Some(4096)) && fates.len() > 4);
+    }
+    #[test]
+    fn a_failed_sync_leaves_visible_what_is_not_durable() {
+        let disk = written(true);
+        let file = disk.open(Path::new("/d/f")).unwrap();
+        file.write_all_at(&[8; 512], 0).unwrap();
+        disk.inject(Fault::Sync(disk.counts().1));
+        assert!(file.sync_data().is_err());
+        assert!(file.sync_data().is_ok(), "the kernel forgot");
+        assert_eq!(disk.killed().snapshot()[Path::new("/d/f")][0], 8);
+        assert_eq!(disk.cut(1).snapshot()[Path::new("/d/f")][0], 7);
+    }
+    #[test]
+    fn full_is_full() {
+        let disk = written(true);
+        disk.limit_capacity(Some(4096));
+        let file = disk.open(Path::new("/d/f")).unwrap();
+        assert!(file.write_all_at(&[1], 4095).is_ok());
+        let error = file.write_all_at(&[1], 4096).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::StorageFull);
+    }
+}
