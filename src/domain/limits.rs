@@ -82,6 +82,20 @@ pub const VIEW_TICK: Duration = Duration::from_millis(200);
 pub const VIEW_ROW_RECORDS: u64 = 32;
 /// Entries that the view may lag behind before commits wait.
 pub const VIEW_LAG_MAX_ENTRIES: u64 = 131_072;
+/// View rows that are kept in memory, with what is not yet written.
+pub const ROWS_IN_MEMORY_MAX: usize = 4096;
+/// View rows that readers fetched and that are kept.
+pub const ROWS_READ_BACK_MAX: usize = 256;
+/// Bytes of one value in the view.
+pub const VIEW_VALUE_MAX_BYTES: usize = 8 * 1024;
+/// Longest wait of a decision while the view lags.
+pub const VIEW_LAG_WAIT: Duration = Duration::from_millis(5);
+/// Bytes of own statements that are kept for their dispatchers.
+pub const STATEMENTS_CACHED_BYTES: usize = 64 * 1024 * 1024;
+/// Incidents that are listed; the journal has all.
+pub const INCIDENTS_MAX: usize = 256;
+/// Events that a slow subscriber of the store may fall behind.
+pub const STORE_EVENTS_MAX: usize = 16 * 1024;
 /// Time for draining at a stop.
 pub const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
 /// Bytes of a pseudonym in a desk certificate.

@@ -3,7 +3,8 @@
 //! Each is a small state machine. A transition that is not allowed answers `None`, and changes nothing.
 
 use super::{
-    reason::Reason,
+    reason::{Class, Reason},
+    receipt::Verdict,
     routing::{AnswerCode, Effect},
 };
 
@@ -17,17 +18,19 @@ pub enum AlertLife {
     Closed = 3,
     /// Taken back: it was wrong.
     Recalled = 4,
-    /// Here, and waits for the statement that it refers to.
+    /// Here, and waits for its turn or for the statement that it refers to.
     Waiting = 6,
 }
 
 impl AlertLife {
     /// The life after an effect of its own origin, if that is allowed.
+    ///
+    /// What is recalled while it waits is never applied; what is recalled stays so.
     #[must_use]
     pub fn after(self, effect: Effect) -> Option<Self> {
         match (self, effect) {
             (Self::Waiting, Effect::Starts) => Some(Self::Live),
-            (Self::Live | Self::Closed, Effect::Recalls) => Some(Self::Recalled),
+            (Self::Live | Self::Closed | Self::Waiting, Effect::Recalls) => Some(Self::Recalled),
             (Self::Live, Effect::Closes) => Some(Self::Closed),
             (
                 Self::Live,
@@ -71,8 +74,43 @@ pub enum DeliveryLife {
     Recalled,
 }
 
+/// What happens to a delivery.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DeliveryStep {
+    /// A receipt that fits was stored.
+    Receipted(Verdict),
+    /// It ended here, without a receipt.
+    Ended(Reason),
+    /// It waits for a person.
+    Held(Reason),
+    /// A person let it go on.
+    Resumed,
+}
+
 impl DeliveryLife {
-    /// True when nothing more will happen by itself.
+    /// The life after a step, if that is allowed. Nothing changes what is settled.
+    #[must_use]
+    pub fn after(self, step: DeliveryStep) -> Option<Self> {
+        if self.is_settled() {
+            return None;
+        }
+        match step {
+            DeliveryStep::Receipted(Verdict::Held) => Some(Self::Delivered),
+            DeliveryStep::Receipted(Verdict::Refused(reason)) => match reason.class() {
+                Class::Final => Some(Self::Refused(reason)),
+                Class::Hold => Some(Self::Held(reason)),
+                // It is tried again by itself: no state of its own.
+                Class::Retry => None,
+            },
+            DeliveryStep::Ended(Reason::CarriageEnded) => Some(Self::Expired),
+            DeliveryStep::Ended(Reason::RecalledUnsent) => Some(Self::Recalled),
+            DeliveryStep::Ended(reason) => Some(Self::Refused(reason)),
+            DeliveryStep::Held(reason) => Some(Self::Held(reason)),
+            DeliveryStep::Resumed => matches!(self, Self::Held(_)).then_some(Self::Queued),
+        }
+    }
+
+    /// True when nothing more will happen by itself, nor by a person.
     #[must_use]
     pub const fn is_settled(self) -> bool {
         !matches!(self, Self::Queued | Self::Held(_))
@@ -107,5 +145,143 @@ impl HandlingLife {
     pub fn is_answered(self) -> bool {
         self.gravest
             .is_some_and(|answer| answer > AnswerCode::Assigned)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ALERT_LIVES: [AlertLife; 4] = [
+        AlertLife::Live,
+        AlertLife::Closed,
+        AlertLife::Recalled,
+        AlertLife::Waiting,
+    ];
+
+    fn effects() -> Vec<Effect> {
+        let mut effects = vec![
+            Effect::Starts,
+            Effect::Informs,
+            Effect::Instructs,
+            Effect::Updates,
+            Effect::Corrects,
+            Effect::Recalls,
+            Effect::Closes,
+        ];
+        effects.extend(AnswerCode::ALL.iter().map(|code| Effect::Answers(*code)));
+        effects
+    }
+
+    #[test]
+    fn every_transition_of_an_alert() {
+        for life in ALERT_LIVES {
+            assert_eq!(AlertLife::from_number(life as u8), Some(life));
+            for effect in effects() {
+                let expected = match (life, effect) {
+                    (AlertLife::Recalled, _) => None,
+                    (_, Effect::Recalls) => Some(AlertLife::Recalled),
+                    (AlertLife::Closed, _) => None,
+                    (AlertLife::Waiting, Effect::Starts) => Some(AlertLife::Live),
+                    (AlertLife::Waiting, _) | (AlertLife::Live, Effect::Starts) => None,
+                    (AlertLife::Live, Effect::Closes) => Some(AlertLife::Closed),
+                    (AlertLife::Live, _) => Some(AlertLife::Live),
+                };
+                assert_eq!(life.after(effect), expected, "{life:?} {effect:?}");
+            }
+        }
+        assert_eq!(AlertLife::from_number(5), None);
+    }
+
+    #[test]
+    fn what_is_settled_stays_so() {
+        let settled = [
+            DeliveryLife::Delivered,
+            DeliveryLife::Refused(Reason::NotAddressed),
+            DeliveryLife::Expired,
+            DeliveryLife::Recalled,
+        ];
+        for life in settled {
+            assert!(life.is_settled());
+            for step in steps() {
+                assert_eq!(life.after(step), None, "{life:?} {step:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_open_follows_its_receipt() {
+        for life in [
+            DeliveryLife::Queued,
+            DeliveryLife::Held(Reason::PeerSuspended),
+        ] {
+            assert!(!life.is_settled());
+            let held = DeliveryStep::Receipted(Verdict::Held);
+            assert_eq!(life.after(held), Some(DeliveryLife::Delivered));
+            for &reason in Reason::ALL {
+                let refused = DeliveryStep::Receipted(Verdict::Refused(reason));
+                let expected = match reason.class() {
+                    Class::Final => Some(DeliveryLife::Refused(reason)),
+                    Class::Hold => Some(DeliveryLife::Held(reason)),
+                    Class::Retry => None,
+                };
+                assert_eq!(life.after(refused), expected, "{reason}");
+            }
+        }
+    }
+
+    #[test]
+    fn only_what_is_held_is_resumed() {
+        let held = DeliveryLife::Held(Reason::KeyRevoked);
+        assert_eq!(
+            held.after(DeliveryStep::Resumed),
+            Some(DeliveryLife::Queued)
+        );
+        assert_eq!(DeliveryLife::Queued.after(DeliveryStep::Resumed), None);
+    }
+
+    #[test]
+    fn an_end_without_receipt_is_named() {
+        let cases = [
+            (Reason::CarriageEnded, DeliveryLife::Expired),
+            (Reason::RecalledUnsent, DeliveryLife::Recalled),
+            (
+                Reason::PeerUnknown,
+                DeliveryLife::Refused(Reason::PeerUnknown),
+            ),
+        ];
+        for (reason, life) in cases {
+            let ended = DeliveryLife::Queued.after(DeliveryStep::Ended(reason));
+            assert_eq!(ended, Some(life));
+        }
+    }
+
+    #[test]
+    fn the_gravest_answer_is_never_erased() {
+        for &first in AnswerCode::ALL {
+            for &second in AnswerCode::ALL {
+                let life = HandlingLife::default().after(first).after(second);
+                assert_eq!(life.gravest, Some(first.max(second)));
+                let latest = match second {
+                    AnswerCode::Opened => first,
+                    other => other,
+                };
+                assert_eq!(life.latest, Some(latest), "{first} then {second}");
+                assert_eq!(life.is_answered(), first.max(second) > AnswerCode::Assigned);
+            }
+        }
+    }
+
+    fn steps() -> Vec<DeliveryStep> {
+        let mut steps = vec![
+            DeliveryStep::Receipted(Verdict::Held),
+            DeliveryStep::Resumed,
+        ];
+        for &reason in Reason::ALL {
+            steps.push(DeliveryStep::Receipted(Verdict::Refused(reason)));
+            steps.push(DeliveryStep::Ended(reason));
+            steps.push(DeliveryStep::Held(reason));
+        }
+        steps
     }
 }

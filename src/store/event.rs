@@ -1,9 +1,15 @@
 //! What happened, in domain terms: what decisions record, what the ledger applies, what replay reads back.
+//!
+//! The way in is [`Event`]; `event/codec.rs` turns it into an entry and back. Never put a person into
+//! anything but a document or a sealed body.
+
+mod codec;
 
 use std::sync::Arc;
 
 use bytes::Bytes;
 
+pub use self::codec::{EventError, Reader};
 use super::entry::Actor;
 use crate::domain::{
     id::{AuthorityId, StatementRef},
@@ -13,7 +19,7 @@ use crate::domain::{
 };
 
 /// One act. Live work and replay make the same value, and apply it by the same code.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
     /// A statement of our own is accepted for sending, one delivery per recipient.
     Accepted {
@@ -103,8 +109,8 @@ pub enum Event {
 /// Whether a consultation marks the thread opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Peek {
-    /** An officer's full view. */
+    /// An officer's full view.
     Opens,
-    /** By ops, auditor, or on purpose. */
+    /// By ops, auditor, or on purpose.
     LeavesUnopened,
 }

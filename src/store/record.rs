@@ -1,4 +1,6 @@
-//! What the view keeps of one statement: positions, states and routing, never a person.
+//! What the view keeps of one statement: positions, states and routing, never a person (invariant I8).
+//!
+//! Made by the ledger only, packed by `view/pack.rs`.
 
 use super::entry::EntryIndex;
 use crate::domain::{

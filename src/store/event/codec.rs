@@ -1,0 +1,374 @@
+//! Events as entries, and back: what stands in the header, what in the body.
+//!
+//! The way in is [`Event::to_entry`] and [`Reader::event`]. What a header can say stands there alone; bodies
+//! are documents as they were signed, or what must be sealed. Layouts here are stored: never change one.
+
+use bytes::Bytes;
+
+use super::{Event, Peek};
+use crate::{
+    domain::{
+        id::{AuthorityId, StatementRef},
+        reason::Reason,
+        receipt::{LeafHash, Receipt, Verdict},
+        routing::Routing,
+        time::Timestamp,
+    },
+    store::entry::{Act, Actor, EntryHeader, EntryIndex},
+    wire,
+};
+
+/// Why an entry makes no event: the journal is damaged, or was written by a later version.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum EventError {
+    /// A header field that this act needs is absent.
+    #[error("entry {index}: {act:?} without {field}; run `allpoints store check`")]
+    Missing {
+        /// Which entry.
+        index: EntryIndex,
+        /// Its act.
+        act: Act,
+        /// The field.
+        field: &'static str,
+    },
+    /// The body is not what this act keeps.
+    #[error(
+        "entry {index}: the body of {act:?} cannot be read: {reason}; run `allpoints store check`"
+    )]
+    Body {
+        /// Which entry.
+        index: EntryIndex,
+        /// Its act.
+        act: Act,
+        /// What the decoder said.
+        reason: Reason,
+    },
+}
+
+impl Event {
+    /// The entry that keeps this event: its header, and its plain body, which the journal seals.
+    #[must_use]
+    pub fn to_entry(&self, index: EntryIndex, time: Timestamp) -> (EntryHeader, Bytes) {
+        let mut header = EntryHeader {
+            index,
+            time,
+            act: self.act(),
+            reason: self.reason(),
+            actor: self.actor(),
+            subject: self.subject(),
+            peer: self.peer(),
+            leaf: self.leaf(),
+            body_bytes: 0,
+            count: self.count(),
+        };
+        let body = self.body();
+        header.body_bytes = u32::try_from(body.len()).unwrap_or(u32::MAX);
+        if header.leaf.is_none() && !body.is_empty() {
+            header.leaf = Some(plain_leaf(&body));
+        }
+        (header, body)
+    }
+
+    fn act(&self) -> Act {
+        match self {
+            Self::Accepted { .. } => Act::Accepted,
+            Self::Received { .. } => Act::Received,
+            Self::RefusedStatement { .. } => Act::RefusedStatement,
+            Self::ReceiptStored { .. } => Act::ReceiptStored,
+            Self::RefusedInput { .. } => Act::RefusedInput,
+            Self::RefusalsCounted { .. } => Act::RefusalsCounted,
+            Self::DeliveryEnded { .. } => Act::DeliveryEnded,
+            Self::DeliveryHeld { .. } => Act::DeliveryHeld,
+            Self::DeliveryResumed { .. } => Act::DeliveryResumed,
+            Self::Consulted { .. } => Act::Consulted,
+            Self::Exported { .. } => Act::Exported,
+            Self::AuditRead { .. } => Act::AuditRead,
+            Self::Incident { .. } => Act::Incident,
+            Self::DirectoryAdopted { .. } => Act::DirectoryAdopted,
+            Self::Started => Act::Started,
+            Self::Stopped => Act::Stopped,
+            Self::TailCut { .. } => Act::TailCut,
+            Self::ActorNamed { .. } => Act::ActorNamed,
+        }
+    }
+
+    fn reason(&self) -> Option<Reason> {
+        match self {
+            Self::RefusedStatement { reason, .. }
+            | Self::RefusedInput { reason, .. }
+            | Self::RefusalsCounted { reason, .. }
+            | Self::DeliveryEnded { reason, .. }
+            | Self::DeliveryHeld { reason, .. }
+            | Self::Incident { reason, .. } => Some(*reason),
+            Self::ReceiptStored { receipt, .. } => match receipt.verdict {
+                Verdict::Held => None,
+                Verdict::Refused(reason) => Some(reason),
+            },
+            Self::TailCut { .. } => Some(Reason::TailCut),
+            _ => None,
+        }
+    }
+
+    fn actor(&self) -> Actor {
+        match self {
+            Self::Accepted { actor, .. }
+            | Self::DeliveryResumed { actor, .. }
+            | Self::Consulted { actor, .. }
+            | Self::Exported { actor, .. }
+            | Self::AuditRead { actor }
+            | Self::ActorNamed { actor, .. } => *actor,
+            Self::Received { routing, .. } => actor_of(routing.statement.origin.as_str()),
+            Self::RefusedStatement { peer, .. }
+            | Self::RefusedInput { peer, .. }
+            | Self::RefusalsCounted { peer, .. } => actor_of(peer.as_str()),
+            Self::ReceiptStored { receipt, .. } => actor_of(receipt.recipient.as_str()),
+            _ => actor_of("node"),
+        }
+    }
+
+    fn subject(&self) -> Option<StatementRef> {
+        match self {
+            Self::Accepted { routing, .. } | Self::Received { routing, .. } => {
+                Some(routing.statement)
+            }
+            Self::RefusedStatement { statement, .. }
+            | Self::DeliveryEnded { statement, .. }
+            | Self::DeliveryHeld { statement, .. }
+            | Self::DeliveryResumed { statement, .. } => Some(*statement),
+            Self::ReceiptStored { receipt, .. } => Some(StatementRef {
+                origin: receipt.sender,
+                id: receipt.message,
+            }),
+            Self::Consulted { thread, .. } | Self::Exported { thread, .. } => Some(*thread),
+            Self::Incident { statement, .. } => *statement,
+            _ => None,
+        }
+    }
+
+    fn peer(&self) -> Option<AuthorityId> {
+        match self {
+            Self::Received { routing, .. } => Some(routing.statement.origin),
+            Self::RefusedStatement { peer, .. }
+            | Self::RefusedInput { peer, .. }
+            | Self::RefusalsCounted { peer, .. } => Some(*peer),
+            Self::ReceiptStored { receipt, .. } => Some(receipt.recipient),
+            Self::DeliveryEnded { recipient, .. }
+            | Self::DeliveryHeld { recipient, .. }
+            | Self::DeliveryResumed { recipient, .. } => Some(*recipient),
+            Self::Incident { peer, .. } => *peer,
+            _ => None,
+        }
+    }
+
+    fn leaf(&self) -> Option<LeafHash> {
+        match self {
+            Self::Accepted { leaf, .. }
+            | Self::Received { leaf, .. }
+            | Self::RefusedStatement { leaf, .. }
+            | Self::ReceiptStored { leaf, .. } => Some(*leaf),
+            Self::RefusedInput { leaf, .. } | Self::Incident { leaf, .. } => *leaf,
+            _ => None,
+        }
+    }
+
+    /// Of a consultation: 1 when it marks the thread opened.
+    fn count(&self) -> u32 {
+        match self {
+            Self::RefusalsCounted { count, .. } => *count,
+            Self::TailCut { bytes } => *bytes,
+            Self::Consulted { peek, .. } => u32::from(*peek == Peek::Opens),
+            _ => 0,
+        }
+    }
+
+    fn body(&self) -> Bytes {
+        match self {
+            Self::Accepted { document, .. }
+            | Self::Received { document, .. }
+            | Self::ReceiptStored { document, .. } => document.clone(),
+            // The version, 8 bytes big-endian, then the bundle as it is.
+            Self::DirectoryAdopted { version, bundle } => {
+                let mut body = Vec::with_capacity(8 + bundle.len());
+                body.extend_from_slice(&version.to_be_bytes());
+                body.extend_from_slice(bundle);
+                body.into()
+            }
+            Self::ActorNamed { uri, .. } => Bytes::copy_from_slice(uri.as_bytes()),
+            _ => Bytes::new(),
+        }
+    }
+}
+
+/// Decodes kept documents, and with them entries. The real one is [`Reader::WIRE`].
+#[derive(Debug, Clone, Copy)]
+pub struct Reader {
+    statement: fn(&Bytes) -> Result<(Routing, Bytes), Reason>,
+    receipt: fn(&Bytes) -> Result<Receipt, Reason>,
+}
+
+impl Reader {
+    /// Documents as they travel.
+    pub const WIRE: Self = Self {
+        statement: wire::decode_kept_statement,
+        receipt: wire::decode_receipt,
+    };
+
+    #[cfg(test)]
+    pub(in crate::store) const fn of(
+        statement: fn(&Bytes) -> Result<(Routing, Bytes), Reason>,
+        receipt: fn(&Bytes) -> Result<Receipt, Reason>,
+    ) -> Self {
+        Self { statement, receipt }
+    }
+
+    /// The event that an entry keeps.
+    ///
+    /// # Errors
+    /// When a field is absent that its act needs, or the body cannot be read.
+    pub fn event(self, header: &EntryHeader, body: &Bytes) -> Result<Event, EventError> {
+        let missing = |field| EventError::Missing {
+            index: header.index,
+            act: header.act,
+            field,
+        };
+        let subject = || header.subject.ok_or_else(|| missing("subject"));
+        let peer = || header.peer.ok_or_else(|| missing("peer"));
+        let reason = || header.reason.ok_or_else(|| missing("reason"));
+        Ok(match header.act {
+            Act::Accepted | Act::Received | Act::ReceiptStored => {
+                return self.documented(header, body);
+            }
+            Act::DirectoryAdopted | Act::ActorNamed => return with_own_body(header, body),
+            Act::RefusedStatement => Event::RefusedStatement {
+                statement: subject()?,
+                peer: peer()?,
+                leaf: header.leaf.ok_or_else(|| missing("leaf"))?,
+                reason: reason()?,
+            },
+            Act::RefusedInput => Event::RefusedInput {
+                peer: peer()?,
+                reason: reason()?,
+                leaf: header.leaf,
+            },
+            Act::RefusalsCounted => Event::RefusalsCounted {
+                peer: peer()?,
+                reason: reason()?,
+                count: header.count,
+            },
+            Act::DeliveryEnded => Event::DeliveryEnded {
+                statement: subject()?,
+                recipient: peer()?,
+                reason: reason()?,
+            },
+            Act::DeliveryHeld => Event::DeliveryHeld {
+                statement: subject()?,
+                recipient: peer()?,
+                reason: reason()?,
+            },
+            Act::DeliveryResumed => Event::DeliveryResumed {
+                actor: header.actor,
+                statement: subject()?,
+                recipient: peer()?,
+            },
+            Act::Consulted => Event::Consulted {
+                actor: header.actor,
+                thread: subject()?,
+                peek: match header.count {
+                    0 => Peek::LeavesUnopened,
+                    _ => Peek::Opens,
+                },
+            },
+            Act::Exported => Event::Exported {
+                actor: header.actor,
+                thread: subject()?,
+            },
+            Act::AuditRead => Event::AuditRead {
+                actor: header.actor,
+            },
+            Act::Incident => Event::Incident {
+                peer: header.peer,
+                statement: header.subject,
+                reason: reason()?,
+                leaf: header.leaf,
+            },
+            Act::Started => Event::Started,
+            Act::Stopped => Event::Stopped,
+            Act::TailCut => Event::TailCut {
+                bytes: header.count,
+            },
+        })
+    }
+
+    fn documented(self, header: &EntryHeader, body: &Bytes) -> Result<Event, EventError> {
+        let leaf = header.leaf.ok_or(EventError::Missing {
+            index: header.index,
+            act: header.act,
+            field: "leaf",
+        })?;
+        let unreadable = |reason| EventError::Body {
+            index: header.index,
+            act: header.act,
+            reason,
+        };
+        let document = body.clone();
+        if header.act == Act::ReceiptStored {
+            let receipt = Box::new((self.receipt)(body).map_err(unreadable)?);
+            return Ok(Event::ReceiptStored {
+                receipt,
+                document,
+                leaf,
+            });
+        }
+        let routing = (self.statement)(body).map_err(unreadable)?.0.into();
+        Ok(match header.act {
+            Act::Accepted => Event::Accepted {
+                actor: header.actor,
+                routing,
+                leaf,
+                document,
+            },
+            _ => Event::Received {
+                routing,
+                leaf,
+                document,
+            },
+        })
+    }
+}
+
+fn with_own_body(header: &EntryHeader, body: &Bytes) -> Result<Event, EventError> {
+    let unreadable = || EventError::Body {
+        index: header.index,
+        act: header.act,
+        reason: Reason::DamagedBody,
+    };
+    if header.act == Act::ActorNamed {
+        return Ok(Event::ActorNamed {
+            actor: header.actor,
+            uri: str::from_utf8(body).map_err(|_| unreadable())?.into(),
+        });
+    }
+    let version = body.first_chunk::<8>().ok_or_else(unreadable)?;
+    Ok(Event::DirectoryAdopted {
+        version: u64::from_be_bytes(*version),
+        bundle: body.slice(version.len()..),
+    })
+}
+
+/// `SHA-256(0x00 || body)`: leaf of a body that nobody has signed.
+fn plain_leaf(body: &[u8]) -> LeafHash {
+    let mut context = aws_lc_rs::digest::Context::new(&aws_lc_rs::digest::SHA256);
+    context.update(&[0]);
+    context.update(body);
+    let mut leaf = [0; 32];
+    leaf.copy_from_slice(context.finish().as_ref());
+    LeafHash(leaf)
+}
+
+fn actor_of(text: &str) -> Actor {
+    let mut name = [0; 24];
+    for (place, byte) in name.iter_mut().zip(text.bytes()) {
+        *place = byte;
+    }
+    Actor(name)
+}

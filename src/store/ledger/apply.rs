@@ -1,0 +1,389 @@
+//! What each event does to the state: the one place where it changes, live and in replay (invariant I2).
+//!
+//! Total: whatever a journal holds, applying it neither fails nor panics. What does not fit has no effect.
+
+use super::{Ledger, ids::Refusal, rows::Tag, threads::Thread};
+use crate::{
+    domain::{
+        id::{AuthorityId, StatementRef},
+        lives::{AlertLife, DeliveryLife, DeliveryStep, HandlingLife},
+        receipt::{LeafHash, Receipt},
+        routing::{AnswerCode, Effect, Lane, Routing},
+        time::Timestamp,
+    },
+    store::{
+        entry::EntryIndex,
+        event::{Event, Peek},
+        record::{DeliveryRecord, Direction, MessageRecord, Ordinal},
+    },
+};
+
+impl Ledger {
+    /// Applies an event that has this index.
+    pub(in crate::store) fn apply(&mut self, index: EntryIndex, time: Timestamp, event: &Event) {
+        self.next = index + 1;
+        match event {
+            Event::Accepted {
+                routing,
+                leaf,
+                document,
+                ..
+            } => self.hold(index, time, Direction::Own, routing, *leaf, document.len()),
+            Event::Received {
+                routing,
+                leaf,
+                document,
+            } => self.hold(
+                index,
+                time,
+                Direction::Foreign,
+                routing,
+                *leaf,
+                document.len(),
+            ),
+            Event::RefusedStatement {
+                statement,
+                leaf,
+                reason,
+                ..
+            } => {
+                let refusal = Refusal {
+                    leaf: *leaf,
+                    reason: *reason,
+                    index,
+                };
+                if self.ids.refuse(*statement, refusal) {
+                    self.changes.refusals.push((*statement, refusal));
+                }
+            }
+            Event::ReceiptStored { receipt, .. } => self.receipt(index, time, receipt),
+            Event::DeliveryEnded {
+                statement,
+                recipient,
+                reason,
+            } => self.step(
+                time,
+                statement,
+                recipient,
+                DeliveryStep::Ended(*reason),
+                None,
+            ),
+            Event::DeliveryHeld {
+                statement,
+                recipient,
+                reason,
+            } => self.step(
+                time,
+                statement,
+                recipient,
+                DeliveryStep::Held(*reason),
+                None,
+            ),
+            Event::DeliveryResumed {
+                statement,
+                recipient,
+                ..
+            } => self.step(time, statement, recipient, DeliveryStep::Resumed, None),
+            Event::Consulted { thread, peek, .. } => {
+                if *peek == Peek::Opens {
+                    self.open(time, thread);
+                }
+            }
+            Event::Incident { .. } => self.incidents.add(time, event.clone()),
+            Event::DirectoryAdopted { version, .. } => {
+                if !self.directories.contains_key(version) {
+                    self.directories.insert(*version, index);
+                    self.changes.directories.push((*version, index));
+                }
+            }
+            Event::ActorNamed { actor, .. } => {
+                if !self.actors.contains_key(&actor.0) {
+                    self.actors.insert(actor.0, index);
+                    self.changes.actors.push((*actor, index));
+                }
+            }
+            Event::RefusedInput { .. }
+            | Event::RefusalsCounted { .. }
+            | Event::Exported { .. }
+            | Event::AuditRead { .. }
+            | Event::Started
+            | Event::Stopped
+            | Event::TailCut { .. } => {}
+        }
+    }
+
+    /// Counts a record into everything that is made from records: ids, queues, threads, what is unopened.
+    pub(super) fn index_record(&mut self, record: &MessageRecord) {
+        let statement = record.statement;
+        self.ids.hold(statement, record.ordinal);
+        let is_first = record.thread == statement;
+        match record.direction {
+            Direction::Own => {
+                let lane = Lane::of(record.kind, record.priority);
+                for delivery in &record.deliveries {
+                    if delivery.life == DeliveryLife::Queued {
+                        self.queues.add(delivery.recipient, lane, record.ordinal);
+                    }
+                }
+            }
+            Direction::Foreign => {
+                if is_first && record.opened_at.is_none() {
+                    self.unopened.add(record.status, record.ordinal);
+                }
+            }
+        }
+        if let Some(thread) = self.threads.of_mut(&record.thread) {
+            thread.note(&self.own, record);
+        } else if !is_first {
+            let mut thread = Thread::default();
+            if let Some(first) = self.ids.ordinal(&record.thread) {
+                let own = &self.own;
+                self.rows.with(first, |first| thread.note(own, first));
+            }
+            thread.note(&self.own, record);
+            self.threads.add(record.thread, thread);
+        }
+    }
+
+    fn hold(
+        &mut self,
+        index: EntryIndex,
+        time: Timestamp,
+        direction: Direction,
+        routing: &Routing,
+        leaf: LeafHash,
+        size: usize,
+    ) {
+        // I6: one effect per (origin, id), whatever the journal holds.
+        if self.ids.slot(&routing.statement).is_some() {
+            return;
+        }
+        let record = MessageRecord {
+            ordinal: self.rows.len(),
+            statement: routing.statement,
+            thread: routing.thread,
+            direction,
+            kind: routing.kind,
+            status: routing.status,
+            priority: routing.priority,
+            handling: routing.handling,
+            effect: routing.effect,
+            leaf,
+            index,
+            issued_at: routing.issued_at,
+            recorded_at: time,
+            carried_until: routing.carried_until,
+            in_reply_to: routing.in_reply_to,
+            size_bytes: u32::try_from(size).unwrap_or(u32::MAX),
+            life: match routing.is_first() {
+                true => AlertLife::Live,
+                false => AlertLife::Waiting,
+            },
+            deliveries: self.deliveries(direction, time, routing),
+            handling_life: HandlingLife::default(),
+            opened_at: None,
+            previous_in_thread: self.tail(&routing.thread),
+        };
+        self.index_record(&record);
+        self.rows.push(record);
+        self.settle(&routing.thread);
+    }
+
+    fn deliveries(
+        &self,
+        direction: Direction,
+        time: Timestamp,
+        routing: &Routing,
+    ) -> Vec<DeliveryRecord> {
+        let is_here =
+            |recipient: &AuthorityId| direction == Direction::Foreign && *recipient == self.own;
+        let of = |recipient: &crate::domain::routing::Recipient| DeliveryRecord {
+            recipient: recipient.authority,
+            thread_seq: recipient.thread_seq,
+            life: match is_here(&recipient.authority) {
+                true => DeliveryLife::Delivered,
+                false => DeliveryLife::Queued,
+            },
+            since: time,
+            receipt: None,
+            handling: HandlingLife::default(),
+            opened_at: None,
+            answered_at: None,
+        };
+        routing.recipients.iter().map(of).collect()
+    }
+
+    /// The statement recorded last in this thread.
+    pub(super) fn tail(&self, first: &StatementRef) -> Option<Ordinal> {
+        match self.threads.of(first) {
+            Some(thread) => thread.tail,
+            None => self.ids.ordinal(first),
+        }
+    }
+
+    /// Applies all in the thread whose turn has come and whose target is here.
+    fn settle(&mut self, first: &StatementRef) {
+        let Some(thread) = self.threads.of_mut(first) else {
+            return;
+        };
+        let ids = &self.ids;
+        for ordinal in thread.take_ready(|target| ids.ordinal(target).is_some()) {
+            self.take_effect(ordinal);
+        }
+    }
+
+    fn take_effect(&mut self, ordinal: Ordinal) {
+        let applied = self.rows.change(ordinal, |record| {
+            let life = record.life.after(Effect::Starts)?;
+            record.life = life;
+            Some(record.clone())
+        });
+        let Some(statement) = applied.flatten() else {
+            return;
+        };
+        match statement.effect {
+            Effect::Recalls | Effect::Closes => self.change_target(&statement),
+            Effect::Answers(code) => self.answer(&statement, code),
+            Effect::Starts
+            | Effect::Informs
+            | Effect::Instructs
+            | Effect::Updates
+            | Effect::Corrects => {}
+        }
+    }
+
+    /// Recall and closure: by the target's own origin, in its thread, and never an exercise upon what is real.
+    fn change_target(&mut self, by: &MessageRecord) {
+        let target = by.in_reply_to.unwrap_or(by.thread);
+        let Some(ordinal) = self.ids.ordinal(&target) else {
+            return;
+        };
+        let was = self.rows.change(ordinal, |record| {
+            let may = record.statement.origin == by.statement.origin
+                && record.thread == by.thread
+                && record.status == by.status;
+            let life = may.then(|| record.life.after(by.effect)).flatten()?;
+            Some(std::mem::replace(&mut record.life, life))
+        });
+        if was.flatten() == Some(AlertLife::Waiting)
+            && let Some(thread) = self.threads.of_mut(&by.thread)
+        {
+            thread.forget_waiting(ordinal);
+        }
+    }
+
+    /// An answer stands with the thread's first statement, and with its target when that is another.
+    fn answer(&mut self, by: &MessageRecord, code: AnswerCode) {
+        let target = by.in_reply_to.filter(|target| *target != by.thread);
+        for answered in [Some(by.thread), target].into_iter().flatten() {
+            if let Some(ordinal) = self.ids.ordinal(&answered) {
+                self.answer_one(by, code, ordinal);
+            }
+        }
+    }
+
+    fn answer_one(&mut self, by: &MessageRecord, code: AnswerCode, ordinal: Ordinal) {
+        let opened = self.rows.change(ordinal, |record| {
+            if record.status != by.status || record.thread != by.thread {
+                return false;
+            }
+            match (record.direction, by.direction) {
+                (Direction::Own, Direction::Foreign) => {
+                    let origin = by.statement.origin;
+                    let mut deliveries = record.deliveries.iter_mut();
+                    if let Some(delivery) = deliveries.find(|d| d.recipient == origin) {
+                        delivery.answered(code, by.recorded_at);
+                    }
+                    false
+                }
+                (Direction::Foreign, Direction::Own) => {
+                    record.handling_life = record.handling_life.after(code);
+                    record.opened_at.get_or_insert(by.recorded_at);
+                    true
+                }
+                // What others say of each other's statements is theirs.
+                _ => false,
+            }
+        });
+        if opened == Some(true) {
+            self.unopened.remove(ordinal);
+        }
+    }
+
+    /// An officer saw a foreign thread in full.
+    fn open(&mut self, time: Timestamp, thread: &StatementRef) {
+        let Some(ordinal) = self.ids.ordinal(thread) else {
+            return;
+        };
+        if self
+            .rows
+            .tags()
+            .get(ordinal as usize)
+            .copied()
+            .is_some_and(Tag::is_foreign)
+        {
+            self.rows.change(ordinal, |record| {
+                record.handling_life = record.handling_life.after(AnswerCode::Opened);
+                record.opened_at.get_or_insert(time);
+            });
+            self.unopened.remove(ordinal);
+        }
+    }
+
+    /// Only a receipt for these very bytes, by a recipient of them, has an effect.
+    fn receipt(&mut self, index: EntryIndex, time: Timestamp, receipt: &Receipt) {
+        let statement = StatementRef {
+            origin: receipt.sender,
+            id: receipt.message,
+        };
+        let fits = self.ids.ordinal(&statement).and_then(|ordinal| {
+            self.rows
+                .with(ordinal, |record| record.leaf == receipt.leaf)
+        });
+        if fits == Some(true) {
+            let step = DeliveryStep::Receipted(receipt.verdict);
+            self.step(time, &statement, &receipt.recipient, step, Some(index));
+        }
+    }
+
+    fn step(
+        &mut self,
+        time: Timestamp,
+        statement: &StatementRef,
+        recipient: &AuthorityId,
+        step: DeliveryStep,
+        receipt: Option<EntryIndex>,
+    ) {
+        let Some(ordinal) = self.ids.ordinal(statement) else {
+            return;
+        };
+        let outcome = self.rows.change(ordinal, |record| {
+            if record.direction != Direction::Own {
+                return None;
+            }
+            let lane = Lane::of(record.kind, record.priority);
+            let mut deliveries = record.deliveries.iter_mut();
+            let delivery = deliveries.find(|d| d.recipient == *recipient)?;
+            delivery.life = delivery.life.after(step)?;
+            delivery.since = time;
+            delivery.receipt = receipt.or(delivery.receipt);
+            Some((lane, delivery.life))
+        });
+        match outcome.flatten() {
+            Some((lane, DeliveryLife::Queued)) => self.queues.add(*recipient, lane, ordinal),
+            Some((lane, _)) => self.queues.remove(*recipient, lane, ordinal),
+            None => {}
+        }
+    }
+}
+
+impl DeliveryRecord {
+    fn answered(&mut self, code: AnswerCode, at: Timestamp) {
+        self.handling = self.handling.after(code);
+        // Whoever answers anything has seen it.
+        self.opened_at.get_or_insert(at);
+        if self.handling.is_answered() {
+            self.answered_at.get_or_insert(at);
+        }
+    }
+}

@@ -1,0 +1,201 @@
+//! The state under the lock: records, ids, queues. Made only by applying events.
+//!
+//! The way in is [`Ledger::record`] for decisions and the readers in `query.rs`. Live work and replay apply
+//! events by the same code (`apply.rs`); nothing else may change the state. It holds no person.
+
+mod apply;
+mod ids;
+mod incidents;
+mod query;
+mod queues;
+mod rows;
+mod threads;
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use self::{
+    ids::Ids,
+    incidents::Incidents,
+    queues::{Queues, Unopened},
+    rows::Rows,
+    threads::Threads,
+};
+pub(in crate::store) use self::{ids::Refusal, rows::Row};
+use super::{
+    entry::{Actor, EntryIndex},
+    event::Event,
+    record::MessageRecord,
+    view::{View, ViewError},
+};
+use crate::domain::{
+    id::{AuthorityId, StatementRef},
+    receipt::{LeafHash, Verdict},
+    routing::{Kind, Status},
+    time::Timestamp,
+};
+
+/// The state. Decisions get it mutably, and can change it only by [`Ledger::record`].
+pub struct Ledger {
+    own: AuthorityId,
+    /// Index that the next entry gets.
+    next: EntryIndex,
+    rows: Rows,
+    ids: Ids,
+    threads: Threads,
+    queues: Queues,
+    unopened: Unopened,
+    directories: BTreeMap<u64, EntryIndex>,
+    actors: BTreeMap<[u8; 24], EntryIndex>,
+    incidents: Incidents,
+    /// Small rows that changed since the last tick.
+    changes: Changes,
+    /// Events of the decision that is being taken.
+    decided: Vec<(EntryIndex, Timestamp, Arc<Event>)>,
+}
+
+/// What the view does not have yet, apart from records.
+#[derive(Default)]
+pub(in crate::store) struct Changes {
+    pub(in crate::store) refusals: Vec<(StatementRef, Refusal)>,
+    pub(in crate::store) directories: Vec<(u64, EntryIndex)>,
+    pub(in crate::store) actors: Vec<(Actor, EntryIndex)>,
+}
+
+/// A state that may be written into the view once everything before `next` is durable.
+pub(in crate::store) struct Snapshot {
+    pub(in crate::store) next: EntryIndex,
+    pub(in crate::store) rows: Vec<(u64, Arc<Row>)>,
+    pub(in crate::store) changes: Changes,
+}
+
+/// What is known of an (origin, id): of what is held, and of what was refused for good.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Known {
+    /// The leaf hash that this id stands for; another one is an id conflict.
+    pub leaf: LeafHash,
+    /// What was said to its origin; of our own: held.
+    pub verdict: Verdict,
+    /// Entry that holds it, or its refusal.
+    pub index: EntryIndex,
+}
+
+/// Result of looking up an id, a prefix of 8 or more, or a reference.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Found {
+    /// Exactly one statement has it.
+    One(StatementRef),
+    /// No statement here has it.
+    None,
+    /// More than one has it.
+    Ambiguous,
+}
+
+/// What a list is narrowed to.
+#[derive(Debug, Clone, Default)]
+pub struct ListFilter {
+    /// Only foreign first statements that no officer has opened.
+    pub unopened_only: bool,
+    /// Any of these; all when empty.
+    pub kinds: Vec<Kind>,
+    /// Only this status; all when absent, each marked in its record.
+    pub status: Option<Status>,
+}
+/// Which list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ListBox {
+    /// Foreign statements.
+    In,
+    /// Our own.
+    Out,
+}
+
+impl Ledger {
+    /// An empty state of this authority over an empty view.
+    pub(in crate::store) fn new(own: AuthorityId, view: Arc<dyn View>) -> Self {
+        Self {
+            own,
+            next: 0,
+            rows: Rows::new(view),
+            ids: Ids::default(),
+            threads: Threads::default(),
+            queues: Queues::default(),
+            unopened: Unopened::default(),
+            directories: BTreeMap::new(),
+            actors: BTreeMap::new(),
+            incidents: Incidents::default(),
+            changes: Changes::default(),
+            decided: Vec::new(),
+        }
+    }
+
+    /// Records an event: gives it the next index, applies it, and puts it into this decision's block.
+    pub fn record(&mut self, now: Timestamp, event: Event) -> EntryIndex {
+        let index = self.next;
+        self.apply(index, now, &event);
+        self.decided.push((index, now, Arc::new(event)));
+        index
+    }
+
+    /// Index that the next entry gets: the number of entries applied.
+    #[must_use]
+    pub fn next_index(&self) -> EntryIndex {
+        self.next
+    }
+
+    /// Takes what this decision has recorded.
+    pub(in crate::store) fn take_decided(&mut self) -> Vec<(EntryIndex, Timestamp, Arc<Event>)> {
+        std::mem::take(&mut self.decided)
+    }
+
+    /// Takes all that changed since the last snapshot. Rows stay in memory until [`Self::written`].
+    pub(in crate::store) fn snapshot(&mut self) -> Snapshot {
+        Snapshot {
+            next: self.next,
+            rows: self.rows.take_dirty(),
+            changes: std::mem::take(&mut self.changes),
+        }
+    }
+
+    /// The last snapshot is in the view: its rows may leave memory.
+    pub(in crate::store) fn written(&mut self) {
+        self.rows.written();
+    }
+
+    /// The last snapshot did not reach the view: it is taken again next time.
+    pub(in crate::store) fn not_written(&mut self, snapshot: Snapshot) {
+        self.rows.not_written();
+        let mut changes = snapshot.changes;
+        changes.refusals.append(&mut self.changes.refusals);
+        changes.directories.append(&mut self.changes.directories);
+        changes.actors.append(&mut self.changes.actors);
+        self.changes = changes;
+    }
+
+    /// Why a row could not be read, once: the store must stop, as its answers would be wrong.
+    pub(in crate::store) fn view_fault(&self) -> Option<ViewError> {
+        self.rows.fault()
+    }
+
+    /// Takes a record that the view holds, in the order of ordinals: makes ids, queues and threads from it.
+    pub(in crate::store) fn load_record(&mut self, record: &MessageRecord) {
+        self.rows.load(record);
+        self.index_record(record);
+    }
+
+    /// What happened before this start is no longer listed: the journal has it.
+    pub(in crate::store) fn forget_incidents(&mut self) {
+        self.incidents.clear();
+    }
+
+    /// Takes the small rows that the view holds, and the position that it stands at.
+    pub(in crate::store) fn load_rest(&mut self, changes: Changes, next: EntryIndex) {
+        for (statement, refusal) in changes.refusals {
+            self.ids.refuse(statement, refusal);
+        }
+        self.directories.extend(changes.directories);
+        let actors = changes.actors.into_iter();
+        self.actors
+            .extend(actors.map(|(actor, index)| (actor.0, index)));
+        self.next = next;
+    }
+}

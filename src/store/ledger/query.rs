@@ -1,0 +1,236 @@
+//! Reading the state: records, threads, queues, lists, look-ups. Every answer is bounded.
+
+use super::{Found, Known, Ledger, ListBox, ListFilter, ids::Slot, rows::Tag};
+use crate::{
+    domain::{
+        id::{AuthorityId, MessageId, Reference, StatementRef},
+        limits::THREAD_MAX_STATEMENTS,
+        receipt::Verdict,
+        routing::Lane,
+        time::Timestamp,
+    },
+    store::{
+        entry::{Actor, EntryIndex},
+        event::Event,
+        record::{MessageRecord, Ordinal},
+    },
+};
+
+/// Hexadecimal digits of the shortest prefix that is looked up.
+const PREFIX_MIN_DIGITS: usize = 8;
+
+impl Ledger {
+    /// What was decided about this (origin, id), if anything.
+    #[must_use]
+    pub fn known(&self, statement: &StatementRef) -> Option<Known> {
+        match self.ids.slot(statement)? {
+            Slot::Held(ordinal) => self.rows.with(ordinal, |record| Known {
+                leaf: record.leaf,
+                verdict: Verdict::Held,
+                index: record.index,
+            }),
+            Slot::Refused(refusal) => Some(Known {
+                leaf: refusal.leaf,
+                verdict: Verdict::Refused(refusal.reason),
+                index: refusal.index,
+            }),
+        }
+    }
+
+    /// The record of a held statement.
+    #[must_use]
+    pub fn message(&self, statement: &StatementRef) -> Option<MessageRecord> {
+        self.rows.read(self.ids.ordinal(statement)?)
+    }
+
+    /// The record at an ordinal.
+    #[must_use]
+    pub fn message_at(&self, ordinal: Ordinal) -> Option<MessageRecord> {
+        self.rows.read(ordinal)
+    }
+
+    /// Statements held here: the ordinal of the next.
+    #[must_use]
+    pub fn message_count(&self) -> u64 {
+        self.rows.len()
+    }
+
+    /// All of a thread that is here, in the order in which it was recorded; bounded: of a longer one the
+    /// newest. The first statement's name is wanted; that of a later one gives its thread too.
+    #[must_use]
+    pub fn thread(&self, first: &StatementRef) -> Vec<MessageRecord> {
+        let tail = match self.message(first) {
+            Some(record) => self.tail(&record.thread),
+            None => self.tail(first),
+        };
+        let previous = |record: &MessageRecord| self.rows.read(record.previous_in_thread?);
+        let newest = tail.and_then(|ordinal| self.rows.read(ordinal));
+        let mut thread: Vec<MessageRecord> = std::iter::successors(newest, previous)
+            .take(THREAD_MAX_STATEMENTS)
+            .collect();
+        thread.reverse();
+        thread
+    }
+
+    /// The next `thread_seq` of ours to this recipient in this thread.
+    #[must_use]
+    pub fn next_thread_seq(&self, thread: &StatementRef, recipient: &AuthorityId) -> u32 {
+        if let Some(thread) = self.threads.of(thread) {
+            return thread.next_sent(recipient);
+        }
+        let first = self.ids.ordinal(thread).and_then(|ordinal| {
+            self.rows.with(ordinal, |record| {
+                let is_own = record.statement.origin == self.own;
+                is_own.then(|| record.delivery(recipient).map(|d| d.thread_seq))?
+            })
+        });
+        first.flatten().map_or(0, |seq| seq.saturating_add(1))
+    }
+
+    /// Queued deliveries of one lane to one recipient after `after`, oldest first.
+    #[must_use]
+    pub fn queued(
+        &self,
+        recipient: &AuthorityId,
+        lane: Lane,
+        after: Option<Ordinal>,
+        limit: usize,
+    ) -> Vec<Ordinal> {
+        self.queues.after(*recipient, lane, after, limit)
+    }
+
+    /// Queued deliveries to one recipient, both lanes.
+    #[must_use]
+    pub fn queued_count(&self, recipient: &AuthorityId) -> u64 {
+        self.queues.count(*recipient)
+    }
+
+    /// Newest first, before `before`.
+    #[must_use]
+    pub fn list(
+        &self,
+        which: ListBox,
+        filter: &ListFilter,
+        before: Option<Ordinal>,
+        limit: usize,
+    ) -> Vec<MessageRecord> {
+        let tags = self.rows.tags();
+        let end = before.map_or(tags.len(), |ordinal| {
+            usize::try_from(ordinal)
+                .unwrap_or(usize::MAX)
+                .min(tags.len())
+        });
+        let fits = |tag: Tag| {
+            tag.is_foreign() == (which == ListBox::In)
+                && (filter.kinds.is_empty()
+                    || filter.kinds.iter().any(|kind| *kind as u8 == tag.kind()))
+                && filter.status.is_none_or(|s| s as u8 == tag.status())
+        };
+        let chosen = tags.get(..end).unwrap_or_default().iter().enumerate().rev();
+        chosen
+            .filter(|(_, tag)| fits(**tag))
+            .map(|(place, _)| place as Ordinal)
+            .filter(|ordinal| !filter.unopened_only || self.unopened.contains(*ordinal))
+            .take(limit)
+            .filter_map(|ordinal| self.rows.read(ordinal))
+            .collect()
+    }
+
+    /// Looks up an id, `ORIGIN/id`, a prefix of 8 hexadecimal digits or more (dashes or not), or a reference.
+    #[must_use]
+    pub fn find(&self, text: &str) -> Found {
+        let text = text.trim();
+        if let Some((origin, id)) = text.split_once('/') {
+            let (Ok(origin), Ok(id)) = (origin.parse(), id.parse()) else {
+                return Found::None;
+            };
+            let statement = StatementRef { origin, id };
+            return self.one_of(self.ids.ordinal(&statement));
+        }
+        if let Ok(id) = text.parse::<MessageId>() {
+            let id = *id.as_bytes();
+            return self.one_of(self.ids.held_between(id, id, 2));
+        }
+        if let Ok(reference) = text.parse::<Reference>() {
+            let (code, bits) = reference.code_bits();
+            let statement = |ordinal| self.rows.with(ordinal, |record| record.statement);
+            let fits = self.rows.with_code(code, bits).filter(|ordinal| {
+                statement(*ordinal).is_some_and(|statement| reference.fits(&statement))
+            });
+            return self.one_of(fits.take(2));
+        }
+        match prefix_range(text) {
+            Some((first, last)) => self.one_of(self.ids.held_between(first, last, 2)),
+            None => Found::None,
+        }
+    }
+
+    fn one_of(&self, ordinals: impl IntoIterator<Item = Ordinal>) -> Found {
+        let mut ordinals = ordinals.into_iter();
+        match (ordinals.next(), ordinals.next()) {
+            (None, _) => Found::None,
+            (Some(_), Some(_)) => Found::Ambiguous,
+            (Some(ordinal), None) => self
+                .rows
+                .with(ordinal, |record| Found::One(record.statement))
+                .unwrap_or(Found::None),
+        }
+    }
+
+    /// Real alerts (and other first statements) from abroad that no officer has opened.
+    #[must_use]
+    pub fn unopened_count(&self) -> u64 {
+        self.unopened.actual_count()
+    }
+
+    /// The same of exercises and tests: never part of the live count (invariant I10).
+    #[must_use]
+    pub fn unopened_exercise_count(&self) -> u64 {
+        self.unopened.other_count()
+    }
+
+    /// The newest directory version adopted, and its entry.
+    #[must_use]
+    pub fn last_directory(&self) -> Option<(u64, EntryIndex)> {
+        let (version, index) = self.directories.last_key_value()?;
+        Some((*version, *index))
+    }
+
+    /// The entry in which this directory version was adopted.
+    #[must_use]
+    pub fn directory_entry(&self, version: u64) -> Option<EntryIndex> {
+        self.directories.get(&version).copied()
+    }
+
+    /// Incidents since start that nobody has cleared: for `status` and `links`.
+    #[must_use]
+    pub fn incidents(&self) -> Vec<(Timestamp, Event)> {
+        self.incidents.list()
+    }
+
+    /// True when the pseudonym's certificate name is already in the journal.
+    #[must_use]
+    pub fn actor_known(&self, actor: &Actor) -> bool {
+        self.actors.contains_key(&actor.0)
+    }
+}
+
+/// The ids that begin with these digits.
+fn prefix_range(text: &str) -> Option<([u8; 16], [u8; 16])> {
+    let digits: Vec<u8> = text
+        .chars()
+        .filter(|char| *char != '-')
+        .map(|char| char.to_digit(16).and_then(|digit| u8::try_from(digit).ok()))
+        .collect::<Option<_>>()?;
+    if !(PREFIX_MIN_DIGITS..=32).contains(&digits.len()) {
+        return None;
+    }
+    let (mut first, mut last) = ([0; 16], [0xff; 16]);
+    for (place, digit) in digits.into_iter().enumerate() {
+        let shift = if place % 2 == 0 { 4 } else { 0 };
+        let byte = place / 2;
+        first[byte] |= digit << shift;
+        last[byte] = (last[byte] & !(0xf << shift)) | (digit << shift);
+    }
+    Some((first, last))
+}

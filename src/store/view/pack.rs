@@ -1,0 +1,316 @@
+//! Records as bytes: small numbers short, nothing named twice. A stored layout: a change wants a new format.
+
+use crate::{
+    domain::{
+        id::{AuthorityId, MessageId, StatementRef},
+        lives::{AlertLife, DeliveryLife, HandlingLife},
+        reason::Reason,
+        receipt::LeafHash,
+        routing::{AnswerCode, Effect, Handling, HandlingSet, Kind, Priority, Status},
+        time::Timestamp,
+    },
+    store::record::{DeliveryRecord, Direction, MessageRecord},
+};
+
+/// Numbers of [`Effect`]; an answer is `ANSWERS` with its code added.
+const EFFECTS: [(u8, Effect); 7] = [
+    (0, Effect::Starts),
+    (1, Effect::Informs),
+    (2, Effect::Instructs),
+    (3, Effect::Updates),
+    (4, Effect::Corrects),
+    (5, Effect::Recalls),
+    (6, Effect::Closes),
+];
+const ANSWERS: u8 = 0x40;
+
+/// Writes.
+#[derive(Default)]
+pub(super) struct Packer(Vec<u8>);
+
+impl Packer {
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    pub(super) fn raw(&mut self, bytes: &[u8]) {
+        self.0.extend_from_slice(bytes);
+    }
+
+    /// LEB128.
+    pub(super) fn number(&mut self, mut number: u64) {
+        while number >= 0x80 {
+            self.0.push(number as u8 | 0x80);
+            number >>= 7;
+        }
+        self.0.push(number as u8);
+    }
+
+    pub(super) fn statement(&mut self, statement: &StatementRef) {
+        self.authority(&statement.origin);
+        self.raw(statement.id.as_bytes());
+    }
+
+    pub(super) fn record(&mut self, record: &MessageRecord) {
+        self.number(record.ordinal);
+        self.statement(&record.statement);
+        let reply_to = record.in_reply_to;
+        let flags = u8::from(record.direction == Direction::Foreign)
+            | u8::from(record.thread != record.statement) << 1
+            | u8::from(reply_to.is_some()) << 2
+            | u8::from(record.opened_at.is_some()) << 3
+            | u8::from(record.previous_in_thread.is_some()) << 4;
+        self.raw(&[
+            flags,
+            record.kind as u8,
+            record.status as u8,
+            record.priority as u8,
+            handling_bits(record.handling),
+            effect_number(record.effect),
+            record.life as u8,
+        ]);
+        if record.thread != record.statement {
+            self.statement(&record.thread);
+        }
+        if let Some(target) = &reply_to {
+            self.statement(target);
+        }
+        self.raw(&record.leaf.0);
+        self.number(record.index);
+        self.time(record.recorded_at);
+        self.time(record.issued_at);
+        self.time(record.carried_until);
+        self.number(u64::from(record.size_bytes));
+        self.handling_life(record.handling_life);
+        if let Some(time) = record.opened_at {
+            self.time(time);
+        }
+        if let Some(previous) = record.previous_in_thread {
+            self.number(previous);
+        }
+        self.number(record.deliveries.len() as u64);
+        for delivery in &record.deliveries {
+            self.delivery(delivery);
+        }
+    }
+
+    fn delivery(&mut self, delivery: &DeliveryRecord) {
+        self.authority(&delivery.recipient);
+        self.number(u64::from(delivery.thread_seq));
+        let (life, reason) = match delivery.life {
+            DeliveryLife::Queued => (0, None),
+            DeliveryLife::Delivered => (1, None),
+            DeliveryLife::Refused(reason) => (2, Some(reason)),
+            DeliveryLife::Expired => (3, None),
+            DeliveryLife::Held(reason) => (4, Some(reason)),
+            DeliveryLife::Recalled => (5, None),
+        };
+        let flags = u8::from(delivery.receipt.is_some()) << 4
+            | u8::from(delivery.opened_at.is_some()) << 5
+            | u8::from(delivery.answered_at.is_some()) << 6;
+        self.0.push(life | flags);
+        if let Some(reason) = reason {
+            self.number(u64::from(reason.number()));
+        }
+        self.time(delivery.since);
+        if let Some(receipt) = delivery.receipt {
+            self.number(receipt);
+        }
+        self.handling_life(delivery.handling);
+        for time in [delivery.opened_at, delivery.answered_at] {
+            if let Some(time) = time {
+                self.time(time);
+            }
+        }
+    }
+
+    fn authority(&mut self, authority: &AuthorityId) {
+        let text = authority.as_str();
+        self.0.push(text.len() as u8);
+        self.raw(text.as_bytes());
+    }
+
+    fn time(&mut self, time: Timestamp) {
+        self.raw(&time.as_micros().to_be_bytes());
+    }
+
+    fn handling_life(&mut self, life: HandlingLife) {
+        let number = |answer: Option<AnswerCode>| answer.map_or(0, |answer| answer as u8);
+        self.0.push(number(life.latest) << 4 | number(life.gravest));
+    }
+}
+
+/// Reads what a [`Packer`] wrote; `None`: not so.
+pub(super) struct Unpacker<'a>(&'a [u8]);
+
+impl<'a> Unpacker<'a> {
+    pub(super) fn new(bytes: &'a [u8]) -> Self {
+        Self(bytes)
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub(super) fn raw<const N: usize>(&mut self) -> Option<[u8; N]> {
+        let (bytes, rest) = self.0.split_first_chunk::<N>()?;
+        self.0 = rest;
+        Some(*bytes)
+    }
+
+    pub(super) fn number(&mut self) -> Option<u64> {
+        let mut number = 0_u64;
+        for place in 0..10 {
+            let [byte] = self.raw()?;
+            let bits = u64::from(byte & 0x7f);
+            number |= bits.checked_shl(place * 7)?;
+            if byte < 0x80 {
+                return Some(number);
+            }
+        }
+        None
+    }
+
+    pub(super) fn statement(&mut self) -> Option<StatementRef> {
+        Some(StatementRef {
+            origin: self.authority()?,
+            id: MessageId::from_bytes(&self.raw::<16>()?).ok()?,
+        })
+    }
+
+    pub(super) fn reason(&mut self) -> Option<Reason> {
+        Reason::from_number(u16::try_from(self.number()?).ok()?)
+    }
+
+    pub(super) fn record(&mut self) -> Option<MessageRecord> {
+        let ordinal = self.number()?;
+        let statement = self.statement()?;
+        let [flags, kind, status, priority, handling, effect, life] = self.raw()?;
+        let has = |bit: u8| flags & (1 << bit) != 0;
+        Some(MessageRecord {
+            ordinal,
+            statement,
+            direction: match has(0) {
+                true => Direction::Foreign,
+                false => Direction::Own,
+            },
+            kind: Kind::from_number(kind)?,
+            status: Status::from_number(status)?,
+            priority: Priority::from_number(priority)?,
+            handling: handling_of(handling)?,
+            effect: effect_of(effect)?,
+            life: AlertLife::from_number(life)?,
+            thread: match has(1) {
+                true => self.statement()?,
+                false => statement,
+            },
+            in_reply_to: match has(2) {
+                true => Some(self.statement()?),
+                false => None,
+            },
+            leaf: LeafHash(self.raw()?),
+            index: self.number()?,
+            recorded_at: self.time()?,
+            issued_at: self.time()?,
+            carried_until: self.time()?,
+            size_bytes: u32::try_from(self.number()?).ok()?,
+            handling_life: self.handling_life()?,
+            opened_at: match has(3) {
+                true => Some(self.time()?),
+                false => None,
+            },
+            previous_in_thread: match has(4) {
+                true => Some(self.number()?),
+                false => None,
+            },
+            deliveries: {
+                let count = self.number()?;
+                (0..count).map(|_| self.delivery()).collect::<Option<_>>()?
+            },
+        })
+    }
+
+    fn delivery(&mut self) -> Option<DeliveryRecord> {
+        let recipient = self.authority()?;
+        let thread_seq = u32::try_from(self.number()?).ok()?;
+        let [flags] = self.raw()?;
+        let has = |bit: u8| flags & (1 << bit) != 0;
+        let life = match flags & 0xf {
+            0 => DeliveryLife::Queued,
+            1 => DeliveryLife::Delivered,
+            2 => DeliveryLife::Refused(self.reason()?),
+            3 => DeliveryLife::Expired,
+            4 => DeliveryLife::Held(self.reason()?),
+            5 => DeliveryLife::Recalled,
+            _ => return None,
+        };
+        Some(DeliveryRecord {
+            recipient,
+            thread_seq,
+            life,
+            since: self.time()?,
+            receipt: match has(4) {
+                true => Some(self.number()?),
+                false => None,
+            },
+            handling: self.handling_life()?,
+            opened_at: match has(5) {
+                true => Some(self.time()?),
+                false => None,
+            },
+            answered_at: match has(6) {
+                true => Some(self.time()?),
+                false => None,
+            },
+        })
+    }
+
+    fn authority(&mut self) -> Option<AuthorityId> {
+        let [length] = self.raw()?;
+        let (text, rest) = self.0.split_at_checked(usize::from(length))?;
+        self.0 = rest;
+        str::from_utf8(text).ok()?.parse().ok()
+    }
+
+    fn time(&mut self) -> Option<Timestamp> {
+        Some(Timestamp::from_micros(i64::from_be_bytes(self.raw()?)))
+    }
+
+    fn handling_life(&mut self) -> Option<HandlingLife> {
+        let [byte] = self.raw()?;
+        let answer = |number: u8| match number {
+            0 => Some(None),
+            number => AnswerCode::from_number(number).map(Some),
+        };
+        Some(HandlingLife {
+            latest: answer(byte >> 4)?,
+            gravest: answer(byte & 0xf)?,
+        })
+    }
+}
+
+fn handling_bits(handling: HandlingSet) -> u8 {
+    let bits = handling.codes().map(|code| 1_u8 << (code as u8));
+    bits.fold(0, |all, bit| all | bit)
+}
+
+fn handling_of(bits: u8) -> Option<HandlingSet> {
+    let codes = Handling::ALL.iter().copied();
+    HandlingSet::new(codes.filter(|code| bits & (1 << (*code as u8)) != 0)).ok()
+}
+
+fn effect_number(effect: Effect) -> u8 {
+    if let Effect::Answers(code) = effect {
+        return ANSWERS + code as u8;
+    }
+    let known = EFFECTS.iter().find(|(_, known)| *known == effect);
+    known.map_or(u8::MAX, |(number, _)| *number)
+}
+
+fn effect_of(number: u8) -> Option<Effect> {
+    if number > ANSWERS {
+        return AnswerCode::from_number(number - ANSWERS).map(Effect::Answers);
+    }
+    let known = EFFECTS.iter().find(|(known, _)| *known == number);
+    known.map(|(_, effect)| *effect)
+}
