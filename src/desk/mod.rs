@@ -1,1 +1,62 @@
-//! desk
+//! gRPC for an authority's own people and systems: `allpoints.desk.v1`.
+//!
+//! The way in is [`serve`]. Who calls comes from the verified certificate alone
+//! ([`DeskIdentity`](crate::trust::tls::DeskIdentity)); what they may do stands in [`rights`]. It must never
+//! answer "accepted" before the broker says that it is durable, nor show a person to ops.
+
+mod actor;
+mod audit;
+mod cursor;
+mod export;
+mod inbox;
+mod overdue;
+mod overview;
+pub mod rights;
+mod service;
+mod stream;
+mod submit;
+mod summary;
+#[cfg(test)]
+mod testing;
+mod thread;
+mod watch;
+
+use std::sync::Arc;
+
+pub use self::{
+    export::ExportError,
+    service::{DeskService, serve},
+};
+use crate::{
+    delivery::Broker,
+    domain::{
+        id::AuthorityId,
+        time::{Clock, Timestamp},
+    },
+    store::Store,
+    trust::{directory::DirectoryHandle, keys::SigningKey},
+};
+
+/// What the desk is made of.
+pub struct DeskParts {
+    /// Whose desk it is.
+    pub authority: AuthorityId,
+    /// Accepts and consults.
+    pub broker: Broker,
+    /// What is kept.
+    pub store: Store,
+    /// The directory in force.
+    pub directory: DirectoryHandle,
+    /// The wall clock.
+    pub clock: Arc<dyn Clock>,
+    /// Keys the pseudonyms of callers: secret, and the same after a restart.
+    pub pseudonym_key: [u8; 32],
+    /// Signs the checkpoints of exports.
+    pub log_key: Arc<SigningKey>,
+    /// Number of the present log, in the name of its origin.
+    pub log_epoch: u32,
+    /// When this node began to serve.
+    pub started_at: Timestamp,
+    /// Certificates and lists that end, and when: `node certificate`, `desk CRL`, ...
+    pub expiries: Vec<(String, Timestamp)>,
+}

@@ -163,3 +163,25 @@ pub const EXPIRY_SWEEP_STATEMENTS: usize = 1024;
 pub const HOUSEKEEPING_INTERVAL: Duration = Duration::from_secs(1);
 /// Incidents that are remembered so that each is told once.
 pub const INCIDENTS_TOLD_MAX: usize = 4096;
+/// HTTP/2 flow-control window of one stream on the exchange and the desk.
+pub const HTTP2_STREAM_WINDOW_BYTES: u32 = 4 * 1024 * 1024;
+/// HTTP/2 flow-control window of one connection.
+pub const HTTP2_CONNECTION_WINDOW_BYTES: u32 = 8 * 1024 * 1024;
+/// Between two looks whether an open stream's peer is still admitted.
+pub const ADMISSION_INTERVAL: Duration = Duration::from_secs(15);
+/// Responses that wait for the transport on one stream.
+pub const RESPONSE_QUEUE_MESSAGES: usize = 256;
+/// Bytes of the field faults that one refused `Submit` lists: they travel in a header list.
+pub const FAULTS_MAX_BYTES: usize = 6 * 1024;
+/// Messages of one `SubmitStream` that are worked on at once.
+pub const SUBMIT_WINDOW_MESSAGES: usize = 64;
+/// Drafts of one `SubmitStream` whose receipts are waited for.
+pub const SETTLE_WINDOW_DRAFTS: usize = 256 * 1024;
+/// Bytes of one chunk of an export.
+pub const EXPORT_CHUNK_BYTES: usize = 256 * 1024;
+/// Certificate names whose pseudonym is remembered as journaled.
+pub const ACTORS_REMEMBERED_MAX: usize = 4096;
+/// Between two looks for a newer directory and newer certificates.
+pub const RELOAD_INTERVAL: Duration = Duration::from_secs(15);
+/// Between two looks at links and clocks for `watch` and metrics.
+pub const OBSERVE_INTERVAL: Duration = Duration::from_secs(5);

@@ -15,6 +15,7 @@ mod fields;
 
 mod receipt;
 mod statement;
+pub mod status;
 
 /// A statement whose signature holds, decoded and legal: exact bytes, routing, payload bytes.
 #[derive(Debug, Clone)]

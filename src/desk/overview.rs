@@ -1,0 +1,174 @@
+//! `Links` and `Status`: how each partner link and the own node really are.
+
+use tonic::Status;
+
+use super::service::{DeskService, Permit, store_failed};
+use crate::{
+    delivery::{LaneState, LinkState},
+    domain::time::Timestamp,
+    proto::desk::v1 as pb,
+    store::event::Event,
+    trust::directory::{Directory, Standing},
+};
+
+/// Every partner; after a heartbeat on every lane when the caller asks for it.
+pub(super) async fn links(desk: &DeskService, request: &pb::LinksRequest) -> pb::LinksResponse {
+    let parts = desk.parts();
+    if request.check {
+        parts.broker.check_links().await;
+    }
+    let directory = parts.directory.load();
+    pb::LinksResponse {
+        links: parts
+            .broker
+            .links()
+            .into_iter()
+            .map(|state| link(state, &directory))
+            .collect(),
+    }
+}
+
+/// The own node.
+pub(super) async fn status(
+    desk: &DeskService,
+    permit: &Permit,
+) -> Result<pb::StatusResponse, Status> {
+    let parts = desk.parts();
+    let now = parts.clock.now();
+    let directory = parts.directory.load_full();
+    let (inbox_unopened, incidents) = parts
+        .store
+        .read(|ledger| (ledger.unopened_count(), ledger.incidents()))
+        .await
+        .map_err(|error| store_failed(&error))?;
+    let (journal_entries, root) = parts.store.log_head();
+    let figures = parts.store.figures();
+    let standing = directory.standing(now);
+    Ok(pb::StatusResponse {
+        authority: parts.authority.to_string(),
+        federation: directory.federation().to_owned(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        started_at_us: parts.started_at.as_micros(),
+        journal_entries,
+        journal_bytes: figures.bytes,
+        journal_root: root.to_vec(),
+        view_lag: figures.view_lag_entries,
+        directory_version: directory.version(),
+        directory_standing: standing_name(standing).to_owned(),
+        expiries: expiries(desk, &directory),
+        alarms: alarms(&incidents, standing, parts.store.has_room()),
+        inbox_unopened,
+        outbox_queued: parts.broker.links().iter().map(|link| link.queued).sum(),
+        caller_uri: permit.uri.to_string(),
+    })
+}
+
+/// The stable lower-case name of a standing.
+const fn standing_name(standing: Standing) -> &'static str {
+    match standing {
+        Standing::Fresh => "fresh",
+        Standing::Stale => "stale",
+        Standing::Grace => "grace",
+        Standing::Closed => "closed",
+    }
+}
+
+fn expiries(desk: &DeskService, directory: &Directory) -> Vec<pb::Expiry> {
+    let mut expiries = desk.parts().expiries.clone();
+    expiries.push(("membership".to_owned(), directory.membership_expires_at()));
+    expiries.push((
+        "directory timestamp".to_owned(),
+        directory.timestamp_expires_at(),
+    ));
+    expiries
+        .into_iter()
+        .map(|(what, at)| pb::Expiry {
+            what,
+            at_us: at.as_micros(),
+        })
+        .collect()
+}
+
+/// What a person must look at, in reasons and authorities.
+fn alarms(incidents: &[(Timestamp, Event)], standing: Standing, has_room: bool) -> Vec<String> {
+    let mut alarms = Vec::new();
+    if standing != Standing::Fresh {
+        alarms.push(format!("the directory is {}", standing_name(standing)));
+    }
+    if !has_room {
+        alarms.push("STORE_FULL: nothing new is accepted".to_owned());
+    }
+    for (at, event) in incidents {
+        if let Event::Incident { peer, reason, .. } = event {
+            let peer = peer.map_or_else(String::new, |peer| format!(" by {peer}"));
+            alarms.push(format!("{reason}{peer} at {at}"));
+        }
+    }
+    alarms
+}
+
+fn link(state: LinkState, directory: &Directory) -> pb::Link {
+    let member = directory.member(&state.authority);
+    pb::Link {
+        authority: state.authority.to_string(),
+        name: member.map_or_else(String::new, |member| member.name.clone()),
+        lanes: state.lanes.into_iter().map(lane).collect(),
+        queued: state.queued,
+        oldest_queued_us: state
+            .oldest_queued
+            .and_then(|at| u64::try_from(at.as_micros()).ok())
+            .unwrap_or_default(),
+        healthy: state.healthy,
+        reason: state
+            .reason
+            .map_or_else(String::new, |reason| reason.to_string()),
+        last_receipt_us: micros(state.last_receipt),
+        contact: member.map_or_else(String::new, |member| member.contact.clone()),
+        clock_offset_ms: state.clock_offset_ms,
+    }
+}
+
+fn lane(state: LaneState) -> pb::LaneState {
+    pb::LaneState {
+        lane: state.lane.name().to_owned(),
+        up: state.up,
+        reason: state
+            .reason
+            .map_or_else(String::new, |reason| reason.to_string()),
+        since_us: state.since.as_micros(),
+        failures: state.failures,
+        next_try_us: micros(state.next_try),
+        peer_uri: state.peer_uri,
+        key_exchange: state.key_exchange,
+    }
+}
+
+fn micros(time: Option<Timestamp>) -> i64 {
+    time.map_or(0, Timestamp::as_micros)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::reason::Reason;
+
+    #[test]
+    fn everything_wrong_is_an_alarm_and_nothing_else() {
+        assert!(alarms(&[], Standing::Fresh, true).is_empty());
+        let incident = Event::Incident {
+            peer: "XB-POL".parse().ok(),
+            statement: None,
+            reason: Reason::DirectoryFork,
+            leaf: None,
+        };
+        let at = Timestamp::from_micros(0);
+        assert_eq!(
+            alarms(&[(at, incident)], Standing::Grace, false),
+            [
+                "the directory is grace",
+                "STORE_FULL: nothing new is accepted",
+                "DIRECTORY_FORK by XB-POL at 1970-01-01T00:00:00Z",
+            ]
+        );
+    }
+}

@@ -1,0 +1,316 @@
+//! The desk listener: one method per call, each of them identity, right, work.
+//!
+//! The way in is [`serve`]. Work that has begun is carried to its end even when the caller hangs up: what the
+//! broker has decided must become durable.
+
+use std::{future::Future, io, sync::Arc};
+
+use futures_util::Stream;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::{
+    Request, Response, Status, Streaming,
+    transport::server::{Connected, Server},
+};
+
+use super::{
+    DeskParts,
+    actor::{ActorFault, Actors},
+    audit, export, inbox, overview,
+    rights::{Call, may},
+    stream, submit, thread, watch,
+};
+use crate::{
+    delivery::SubmitError,
+    domain::{limits, reason::Reason},
+    proto::{
+        DESCRIPTORS,
+        desk::v1::{
+            self as pb,
+            desk_server::{Desk, DeskServer},
+        },
+    },
+    store::{ReadError, StoreFailed, entry::Actor, ledger::Found},
+    trust::tls::{DeskIdentity, Role},
+    wire::status::refusal,
+};
+
+/// A stream of responses.
+type Stream_<T> = ReceiverStream<Result<T, Status>>;
+
+/// Serves accepted connections until `stop` resolves, then lets open calls end.
+///
+/// # Errors
+/// When the listener itself fails, or the descriptors for reflection are not legal.
+pub async fn serve<C, I>(
+    service: DeskService,
+    connections: C,
+    stop: impl Future<Output = ()>,
+) -> Result<(), ServeError>
+where
+    C: Stream<Item = io::Result<I>>,
+    I: AsyncRead + AsyncWrite + Connected<ConnectInfo = DeskIdentity> + Unpin + Send + 'static,
+{
+    let (reporter, health) = tonic_health::server::health_reporter();
+    reporter.set_serving::<DeskServer<DeskService>>().await;
+    let reflection = tonic_reflection::server::Builder::configure()
+        .register_encoded_file_descriptor_set(DESCRIPTORS)
+        .build_v1()
+        .map_err(|error| ServeError::Reflection(error.to_string()))?;
+    let desk = DeskServer::new(service)
+        .max_decoding_message_size(limits::DESK_MESSAGE_MAX_BYTES)
+        .max_encoding_message_size(limits::DESK_MESSAGE_MAX_BYTES);
+    Server::builder()
+        .max_concurrent_streams(limits::HTTP2_STREAMS_MAX)
+        .http2_max_header_list_size(limits::HTTP2_HEADER_LIST_MAX_BYTES)
+        .http2_keepalive_interval(Some(limits::KEEP_ALIVE_INTERVAL))
+        .http2_keepalive_timeout(Some(limits::KEEP_ALIVE_TIMEOUT))
+        .initial_stream_window_size(limits::HTTP2_STREAM_WINDOW_BYTES)
+        .initial_connection_window_size(limits::HTTP2_CONNECTION_WINDOW_BYTES)
+        .add_service(desk)
+        .add_service(health)
+        .add_service(reflection)
+        .serve_with_incoming_shutdown(connections, stop)
+        .await?;
+    Ok(())
+}
+
+/// Why the desk does not serve.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// The transport failed.
+    #[error(transparent)]
+    Transport(#[from] tonic::transport::Error),
+    /// A fault of this build.
+    #[error("the protocol's own descriptors cannot be served: {0}")]
+    Reflection(String),
+}
+
+/// The desk of one node. Cheap to clone.
+#[derive(Clone)]
+pub struct DeskService {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    parts: DeskParts,
+    actors: Actors,
+}
+
+/// A caller whose right to this call was checked. Only [`DeskService::permit`] makes it.
+#[derive(Debug, Clone)]
+pub(super) struct Permit {
+    pub(super) actor: Actor,
+    pub(super) role: Role,
+    pub(super) uri: Arc<str>,
+}
+
+impl DeskService {
+    /// The desk over a node's parts.
+    #[must_use]
+    pub fn new(parts: DeskParts) -> Self {
+        let actors = Actors::new(&parts.pseudonym_key);
+        Self {
+            inner: Arc::new(Inner { parts, actors }),
+        }
+    }
+
+    pub(super) fn parts(&self) -> &DeskParts {
+        &self.inner.parts
+    }
+
+    async fn permit<T>(&self, request: &Request<T>, call: Call) -> Result<Permit, Status> {
+        let identity = request
+            .extensions()
+            .get::<DeskIdentity>()
+            .cloned()
+            .ok_or_else(|| refusal(Reason::TlsRefused, "no verified desk certificate"))?;
+        if !may(identity.role(), call) {
+            return Err(refusal(
+                Reason::NotYours,
+                format!("{:?} is not for the role {:?}", call, identity.role()).to_lowercase(),
+            ));
+        }
+        let service = self.clone();
+        carried_out(async move {
+            let parts = service.parts();
+            let actor = service
+                .inner
+                .actors
+                .of(&identity, &parts.store, &*parts.clock)
+                .await
+                .map_err(actor_failed)?;
+            Ok(Permit {
+                actor,
+                role: identity.role(),
+                uri: identity.uri().into(),
+            })
+        })
+        .await
+    }
+
+    /// The one statement that an id, a prefix or a reference names.
+    pub(super) async fn find(&self, text: &str) -> Result<crate::domain::id::StatementRef, Status> {
+        let found = self
+            .parts()
+            .store
+            .read(|ledger| ledger.find(text))
+            .await
+            .map_err(|error| store_failed(&error))?;
+        match found {
+            Found::One(statement) => Ok(statement),
+            Found::None => Err(refusal(Reason::NotFound, Reason::NotFound.meaning())),
+            Found::Ambiguous => Err(refusal(Reason::AmbiguousId, Reason::AmbiguousId.meaning())),
+        }
+    }
+}
+
+#[tonic::async_trait]
+impl Desk for DeskService {
+    type SubmitStreamStream = Stream_<pb::SubmitStreamResponse>;
+    type WatchStream = Stream_<pb::WatchResponse>;
+    type AuditExportStream = Stream_<pb::AuditExportResponse>;
+
+    async fn submit(
+        &self,
+        request: Request<pb::SubmitRequest>,
+    ) -> Result<Response<pb::SubmitResponse>, Status> {
+        let permit = self.permit(&request, Call::Submit).await?;
+        let desk = self.clone();
+        let work = async move { submit::submit(&desk, &permit, request.into_inner()).await };
+        carried_out(work).await.map(Response::new)
+    }
+
+    async fn submit_stream(
+        &self,
+        request: Request<Streaming<pb::SubmitStreamRequest>>,
+    ) -> Result<Response<Self::SubmitStreamStream>, Status> {
+        let permit = self.permit(&request, Call::Submit).await?;
+        let responses = stream::start(self.clone(), permit, request.into_inner());
+        Ok(Response::new(responses))
+    }
+
+    async fn list(
+        &self,
+        request: Request<pb::ListRequest>,
+    ) -> Result<Response<pb::ListResponse>, Status> {
+        self.permit(&request, Call::List).await?;
+        inbox::list(self, &request.into_inner())
+            .await
+            .map(Response::new)
+    }
+
+    async fn show(
+        &self,
+        request: Request<pb::ShowRequest>,
+    ) -> Result<Response<pb::ShowResponse>, Status> {
+        let call = if request.get_ref().peek {
+            Call::Peek
+        } else {
+            Call::Show
+        };
+        let permit = self.permit(&request, call).await?;
+        let desk = self.clone();
+        let work = async move { thread::show(&desk, &permit, request.into_inner()).await };
+        carried_out(work).await.map(Response::new)
+    }
+
+    async fn track(
+        &self,
+        request: Request<pb::TrackRequest>,
+    ) -> Result<Response<pb::TrackResponse>, Status> {
+        self.permit(&request, Call::Track).await?;
+        thread::track(self, &request.into_inner())
+            .await
+            .map(Response::new)
+    }
+
+    async fn watch(
+        &self,
+        request: Request<pb::WatchRequest>,
+    ) -> Result<Response<Self::WatchStream>, Status> {
+        self.permit(&request, Call::Watch).await?;
+        watch::start(self.clone(), &request.into_inner()).map(Response::new)
+    }
+
+    async fn links(
+        &self,
+        request: Request<pb::LinksRequest>,
+    ) -> Result<Response<pb::LinksResponse>, Status> {
+        self.permit(&request, Call::Links).await?;
+        Ok(Response::new(
+            overview::links(self, &request.into_inner()).await,
+        ))
+    }
+
+    async fn status(
+        &self,
+        request: Request<pb::StatusRequest>,
+    ) -> Result<Response<pb::StatusResponse>, Status> {
+        let permit = self.permit(&request, Call::Status).await?;
+        overview::status(self, &permit).await.map(Response::new)
+    }
+
+    async fn audit_list(
+        &self,
+        request: Request<pb::AuditListRequest>,
+    ) -> Result<Response<pb::AuditListResponse>, Status> {
+        let permit = self.permit(&request, Call::AuditList).await?;
+        let desk = self.clone();
+        let work = async move { audit::list(&desk, &permit, &request.into_inner()).await };
+        carried_out(work).await.map(Response::new)
+    }
+
+    async fn audit_export(
+        &self,
+        request: Request<pb::AuditExportRequest>,
+    ) -> Result<Response<Self::AuditExportStream>, Status> {
+        let permit = self.permit(&request, Call::AuditExport).await?;
+        let desk = self.clone();
+        let work = async move { export::start(&desk, &permit, &request.into_inner().id).await };
+        carried_out(work).await.map(Response::new)
+    }
+}
+
+/// Runs work to its end, whether or not the caller waits for it.
+pub(super) async fn carried_out<T: Send + 'static>(
+    work: impl Future<Output = Result<T, Status>> + Send + 'static,
+) -> Result<T, Status> {
+    tokio::spawn(work).await.unwrap_or_else(|error| {
+        tracing::error!(%error, "a desk call ended in a fault of the program");
+        Err(Status::internal("a fault of the node: see its log"))
+    })
+}
+
+/// A broker's word, for the own staff.
+pub(super) fn submit_failed(error: &SubmitError) -> Status {
+    match error {
+        SubmitError::Refused { reason, detail } => refusal(*reason, detail.clone()),
+        SubmitError::Store(error) => store_failed(error),
+    }
+}
+
+/// The node is about to exit: nothing of this call is acknowledged.
+pub(super) fn store_failed(error: &StoreFailed) -> Status {
+    tracing::error!(%error, "a desk call met a failed store");
+    refusal(
+        Reason::Stopping,
+        "the node's store has failed and the node stops; nothing was accepted",
+    )
+}
+
+/// A kept body that cannot be read.
+pub(super) fn read_failed(error: &ReadError) -> Status {
+    tracing::error!(%error, "a kept entry cannot be read");
+    refusal(Reason::DamagedBody, Reason::DamagedBody.meaning())
+}
+
+fn actor_failed(error: ActorFault) -> Status {
+    match error {
+        ActorFault::Store(error) => store_failed(&error),
+        ActorFault::Pseudonym(error) => {
+            tracing::error!(%error, "a caller has no pseudonym");
+            Status::internal("a fault of the node: see its log")
+        }
+    }
+}

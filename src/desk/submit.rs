@@ -1,0 +1,228 @@
+//! `Submit`: drafts to submissions, with every wrong field named, then all of them accepted or none.
+
+use tonic::Status;
+
+use super::{
+    service::{DeskService, Permit, submit_failed},
+    summary::{reference_of, short_reference},
+};
+use crate::{
+    delivery::{Accepted, Submission},
+    domain::{
+        limits::SUBMIT_MAX_DRAFTS,
+        reason::Reason,
+        routing::{Recipient, TransferGround},
+    },
+    proto::{alert::v1 as alert, desk::v1 as pb, envelope::v1 as envelope},
+    wire::{
+        alert::{Fault, ParsedDraft, parse_draft},
+        status::{faulty_draft, reason_of, refusal},
+    },
+};
+
+/// Accepts all drafts in one commit, or none; a dry run accepts nothing.
+pub(super) async fn submit(
+    desk: &DeskService,
+    permit: &Permit,
+    request: pb::SubmitRequest,
+) -> Result<pb::SubmitResponse, Status> {
+    within_count(request.drafts.len())?;
+    let parsed = parse_all(desk, &request.drafts)?;
+    let mut submissions = Vec::with_capacity(parsed.len());
+    let mut warnings = Vec::with_capacity(parsed.len());
+    for (position, mut draft) in parsed.into_iter().enumerate() {
+        warnings.push(std::mem::take(&mut draft.warnings));
+        let resolved = resolve(desk, draft).await;
+        submissions.push(resolved.map_err(|unresolved| {
+            unresolved.into_status(&place(position, request.drafts.len()))
+        })?);
+    }
+    let broker = &desk.parts().broker;
+    let accepted = if request.dry_run {
+        broker.dry_run(permit.actor, &submissions).await
+    } else {
+        broker.submit(permit.actor, submissions).await
+    };
+    let accepted = accepted.map_err(|error| submit_failed(&error))?;
+    Ok(pb::SubmitResponse {
+        submitted: accepted
+            .into_iter()
+            .zip(warnings)
+            .map(|(accepted, warnings)| submitted(accepted, warnings))
+            .collect(),
+    })
+}
+
+/// A draft whose reply does not name one statement.
+#[derive(Debug)]
+pub(super) struct Unresolved {
+    status: Status,
+    found: String,
+}
+
+impl Unresolved {
+    /// Not found and ambiguous are faults of a field; anything else is told as it is.
+    fn into_status(self, place: &str) -> Status {
+        self.fault().map_or(self.status.clone(), |fault| {
+            faulty_draft(&[at(place, fault)])
+        })
+    }
+
+    /// The fault of the field, unless the store failed.
+    pub(super) fn fault(&self) -> Option<Fault> {
+        let expected = match reason_of(&self.status)? {
+            Reason::NotFound => "the id of a statement that is held here",
+            Reason::AmbiguousId => "an id long enough to name one statement",
+            _ => return None,
+        };
+        Some(Fault {
+            path: "in_reply_to".to_owned(),
+            found: format!("`{}`", self.found.escape_default()),
+            expected: expected.to_owned(),
+        })
+    }
+
+    /// As it is.
+    pub(super) fn status(&self) -> &Status {
+        &self.status
+    }
+}
+
+/// Looks up what a draft replies to.
+pub(super) async fn resolve(
+    desk: &DeskService,
+    draft: ParsedDraft,
+) -> Result<Submission, Unresolved> {
+    let in_reply_to = match draft.in_reply_to {
+        None => None,
+        Some(text) => match desk.find(&text).await {
+            Ok(statement) => Some(statement),
+            Err(status) => {
+                return Err(Unresolved {
+                    status,
+                    found: text,
+                });
+            }
+        },
+    };
+    Ok(Submission {
+        id: draft.id,
+        to: draft.to,
+        kind: draft.kind,
+        effect: draft.effect,
+        status: draft.status,
+        priority: draft.priority,
+        handling: draft.handling,
+        handling_text: draft.handling_text,
+        ground: draft.ground,
+        ground_reason: draft.ground_reason,
+        in_reply_to,
+        carried_hours: draft.carried_hours,
+        payload: draft.payload,
+    })
+}
+
+/// One accepted draft, as its officer sees it.
+pub(super) fn submitted(accepted: Accepted, warnings: Vec<String>) -> pb::Submitted {
+    pb::Submitted {
+        statement: Some(reference_of(&accepted.statement)),
+        reference: short_reference(&accepted.statement),
+        recipients: accepted.recipients.into_iter().map(recipient).collect(),
+        accepted_at_us: accepted.accepted_at.as_micros(),
+        repeated_submission: accepted.repeated,
+        warnings,
+    }
+}
+
+/// Refuses none and too many.
+pub(super) fn within_count(found: usize) -> Result<(), Status> {
+    if (1..=SUBMIT_MAX_DRAFTS).contains(&found) {
+        return Ok(());
+    }
+    Err(refusal(
+        Reason::FaultyDraft,
+        format!("drafts: found {found}, expected 1 to {SUBMIT_MAX_DRAFTS}"),
+    ))
+}
+
+fn parse_all(desk: &DeskService, drafts: &[alert::Draft]) -> Result<Vec<ParsedDraft>, Status> {
+    let now = desk.parts().clock.now();
+    let mut parsed = Vec::with_capacity(drafts.len());
+    let mut faults = Vec::new();
+    for (position, draft) in drafts.iter().enumerate() {
+        match parse_draft(draft, now) {
+            Ok(draft) => parsed.push(draft),
+            Err(found) => {
+                let place = place(position, drafts.len());
+                faults.extend(found.into_iter().map(|fault| at(&place, fault)));
+            }
+        }
+    }
+    if faults.is_empty() {
+        Ok(parsed)
+    } else {
+        Err(faulty_draft(&faults))
+    }
+}
+
+/// `drafts[3].`, or nothing when there is only one draft: then paths are those of its file.
+fn place(position: usize, of: usize) -> String {
+    if of == 1 {
+        String::new()
+    } else {
+        format!("drafts[{position}].")
+    }
+}
+
+fn at(place: &str, fault: Fault) -> Fault {
+    Fault {
+        path: format!("{place}{}", fault.path),
+        ..fault
+    }
+}
+
+fn recipient(recipient: Recipient) -> envelope::Recipient {
+    let ground = match recipient.ground {
+        TransferGround::Adequacy => envelope::TransferGround::Adequacy,
+        TransferGround::Safeguards => envelope::TransferGround::Safeguards,
+        TransferGround::Derogation => envelope::TransferGround::Derogation,
+    };
+    envelope::Recipient {
+        authority: recipient.authority.to_string(),
+        thread_seq: recipient.thread_seq,
+        ground: ground.into(),
+        ground_reason: recipient.ground_reason,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_several_drafts_are_counted_in_paths() {
+        assert_eq!(place(0, 1), "");
+        assert_eq!(place(3, 4), "drafts[3].");
+    }
+
+    #[test]
+    fn none_and_too_many_drafts_are_refused() {
+        assert!(within_count(1).is_ok() && within_count(SUBMIT_MAX_DRAFTS).is_ok());
+        assert!(within_count(0).is_err() && within_count(SUBMIT_MAX_DRAFTS + 1).is_err());
+    }
+
+    #[test]
+    fn an_unknown_reply_is_a_fault_of_its_field_and_a_failed_store_is_not() {
+        let unresolved = |reason| Unresolved {
+            status: refusal(reason, ""),
+            found: "0198".to_owned(),
+        };
+        let fault = unresolved(Reason::NotFound).fault().expect("a fault");
+        assert_eq!(
+            (fault.path.as_str(), fault.found.as_str()),
+            ("in_reply_to", "`0198`")
+        );
+        assert!(unresolved(Reason::AmbiguousId).fault().is_some());
+        assert!(unresolved(Reason::Stopping).fault().is_none());
+    }
+}

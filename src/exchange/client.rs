@@ -1,0 +1,249 @@
+//! We call others: dials a partner's node, greets, and gives the broker the stream of one lane.
+//!
+//! The way in is [`GrpcConnector`]. The partner is who its verified certificate names, or there is no link.
+
+use std::sync::Arc;
+
+use tokio::{sync::mpsc, time::timeout};
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::{Status, Streaming};
+
+use super::{convert, status};
+use crate::{
+    delivery::{Connector, Greeting, Incoming, Link, LinkError, Outgoing},
+    domain::{
+        id::AuthorityId,
+        limits::{EXCHANGE_MESSAGE_MAX_BYTES, GREETING_TIMEOUT},
+        reason::Reason,
+        routing::Lane,
+    },
+    proto::exchange::v1::{
+        DeliverRequest, DeliverResponse, Heartbeat, deliver_request::Message as Request,
+        deliver_response::Message as Response, exchange_client::ExchangeClient,
+    },
+    trust::{
+        directory::DirectoryHandle,
+        tls::{self, PeerIdentity, TlsIdentity},
+    },
+};
+
+/// Frames that wait for the transport before `send` waits.
+const OUTGOING_QUEUE_FRAMES: usize = 4;
+
+/// What dialling takes.
+pub struct GrpcConnectorParts {
+    /// Who we are.
+    pub own: AuthorityId,
+    /// Our node certificate, which is swapped when it is renewed.
+    pub identity: Arc<arc_swap::ArcSwap<TlsIdentity>>,
+    /// The directory in force: where partners are, and under which authority's CA.
+    pub directory: DirectoryHandle,
+}
+
+/// Dials partners over mutual TLS.
+pub struct GrpcConnector {
+    parts: GrpcConnectorParts,
+}
+
+impl GrpcConnector {
+    /// A connector for one node.
+    #[must_use]
+    pub fn new(parts: GrpcConnectorParts) -> Self {
+        Self { parts }
+    }
+
+    /// Where the directory says that a partner is.
+    fn endpoints(&self, peer: &AuthorityId) -> Result<Vec<String>, LinkError> {
+        let directory = self.parts.directory.load();
+        let member = directory
+            .member(peer)
+            .ok_or_else(|| failed(Reason::PeerUnknown, "not in the directory"))?;
+        if member.suspended {
+            return Err(failed(Reason::PeerSuspended, "suspended in the directory"));
+        }
+        if member.endpoints.is_empty() {
+            return Err(failed(Reason::NoEndpoint, "no endpoint in its entry"));
+        }
+        Ok(member.endpoints.clone())
+    }
+
+    async fn dial(
+        &self,
+        peer: AuthorityId,
+        endpoint: &str,
+    ) -> Result<(ExchangeClient<tonic::transport::Channel>, PeerIdentity), LinkError> {
+        let config = tls::exchange_client(
+            self.parts.own,
+            peer,
+            &self.parts.identity.load(),
+            Arc::clone(&self.parts.directory),
+        )
+        .map_err(|error| failed(Reason::TlsRefused, error))?;
+        let (channel, identity) = tls::dial(endpoint, config)
+            .await
+            .map_err(|error| failed(error.reason, error.detail))?;
+        if identity.authority() != peer {
+            return Err(failed(Reason::WrongPeer, identity.uri()));
+        }
+        let client = ExchangeClient::new(channel)
+            .max_decoding_message_size(EXCHANGE_MESSAGE_MAX_BYTES)
+            .max_encoding_message_size(EXCHANGE_MESSAGE_MAX_BYTES);
+        Ok((client, identity))
+    }
+}
+
+#[tonic::async_trait]
+impl Connector for GrpcConnector {
+    async fn connect(
+        &self,
+        peer: AuthorityId,
+        lane: Lane,
+        greeting: Greeting,
+    ) -> Result<Box<dyn Link>, LinkError> {
+        let mut last = failed(Reason::NoEndpoint, "no endpoint in its entry");
+        for endpoint in self.endpoints(&peer)? {
+            let attempt = async {
+                let (client, identity) = self.dial(peer, &endpoint).await?;
+                greet(client, identity, lane, &greeting).await
+            };
+            match attempt.await {
+                Ok(link) => return Ok(Box::new(link)),
+                Err(error) => last = error,
+            }
+        }
+        Err(last)
+    }
+}
+
+/// Opens the stream and exchanges greetings. Only then is the link up.
+async fn greet(
+    mut client: ExchangeClient<tonic::transport::Channel>,
+    identity: PeerIdentity,
+    lane: Lane,
+    ours: &Greeting,
+) -> Result<GrpcLink, LinkError> {
+    let (outgoing, requests) = mpsc::channel(OUTGOING_QUEUE_FRAMES);
+    let first = request(Request::Greeting(convert::greeting_into(ours)));
+    outgoing
+        .send(first)
+        .await
+        .map_err(|_| failed(Reason::StreamEnded, "closed before the greeting"))?;
+    let opening = async {
+        let mut incoming = client
+            .deliver(ReceiverStream::new(requests))
+            .await
+            .map_err(|status| ended(&status))?
+            .into_inner();
+        let message = next(&mut incoming).await?;
+        Ok::<_, LinkError>((incoming, message))
+    };
+    let (incoming, message) = timeout(GREETING_TIMEOUT, opening)
+        .await
+        .map_err(|_| failed(Reason::GreetingTimeout, "no greeting in time"))??;
+    let Response::Greeting(theirs) = message else {
+        return Err(failed(
+            Reason::FrameBroken,
+            "the first message is no greeting",
+        ));
+    };
+    let theirs = convert::greeting_from(&theirs).map_err(broken)?;
+    convert::agree(ours, &theirs).map_err(|reason| failed(reason, "greetings do not agree"))?;
+    if theirs.lane != lane {
+        return Err(failed(Reason::FrameBroken, "greeted on another lane"));
+    }
+    Ok(GrpcLink {
+        greeting: theirs,
+        identity,
+        outgoing,
+        incoming,
+    })
+}
+
+/// One lane's stream, greeted.
+struct GrpcLink {
+    greeting: Greeting,
+    identity: PeerIdentity,
+    outgoing: mpsc::Sender<DeliverRequest>,
+    incoming: Streaming<DeliverResponse>,
+}
+
+#[tonic::async_trait]
+impl Link for GrpcLink {
+    fn greeting(&self) -> &Greeting {
+        &self.greeting
+    }
+
+    fn peer_uri(&self) -> &str {
+        self.identity.uri()
+    }
+
+    fn key_exchange(&self) -> &str {
+        self.identity.key_exchange()
+    }
+
+    async fn send(&mut self, outgoing: Outgoing) -> Result<(), LinkError> {
+        let message = match outgoing {
+            Outgoing::Frame { number, batches } => {
+                Request::Frame(convert::frame_into(number, batches))
+            }
+            Outgoing::Heartbeat(number) => Request::Heartbeat(Heartbeat { number }),
+        };
+        self.outgoing
+            .send(request(message))
+            .await
+            .map_err(|_| failed(Reason::StreamEnded, "the stream is closed"))
+    }
+
+    async fn receive(&mut self) -> Result<Incoming, LinkError> {
+        match next(&mut self.incoming).await? {
+            Response::Greeting(_) => Err(failed(Reason::FrameBroken, "a second greeting")),
+            Response::Heartbeat(heartbeat) => Ok(Incoming::Heartbeat(heartbeat.number)),
+            Response::Result(result) => Ok(Incoming::Result {
+                number: result.number,
+                results: convert::results_from(&result.results).map_err(broken)?,
+                receipts: result
+                    .receipts
+                    .into_iter()
+                    .map(convert::batch_from)
+                    .collect::<Result<_, _>>()
+                    .map_err(broken)?,
+            }),
+        }
+    }
+}
+
+/// The next message. Cancel-safe: a message is taken whole or stays in the stream.
+async fn next(incoming: &mut Streaming<DeliverResponse>) -> Result<Response, LinkError> {
+    incoming
+        .message()
+        .await
+        .map_err(|status| ended(&status))?
+        .ok_or_else(|| failed(Reason::StreamEnded, "the partner ended the stream"))?
+        .message
+        .ok_or_else(|| failed(Reason::FrameBroken, "an empty message"))
+}
+
+fn request(message: Request) -> DeliverRequest {
+    DeliverRequest {
+        message: Some(message),
+    }
+}
+
+/// The partner's own text is not repeated: it may say anything.
+fn ended(status: &Status) -> LinkError {
+    failed(
+        status::from_peer(status),
+        format!("the call ended: {:?}", status.code()),
+    )
+}
+
+fn broken(error: convert::ConvertError) -> LinkError {
+    failed(Reason::FrameBroken, error)
+}
+
+fn failed(reason: Reason, detail: impl ToString) -> LinkError {
+    LinkError {
+        reason,
+        detail: detail.to_string(),
+    }
+}
