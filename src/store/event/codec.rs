@@ -117,12 +117,12 @@ impl Event {
             | Self::Exported { actor, .. }
             | Self::AuditRead { actor }
             | Self::ActorNamed { actor, .. } => *actor,
-            Self::Received { routing, .. } => actor_of(routing.statement.origin.as_str()),
+            Self::Received { routing, .. } => routing.statement.origin.into(),
             Self::RefusedStatement { peer, .. }
             | Self::RefusedInput { peer, .. }
-            | Self::RefusalsCounted { peer, .. } => actor_of(peer.as_str()),
-            Self::ReceiptStored { receipt, .. } => actor_of(receipt.recipient.as_str()),
-            _ => actor_of("node"),
+            | Self::RefusalsCounted { peer, .. } => (*peer).into(),
+            Self::ReceiptStored { receipt, .. } => receipt.recipient.into(),
+            _ => Actor::NODE,
         }
     }
 
@@ -363,12 +363,4 @@ fn plain_leaf(body: &[u8]) -> LeafHash {
     let mut leaf = [0; 32];
     leaf.copy_from_slice(context.finish().as_ref());
     LeafHash(leaf)
-}
-
-fn actor_of(text: &str) -> Actor {
-    let mut name = [0; 24];
-    for (place, byte) in name.iter_mut().zip(text.bytes()) {
-        *place = byte;
-    }
-    Actor(name)
 }

@@ -97,8 +97,8 @@ impl Ledger {
                 }
             }
             Event::ActorNamed { actor, .. } => {
-                if !self.actors.contains_key(&actor.0) {
-                    self.actors.insert(actor.0, index);
+                if !self.actors.contains_key(actor) {
+                    self.actors.insert(*actor, index);
                     self.changes.actors.push((*actor, index));
                 }
             }

@@ -211,7 +211,7 @@ impl Ledger {
     /// True when the pseudonym's certificate name is already in the journal.
     #[must_use]
     pub fn actor_known(&self, actor: &Actor) -> bool {
-        self.actors.contains_key(&actor.0)
+        self.actors.contains_key(actor)
     }
 }
 

@@ -6,7 +6,7 @@
 //! | `r`, row number (8 bytes), part (2) | packed records, 32 a row, in parts under 8 KiB |
 //! | `x`, entry index (8) | a statement refused for good |
 //! | `d`, version (8) | entry in which this directory was adopted |
-//! | `a`, pseudonym (24) | entry in which its certificate was named |
+//! | `a`, pseudonym | entry in which its certificate was named |
 //!
 //! Every value begins with a CRC32C of its key and the rest. Keys are never reused for anything else.
 
@@ -67,7 +67,7 @@ pub(in crate::store) fn encode(
     for (actor, index) in &snapshot.changes.actors {
         let mut value = Packer::default();
         value.number(*index);
-        let key = [&[ACTOR], actor.0.as_slice()].concat();
+        let key = [&[ACTOR], actor.as_str().as_bytes()].concat();
         rows.push(checked(key, value.bytes()));
     }
     let mut meta = Packer::default();
@@ -218,8 +218,8 @@ fn load_actors(view: &dyn View) -> Result<Vec<(Actor, EntryIndex)>, ViewError> {
     for row in view.scan(&[ACTOR]) {
         let (key, value) = row?;
         let index = Unpacker::new(check(&key, &value)?).number();
-        let name = key.get(1..).and_then(|name| name.try_into().ok());
-        let actor = name.map(Actor).zip(index);
+        let name = key.get(1..).and_then(|name| str::from_utf8(name).ok());
+        let actor = name.and_then(|name| Actor::new(name).ok()).zip(index);
         actors.push(actor.ok_or_else(|| unreadable("actor"))?);
     }
     Ok(actors)
