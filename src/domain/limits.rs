@@ -76,6 +76,10 @@ pub const CARRIAGE_MAX: Duration = Duration::from_secs(30 * 24 * 3600);
 pub const KEY_RETIREMENT_GRACE: Duration = Duration::from_secs(24 * 3600);
 /// Time between the last group and the seal that follows it.
 pub const SEAL_AFTER: Duration = Duration::from_millis(50);
+/// Time between attempts to prepare a journal segment on a full disk.
+pub const SEGMENT_RETRY: Duration = Duration::from_millis(500);
+/// Block headers of the journal that are kept for reading.
+pub const JOURNAL_FRONTS_MAX: usize = 64;
 /// Time between ticks of the view.
 pub const VIEW_TICK: Duration = Duration::from_millis(200);
 /// Records in one view row.

@@ -1,15 +1,68 @@
 //! The append-only log: segments of groups of blocks of entries, one `fdatasync` a group.
+//!
+//! The way in is [`Journal::open`]; then [`Journal::append`] from any thread, and reading by index. Every decision's
+//! entries are a [`Block`]; the commit thread joins the blocks that wait into a group. Formats stand in `segment`,
+//! `group`, `block` and `batches`; keys in [`super::keyring`]. What was acknowledged must never be lost, changed or
+//! passed over; what was not must never be served before it is written and synced anew (invariants I1, I2).
+//!
+//! **Keys.** The key of a segment is made with it. A body is sealed on the thread that appends, under the key of the
+//! segment in use at that moment; the group may land in the next segment, so each body names its key. Erasing
+//! rewrites the touched segments with their bodies under new keys, and then drops the old keys from the keyring.
+//!
+//! **The end.** A group is written after the sync of the one before, so a good group proves its predecessors and only
+//! the last can be torn, or be visible without being on disk. Opening copies a last group that no seal follows into a
+//! new segment; the header there says from which sequence number on it supersedes the segment before.
+
+mod batches;
+mod block;
+mod check;
+mod commit;
+mod fault;
+mod fields;
+mod group;
+mod open;
+mod reading;
+mod scan;
+mod segment;
+mod stock;
+#[cfg(test)]
+mod tests;
+mod tree;
+
+use std::{
+    path::PathBuf,
+    sync::{
+        Arc, Mutex, RwLock,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+        mpsc,
+    },
+    thread,
+};
 
 use bytes::Bytes;
+use tokio::sync::watch;
 
-use super::entry::{EntryHeader, HEADER_BYTES};
-use crate::trust::batch::Proof;
+pub use self::{
+    check::{CheckProgress, CheckReport, Finding, check},
+    fault::{BlockError, EncodeError, OpenFault, ReadFault},
+};
+use self::{commit::Order, reading::Places, stock::Stock, tree::Tree};
+use super::{
+    Figures, OpenError, ReadError, StoreFailed,
+    disk::{Disk, File},
+    entry::{EntryHeader, EntryIndex, HEADER_BYTES},
+    keyring::{Keyring, SegmentKey},
+};
+use crate::{domain::time::Clock, trust::batch::Proof};
 
 /// An entry read back, its body opened and checked against its leaf hash.
 #[derive(Debug, Clone)]
 pub struct StoredEntry {
+    /// The header, decoded.
     pub header: EntryHeader,
+    /// Its exact bytes: the leaf of the log.
     pub header_bytes: [u8; HEADER_BYTES],
+    /// The plain body.
     pub body: Bytes,
     /// Signature of the body, for statements and stored receipts.
     pub proof: Option<Proof>,
@@ -21,14 +74,18 @@ pub struct StoredEntry {
 pub struct Block {
     /// 0, 1, 2, ... without gaps, in the order of the decisions.
     pub ticket: u64,
+    /// At least one; their indexes follow the block before.
     pub entries: Vec<NewEntry>,
+    /// Signatures that the entries name.
     pub batches: Vec<BatchRecord>,
     /// Called once, on the commit thread, after the block's group is synced. Never called when that failed.
     pub done: Box<dyn FnOnce() + Send>,
 }
 /// An entry to write: `header.index` is given already, the body is plain and is sealed on the way.
 pub struct NewEntry {
+    /// The header; `body_bytes` as the body.
     pub header: EntryHeader,
+    /// The plain body.
     pub body: Bytes,
     /** (batch in this block, leaf index) of the body's own signature. */
     pub signature: Option<(u16, u32)>,
@@ -38,6 +95,7 @@ pub struct NewEntry {
 /// A batch as the journal keeps it: header and leaves once, paths made on reading; or the paths of a part.
 /// Stands unsealed: it holds hashes and receipts only.
 pub struct BatchRecord {
+    /// The signature and what it covers.
     pub signed: super::Signed,
     /** Receipts issued, by leaf index; empty for statements and kept receipts, whose bytes are sealed bodies. */
     pub documents: Vec<Bytes>,
@@ -45,71 +103,172 @@ pub struct BatchRecord {
 
 /// Where the journal lives.
 pub struct JournalConfig {
-    pub folder: std::path::PathBuf,
-    pub key_file: std::path::PathBuf,
+    /// The store's folder: `journal/`, `keyring` and `lock` are made in it.
+    pub folder: PathBuf,
+    /// The key-encryption key, 0600, outside of the folder.
+    pub key_file: PathBuf,
+    /// Bytes of a segment file: at least 4,096, a multiple of 512.
     pub segment_bytes: u64,
-    pub clock: std::sync::Arc<dyn crate::domain::time::Clock>,
+    /// For the headers of segments.
+    pub clock: Arc<dyn Clock>,
 }
 /// What opening found.
 #[derive(Debug, Clone, Default)]
 pub struct JournalRecovery {
+    /// Durable entries.
     pub entries: u64,
+    /// Bytes of a torn last group that were cut; it had not been acknowledged.
     pub torn_bytes: u64,
+    /// Entries of the last group, which were written and synced anew as no seal followed them.
+    pub resynced_entries: u64,
 }
 
+/// A header's index and exact bytes.
+pub type HeaderResult = Result<(EntryIndex, [u8; HEADER_BYTES]), ReadError>;
+
 /// The journal: one commit thread orders blocks by ticket, joins what waits into a group, writes, syncs.
+///
+/// Dropped without [`Journal::close`] it writes what was handed over in order, and no seal.
 pub struct Journal {
-    _todo: (),
+    shared: Arc<Shared>,
+    orders: Option<mpsc::Sender<Order>>,
+    threads: Vec<thread::JoinHandle<()>>,
 }
+
+/// What all threads of a journal see.
+struct Shared {
+    disk: Arc<dyn Disk>,
+    folder: PathBuf,
+    segment_bytes: u64,
+    clock: Arc<dyn Clock>,
+    keyring: Mutex<Keyring>,
+    key: RwLock<SegmentKey>,
+    places: RwLock<Places>,
+    fronts: Mutex<reading::Fronts>,
+    durable: AtomicU64,
+    tree: Tree,
+    stock: Stock,
+    room: AtomicBool,
+    failed: AtomicBool,
+    failure: watch::Sender<Option<String>>,
+    groups: AtomicU64,
+    syncs: AtomicU64,
+    bytes: AtomicU64,
+    _lock: Box<dyn Send + Sync>,
+}
+
 impl Journal {
-    /// Opens or creates. Reads and checks every group; cuts a torn last one; copies the tail since the last
-    /// seal into a new segment and syncs it before anything is served.
+    /// Opens or creates. Reads and checks every group; cuts a torn last one; copies a last group that no seal
+    /// follows into a new segment and syncs it before anything is served.
+    ///
+    /// # Errors
+    /// Names the file, what is wrong, and the command that helps. Nothing was changed then, unless the disk failed.
     pub fn open(
-        _config: JournalConfig,
-        _disk: std::sync::Arc<dyn super::disk::Disk>,
-    ) -> Result<(Self, JournalRecovery), super::OpenError> {
-        todo!()
+        config: JournalConfig,
+        disk: Arc<dyn Disk>,
+    ) -> Result<(Self, JournalRecovery), OpenError> {
+        Ok(open::open(config, disk)?)
     }
-    /// Hands a block over; does not wait.
-    pub fn append(&self, _block: Block) {
-        todo!()
+    /// Hands a block over; does not wait. Encodes and seals on the calling thread. After a failure it is dropped.
+    pub fn append(&self, block: Block) {
+        if self.shared.failed.load(Ordering::Acquire) {
+            return;
+        }
+        let key = reading::shared(&self.shared.key).clone();
+        let order = block::encode(block, &key).map_or_else(Order::Broken, Order::Write);
+        if let Some(orders) = &self.orders {
+            // The thread is gone only after a failure, of which `failure` tells.
+            let _ = orders.send(order);
+        }
     }
     /// Durable entries, in order, from `from`, bodies opened.
     pub fn entries(
         &self,
-        _from: super::entry::EntryIndex,
-    ) -> Box<dyn Iterator<Item = Result<StoredEntry, super::ReadError>> + Send + '_> {
-        todo!()
+        from: EntryIndex,
+    ) -> Box<dyn Iterator<Item = Result<StoredEntry, ReadError>> + Send + '_> {
+        let entries = reading::Entries::new(self.shared.clone(), from);
+        Box::new(entries.map(|entry| Ok(entry?)))
     }
-    pub fn headers(
-        &self,
-        _from: super::entry::EntryIndex,
-    ) -> Box<
-        dyn Iterator<
-                Item = Result<(super::entry::EntryIndex, [u8; HEADER_BYTES]), super::ReadError>,
-            > + Send,
-    > {
-        todo!()
+    /// Headers of durable entries, in order, from `from`.
+    pub fn headers(&self, from: EntryIndex) -> Box<dyn Iterator<Item = HeaderResult> + Send> {
+        let headers = reading::Headers::new(self.shared.clone(), from);
+        Box::new(headers.map(|header| Ok(header?)))
     }
-    pub fn read(&self, _index: super::entry::EntryIndex) -> Result<StoredEntry, super::ReadError> {
-        todo!()
+    /// One durable entry.
+    ///
+    /// # Errors
+    /// When there is none, or it is not what was written.
+    pub fn read(&self, index: EntryIndex) -> Result<StoredEntry, ReadError> {
+        Ok(self.shared.read(index)?)
     }
     /// Size and RFC 6962 root of the log over all durable headers.
+    #[must_use]
     pub fn head(&self) -> (u64, [u8; 32]) {
-        todo!()
+        self.shared.tree.head()
     }
+    /// False while the next segment cannot be prepared: only what is left of the present one is there.
+    #[must_use]
     pub fn has_room(&self) -> bool {
-        todo!()
+        self.shared.room.load(Ordering::Acquire)
     }
     /// Set once, when a write or sync failed: from then on `done` is never called again.
-    pub fn failure(&self) -> tokio::sync::watch::Receiver<Option<String>> {
-        todo!()
+    #[must_use]
+    pub fn failure(&self) -> watch::Receiver<Option<String>> {
+        self.shared.failure.subscribe()
     }
-    pub fn figures(&self) -> super::Figures {
-        todo!()
+    /// Counters since opening; entries and segments of the whole journal.
+    #[must_use]
+    pub fn figures(&self) -> Figures {
+        let shared = &self.shared;
+        Figures {
+            entries: shared.durable.load(Ordering::Acquire),
+            bytes: shared.bytes.load(Ordering::Relaxed),
+            groups: shared.groups.load(Ordering::Relaxed),
+            syncs: shared.syncs.load(Ordering::Relaxed),
+            view_lag_entries: 0,
+            segments: reading::shared(&shared.places).segments(),
+        }
     }
-    /// Writes what waits, then a seal, then stops the thread.
-    pub fn close(self) -> Result<(), super::StoreFailed> {
-        todo!()
+    /// Writes what waits, then a seal, then stops the threads.
+    ///
+    /// # Errors
+    /// When the store has failed, or what waited could not be written.
+    pub fn close(mut self) -> Result<(), StoreFailed> {
+        if let Some(orders) = self.orders.take() {
+            let _ = orders.send(Order::Close);
+        }
+        self.join();
+        let failure = self.shared.failure.borrow().clone();
+        failure.map_or(Ok(()), |reason| Err(StoreFailed(reason)))
+    }
+    fn join(&mut self) {
+        self.shared.stock.closing();
+        for thread in self.threads.drain(..) {
+            // A panic was told through `failure`.
+            let _ = thread.join();
+        }
+    }
+}
+impl Drop for Journal {
+    fn drop(&mut self) {
+        self.orders = None;
+        self.join();
+    }
+}
+
+impl Shared {
+    /// Ends the store: the first reason stays.
+    fn fail(&self, reason: &str) {
+        self.failed.store(true, Ordering::Release);
+        self.failure.send_if_modified(|told| {
+            let first = told.is_none();
+            told.get_or_insert_with(|| reason.to_owned());
+            first
+        });
+    }
+    /// A segment came into use: its bodies can be read, and what is sealed from now on is under its key.
+    fn use_segment(&self, id: u32, file: Arc<dyn File>, key: SegmentKey) {
+        reading::exclusive(&self.places).add_segment(id, file, key.clone());
+        *reading::exclusive(&self.key) = key;
     }
 }
