@@ -401,7 +401,8 @@ mod tests {
         let seal = |key: &SegmentKey| {
             let mut bytes = *b"body";
             let nonce = Nonce::assume_unique_for_key([0; 12]);
-            key.cipher
+            let _ = key
+                .cipher
                 .seal_in_place_separate_tag(nonce, Aad::empty(), &mut bytes)
                 .unwrap();
             bytes

@@ -13,15 +13,30 @@ pub mod ledger;
 pub mod record;
 pub mod view;
 
+mod log;
+mod opening;
+mod plan;
+mod shared;
+mod statements;
+#[cfg(test)]
+mod tests;
+mod ticker;
+
 use std::{future::Future, path::PathBuf, sync::Arc};
 
-use bytes::Bytes;
-
-use self::{entry::EntryIndex, event::Event, journal::StoredEntry, ledger::Ledger};
-use crate::{
-    domain::time::Clock,
-    trust::batch::{Batch, Proof},
+use self::{
+    entry::EntryIndex,
+    event::{Event, EventError},
+    journal::StoredEntry,
+    ledger::Ledger,
+    record::Ordinal,
+    shared::Shared,
 };
+pub use self::{
+    plan::{Durable, Plan, Signed},
+    statements::KeptStatement,
+};
+use crate::domain::time::Clock;
 
 /// Where and how a store is opened.
 pub struct StoreConfig {
@@ -29,161 +44,224 @@ pub struct StoreConfig {
     pub folder: PathBuf,
     /// 0600 file outside of it with the key-encryption key.
     pub key_file: PathBuf,
+    /// Whose node it is.
     pub authority: crate::domain::id::AuthorityId,
 }
 
 /// What opening found and did.
 #[derive(Debug, Clone, Default)]
 pub struct Recovery {
+    /// Entries in the journal.
     pub entries: u64,
+    /// Of these, how many were not in the view and were applied anew.
     pub replayed: u64,
+    /// Why the view was thrown away, when it was.
     pub view_rebuilt: Option<String>,
+    /// Bytes of a torn last group, cut off; nothing of it had been acknowledged.
     pub tail_cut_bytes: u64,
+    /// Groups cut so.
     pub torn_groups: u64,
 }
 
 /// The one store of a node. Cheap to clone.
 #[derive(Clone)]
 pub struct Store {
-    _inner: Arc<()>,
-}
-
-/// What was true when it was decided and is now on disk. Only this module makes it.
-#[derive(Debug)]
-pub struct Durable<T>(T);
-impl<T> Durable<T> {
-    /** The value. */
-    pub fn into_inner(self) -> T {
-        self.0
-    }
-}
-
-/// A decision that is applied but not yet durable. Dropping it uncommitted stops the store: a hole in the
-/// journal must never be passed over.
-pub struct Plan<T> {
-    pub value: T,
-    _todo: (),
-}
-impl<T> Plan<T> {
-    /// Entry indexes that the decision's events were given, in order.
-    #[must_use]
-    pub fn indexes(&self) -> &[EntryIndex] {
-        todo!()
-    }
-    /// Adds the signature under which statements (or stored receipts) of this plan stand:
-    /// `(position of the event in this plan, leaf index in the batch)`.
-    pub fn attach_signature(&mut self, _batch: Signed, _links: &[(usize, u32)]) {
-        todo!()
-    }
-    /// Adds the receipts that this plan issues, as one signed batch: link i is the event that receipt i is for.
-    pub fn attach_receipts(&mut self, _batch: Batch, _documents: Vec<Bytes>, _links: &[usize]) {
-        todo!()
-    }
-    /// Seals, writes, syncs; answers when durable.
-    ///
-    /// # Errors
-    /// [`StoreFailed`] when the disk failed: nothing of it may be acknowledged, the node stops.
-    pub fn commit(self) -> impl Future<Output = Result<Durable<T>, StoreFailed>> + Send
-    where
-        T: Send,
-    {
-        async { todo!() }
-    }
-}
-/// A whole batch, or single proofs (leaf index, path) of one that came in part.
-pub enum Signed {
-    Whole(Batch),
-    Parts(Vec<Proof>),
+    shared: Arc<Shared>,
 }
 
 /// The store has failed for good; the process must exit (invariant I1).
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("the store failed and accepts nothing any more: {0}")]
 pub struct StoreFailed(pub String);
+
 /// Why a store does not open. Says which file, what is wrong, which command helps.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    /** Replace by precise variants. */
+    /// The journal refuses to open.
     #[error("{0}")]
     Refused(String),
+    /// A kept entry cannot be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// A kept entry makes no sense to this version.
+    #[error(transparent)]
+    Event(#[from] EventError),
+    /// Not even an empty view can be written: a matter of its disk.
+    #[error("the view cannot be rebuilt: {0}; check space and permissions of its folder")]
+    View(#[from] view::ViewError),
 }
+
 /// Why a kept entry cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
-    /** Replace by precise variants. */
+    /// Its bytes are not what was written.
     #[error("{0}")]
     Damaged(String),
+    /// There is no such entry, or it is not yet durable.
+    #[error("entry {0} is not in the journal")]
+    NoEntry(EntryIndex),
+    /// There is no such statement.
+    #[error("statement number {0} is not here")]
+    NoStatement(Ordinal),
+    /// An entry without the signature that its document must have.
+    #[error("entry {0} has lost its signature; run `allpoints store check`")]
+    NoSignature(EntryIndex),
+    /// The store is closed.
+    #[error("the store is closed")]
+    Closed,
 }
 
 impl Store {
     /// Opens or creates: locks, reads the journal, makes the tail durable anew, brings the view up to date.
+    ///
+    /// A view that is damaged, or does not belong to this journal, is cleared and rebuilt.
+    ///
+    /// # Errors
+    /// When the journal refuses, an entry cannot be applied, or the view cannot be written.
     pub fn open(
-        _config: StoreConfig,
-        _disk: Arc<dyn disk::Disk>,
-        _view: Box<dyn view::View>,
-        _clock: Arc<dyn Clock>,
+        config: StoreConfig,
+        disk: Arc<dyn disk::Disk>,
+        view: Box<dyn view::View>,
+        clock: Arc<dyn Clock>,
     ) -> Result<(Self, Recovery), OpenError> {
-        todo!()
+        let journal_config = journal::JournalConfig {
+            folder: config.folder,
+            key_file: config.key_file,
+            segment_bytes: crate::domain::limits::SEGMENT_BYTES,
+            clock: Arc::clone(&clock),
+        };
+        let (journal, found) = journal::Journal::open(journal_config, disk)?;
+        let opening = opening::Opening {
+            authority: config.authority,
+            torn_bytes: found.torn_bytes,
+            view: view.into(),
+            clock,
+            reader: event::Reader::WIRE,
+        };
+        opening.store(Box::new(journal))
     }
-    /// Decides under the lock.
-    pub fn decide<T>(&self, _decision: impl FnOnce(&mut Ledger) -> T) -> Plan<T> {
-        todo!()
+
+    /// Decides under the lock: one at a time, in the order of their entries.
+    ///
+    /// Keep decisions short, and prepare outside. While the view lags too far behind, the caller is made to
+    /// wait up to `VIEW_LAG_WAIT` first. On a failed store the plan is made, and its commit fails.
+    pub fn decide<T>(&self, decision: impl FnOnce(&mut Ledger) -> T) -> Plan<T> {
+        self.shared.wait_for_view();
+        let (value, decided) = self.shared.decide(decision);
+        Plan::new(value, decided, Arc::clone(&self.shared))
     }
+
     /// Reads under the lock, and answers when all that was read is durable.
     pub fn read<T: Send>(
         &self,
-        _reading: impl FnOnce(&Ledger) -> T,
+        reading: impl FnOnce(&Ledger) -> T,
     ) -> impl Future<Output = Result<T, StoreFailed>> + Send {
-        async { todo!() }
+        let (value, tickets) = self.shared.look(reading);
+        let shared = Arc::clone(&self.shared);
+        async move {
+            shared.durable(tickets).await?;
+            Ok(value)
+        }
     }
+
+    /// A held statement's exact bytes with what proves its signature, from memory when it is recent: then a
+    /// whole batch stays whole, and needs no paths.
+    ///
+    /// # Errors
+    /// When there is no such statement, or its entry is not yet durable or damaged.
+    pub fn statement(&self, ordinal: Ordinal) -> Result<KeptStatement, ReadError> {
+        let (index, _) = self
+            .shared
+            .look(|ledger| Some(ledger.message_at(ordinal)?.index));
+        let index = index.ok_or(ReadError::NoStatement(ordinal))?;
+        if let Some(kept) = self.shared.statements.kept(index) {
+            return Ok(kept);
+        }
+        let entry = self.entry(index)?;
+        KeptStatement::from_entry(entry).ok_or(ReadError::NoSignature(index))
+    }
+
     /// One entry with body and proofs, checked against its leaf hash.
-    pub fn entry(&self, _index: EntryIndex) -> Result<StoredEntry, ReadError> {
-        todo!()
+    ///
+    /// # Errors
+    /// When there is no such durable entry, or it is damaged.
+    pub fn entry(&self, index: EntryIndex) -> Result<StoredEntry, ReadError> {
+        self.shared.with_log(|log| log.read(index))?
     }
+
     /// Resolves when the store has failed.
     pub fn failed(&self) -> impl Future<Output = StoreFailed> + Send {
-        async { todo!() }
+        let shared = Arc::clone(&self.shared);
+        async move { shared.failure().await }
     }
+
     /// False when only the reserve is left: receipts, recalls and shutdown still fit, submits do not.
     #[must_use]
     pub fn has_room(&self) -> bool {
-        todo!()
+        self.shared.with_log(|log| log.has_room()).unwrap_or(false)
     }
+
     /// Every durable entry header's bytes, in order, from `from`: for the log tree, audit and export.
     pub fn headers(
         &self,
-        _from: EntryIndex,
+        from: EntryIndex,
     ) -> Box<dyn Iterator<Item = Result<(EntryIndex, [u8; entry::HEADER_BYTES]), ReadError>> + Send>
     {
-        todo!()
+        match self.shared.with_log(|log| log.headers(from)) {
+            Ok(headers) => headers,
+            Err(closed) => Box::new(std::iter::once(Err(closed))),
+        }
     }
-    /// Root and size of the log over all durable entries.
+
+    /// Size and root of the log over all durable entries; of a closed store, nothing.
     #[must_use]
     pub fn log_head(&self) -> (u64, [u8; 32]) {
-        todo!()
+        self.shared.with_log(|log| log.head()).unwrap_or_default()
     }
-    /// Waits for the last tick, writes the seal and closes.
+
+    /// Waits for the last tick, writes the seal and closes. Plans must be committed before.
+    ///
+    /// # Errors
+    /// When the store has failed, before or in closing.
     pub async fn close(self) -> Result<(), StoreFailed> {
-        todo!()
+        let shared = Arc::clone(&self.shared);
+        let closing = tokio::task::spawn_blocking(move || shared.close());
+        closing
+            .await
+            .unwrap_or_else(|_| Err(StoreFailed("closing panicked".into())))
     }
+
     /// Told of every event after it is durable, in order. For `watch`, metrics and dispatchers.
     #[must_use]
     pub fn subscribe(&self) -> tokio::sync::broadcast::Receiver<Arc<Event>> {
-        todo!()
+        self.shared.subscribe()
     }
+
     /// Journal bytes, groups, syncs, view lag: for metrics and `status`.
     #[must_use]
     pub fn figures(&self) -> Figures {
-        todo!()
+        let mut figures = self
+            .shared
+            .with_log(|log| log.figures())
+            .unwrap_or_default();
+        figures.view_lag_entries = self.shared.view_lag();
+        figures
     }
 }
+
 /// Counters since start.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Figures {
+    /// Entries written.
     pub entries: u64,
+    /// Bytes written.
     pub bytes: u64,
+    /// Groups written.
     pub groups: u64,
+    /// Syncs done.
     pub syncs: u64,
+    /// Entries that are not yet in the view.
     pub view_lag_entries: u64,
+    /// Segment files.
     pub segments: u64,
 }

@@ -117,9 +117,9 @@ fn put_headers(
     entries: &[NewEntry],
     ticket: u64,
 ) -> Result<Vec<Hash>, EncodeError> {
-    let mut due = entries.first().map_or(0, |entry| entry.header.index);
+    let first = entries.first().map_or(0, |entry| entry.header.index);
     let mut leaves = Vec::with_capacity(entries.len());
-    for NewEntry { header, body, .. } in entries {
+    for (due, NewEntry { header, body, .. }) in (first..).zip(entries) {
         if header.index != due {
             return Err(EncodeError::Index {
                 ticket,
@@ -133,7 +133,6 @@ fn put_headers(
         let header = header.encode();
         leaves.push(merkle::leaf(&header));
         bytes.extend_from_slice(&header);
-        due += 1;
     }
     Ok(leaves)
 }

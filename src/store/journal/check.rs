@@ -87,31 +87,32 @@ fn run(
         of_bytes: segments.iter().map(|segment| segment.bytes).sum(),
         entries: 0,
     };
-    let outcome = scan::scan(&segments, &mut |group: ScannedGroup<'_>| {
+    let mut faults = Vec::new();
+    let mut visit = |group: ScannedGroup<'_>| {
         told.bytes += group.group.header.bytes_on_disk();
         told.entries += group.leaves.len() as u64;
         check_bodies(&group, &keyring, &mut report.findings);
         progress(told);
         Ok(())
-    });
+    };
+    report.torn_bytes = scan::survey(&segments, &mut visit, &mut |fault| faults.push(fault))?;
     report.entries = told.entries;
-    match outcome {
-        Ok(end) => report.torn_bytes = end.torn_bytes,
-        Err(OpenFault::Damaged { file, offset, what }) => report.findings.push(Finding {
-            file,
-            offset,
-            entry: None,
-            what,
-        }),
-        Err(OpenFault::SegmentMissing(file)) => report.findings.push(Finding {
-            file,
-            offset: 0,
-            entry: None,
-            what: "the file is missing".to_owned(),
-        }),
-        Err(fault) => return Err(fault),
-    }
+    report.findings.extend(faults.into_iter().map(finding));
     Ok(report)
+}
+
+fn finding(fault: OpenFault) -> Finding {
+    let (file, offset, what) = match fault {
+        OpenFault::Damaged { file, offset, what } => (file, offset, what),
+        OpenFault::SegmentMissing(file) => (file, 0, "the file is missing".to_owned()),
+        other => (PathBuf::new(), 0, other.to_string()),
+    };
+    Finding {
+        file,
+        offset,
+        entry: None,
+        what,
+    }
 }
 
 fn check_bodies(group: &ScannedGroup<'_>, keyring: &Keyring, findings: &mut Vec<Finding>) {

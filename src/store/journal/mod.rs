@@ -123,6 +123,9 @@ pub struct JournalRecovery {
     pub resynced_entries: u64,
 }
 
+/// A header's index and exact bytes.
+pub type HeaderResult = Result<(EntryIndex, [u8; HEADER_BYTES]), ReadError>;
+
 /// The journal: one commit thread orders blocks by ticket, joins what waits into a group, writes, syncs.
 ///
 /// Dropped without [`Journal::close`] it writes what was handed over in order, and no seal.
@@ -187,10 +190,7 @@ impl Journal {
         Box::new(entries.map(|entry| Ok(entry?)))
     }
     /// Headers of durable entries, in order, from `from`.
-    pub fn headers(
-        &self,
-        from: EntryIndex,
-    ) -> Box<dyn Iterator<Item = Result<(EntryIndex, [u8; HEADER_BYTES]), ReadError>> + Send> {
+    pub fn headers(&self, from: EntryIndex) -> Box<dyn Iterator<Item = HeaderResult> + Send> {
         let headers = reading::Headers::new(self.shared.clone(), from);
         Box::new(headers.map(|header| Ok(header?)))
     }

@@ -92,7 +92,7 @@ pub(super) fn open(
         _lock: lock,
     });
     let folder = shared.folder.clone();
-    let journal = start(shared, tail).map_err(|error| OpenFault::Disk(folder, error))?;
+    let journal = start(&shared, tail).map_err(|error| OpenFault::Disk(folder, error))?;
     Ok((journal, recovery))
 }
 
@@ -358,7 +358,7 @@ fn blocks(segment: u32, offset: u64, found: &ScannedGroup<'_>) -> Vec<Place> {
     found.blocks.iter().filter_map(place).collect()
 }
 
-fn start(shared: Arc<Shared>, tail: Tail) -> io::Result<Journal> {
+fn start(shared: &Arc<Shared>, tail: Tail) -> io::Result<Journal> {
     let (orders, taken) = mpsc::channel();
     let (wake_tree, woken) = mpsc::sync_channel::<()>(1);
     let mut journal = Journal {
@@ -389,7 +389,7 @@ fn start(shared: Arc<Shared>, tail: Tail) -> io::Result<Journal> {
         buffer: Vec::new(),
     };
     journal.threads.push(commit::start(commit, taken)?);
-    journal.threads.push(stock::start(&shared)?);
+    journal.threads.push(stock::start(shared)?);
     journal.orders = Some(orders);
     Ok(journal)
 }

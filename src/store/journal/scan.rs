@@ -9,7 +9,7 @@ use super::{
     block::{self, Front, Prefix},
     fault::OpenFault,
     group::{self, GROUP_HEADER_BYTES, Group, GroupHeader, GroupKind, MAGIC, SECTOR_BYTES},
-    segment::{FIRST_GROUP, Segment},
+    segment::{FIRST_GROUP, Segment, SegmentHeader},
 };
 use crate::{
     store::{disk::read_exact_at, entry::EntryIndex},
@@ -67,16 +67,7 @@ pub(super) fn scan(
         let Some(header) = &segment.header else {
             continue;
         };
-        let follows = header.first_sequence == end.position.sequence
-            && header.first_index == end.position.index
-            && header.chain == end.position.chain;
-        if !follows {
-            return Err(damaged(
-                segment,
-                0,
-                "it does not continue the segment before it",
-            ));
-        }
+        continues(segment, header, &end.position)?;
         let limit = used.get(at + 1).and_then(|next| next.header.as_ref());
         let limit = limit.map(|next| next.first_sequence);
         scan_segment(segment, at, header.tag, limit, &mut end, visit)?;
@@ -92,19 +83,14 @@ fn used(segments: &[Segment]) -> Result<&[Segment], OpenFault> {
         .map_or(0, |last| last + 1);
     let (used, unused) = segments.split_at_checked(count).unwrap_or_default();
     for (due, segment) in (0..).zip(used) {
-        if segment.id != due {
-            let missing = segment.path.with_file_name(format!("{due:010}.segment"));
-            return Err(OpenFault::SegmentMissing(missing));
-        }
-        if segment.header.is_none() {
-            return Err(damaged(segment, 0, "its header is wrong"));
-        }
+        in_place(segment, due, true)?;
     }
     for segment in unused {
         let found = find_group(segment, FIRST_GROUP, |header| header.segment == segment.id);
         if found
             .map_err(|error| OpenFault::Disk(segment.path.clone(), error))?
             .0
+            .is_some()
         {
             return Err(damaged(
                 segment,
@@ -114,6 +100,35 @@ fn used(segments: &[Segment]) -> Result<&[Segment], OpenFault> {
         }
     }
     Ok(used)
+}
+
+/// No segment is missing before it, and it has a header when it must.
+fn in_place(segment: &Segment, due: u32, in_use: bool) -> Result<(), OpenFault> {
+    if in_use && segment.id != due {
+        let missing = segment.path.with_file_name(format!("{due:010}.segment"));
+        return Err(OpenFault::SegmentMissing(missing));
+    }
+    if in_use && segment.header.is_none() {
+        return Err(damaged(segment, 0, "its header is wrong"));
+    }
+    Ok(())
+}
+fn continues(
+    segment: &Segment,
+    header: &SegmentHeader,
+    so_far: &Position,
+) -> Result<(), OpenFault> {
+    let follows = header.first_sequence == so_far.sequence
+        && header.first_index == so_far.index
+        && header.chain == so_far.chain;
+    if !follows {
+        return Err(damaged(
+            segment,
+            0,
+            "it does not continue the segment before it",
+        ));
+    }
+    Ok(())
 }
 
 fn scan_segment(
@@ -131,7 +146,7 @@ fn scan_segment(
         let found = group::read(&*segment.file, offset, segment.bytes, belongs);
         let Some(group) = found.map_err(disk)? else {
             let (followed, torn_bytes) = find_group(segment, offset, belongs).map_err(disk)?;
-            if followed || limit.is_some() {
+            if followed.is_some() || limit.is_some() {
                 return Err(damaged(
                     segment,
                     offset,
@@ -155,6 +170,89 @@ fn scan_segment(
     }
     end.segment = Some((at, offset));
     Ok(())
+}
+
+/// Reads all that can be read, damage or not: every fault is told, and reading goes on behind it. Gives the bytes
+/// of a torn end.
+pub(super) fn survey(
+    segments: &[Segment],
+    visit: &mut dyn FnMut(ScannedGroup<'_>) -> Result<(), OpenFault>,
+    tell: &mut dyn FnMut(OpenFault),
+) -> Result<u64, OpenFault> {
+    let mut torn_bytes = 0;
+    let mut position = Position::default();
+    let last_used = segments.iter().rposition(|s| s.header.is_some());
+    let mut due = 0;
+    for (at, segment) in segments.iter().enumerate() {
+        let in_use = last_used.is_some_and(|last| at <= last);
+        if let Err(fault) = in_place(segment, due, in_use) {
+            tell(fault);
+        }
+        due = segment.id.saturating_add(1);
+        let Some(header) = &segment.header else {
+            continue;
+        };
+        if let Err(fault) = continues(segment, header, &position) {
+            tell(fault);
+        }
+        position = Position {
+            sequence: header.first_sequence,
+            index: header.first_index,
+            chain: header.chain,
+        };
+        let next = segments.get(at + 1).filter(|next| next.id == due);
+        let next = next.and_then(|next| next.header.as_ref());
+        let limit = next.map(|next| next.first_sequence);
+        torn_bytes = survey_segment(segment, header.tag, limit, &mut position, visit, tell)?;
+    }
+    Ok(torn_bytes)
+}
+fn survey_segment(
+    segment: &Segment,
+    tag: [u8; 8],
+    limit: Option<u64>,
+    position: &mut Position,
+    visit: &mut dyn FnMut(ScannedGroup<'_>) -> Result<(), OpenFault>,
+    tell: &mut dyn FnMut(OpenFault),
+) -> Result<u64, OpenFault> {
+    let disk = |error| OpenFault::Disk(segment.path.clone(), error);
+    let belongs = |header: &GroupHeader| header.segment == segment.id && header.tag == tag;
+    let mut offset = FIRST_GROUP;
+    while limit.is_none_or(|limit| position.sequence < limit) {
+        let found = group::read(&*segment.file, offset, segment.bytes, belongs);
+        let Some(group) = found.map_err(disk)? else {
+            let (next, torn_bytes) = find_group(segment, offset, belongs).map_err(disk)?;
+            if next.is_none() && limit.is_none() {
+                return Ok(torn_bytes);
+            }
+            tell(damaged(
+                segment,
+                offset,
+                "a group is wrong, and good ones follow it",
+            ));
+            let Some(next) = next else {
+                break;
+            };
+            let found = group::read(&*segment.file, next, segment.bytes, belongs);
+            if let Some(group) = found.map_err(disk)? {
+                position.sequence = group.header.sequence;
+                position.index = group.header.first_index;
+                position.chain = group.header.chain;
+            }
+            offset = next;
+            continue;
+        };
+        let start = offset;
+        offset += group.header.bytes_on_disk();
+        match check(segment, start, group, position) {
+            Ok(scanned) => visit(scanned)?,
+            Err(fault) => {
+                tell(fault);
+                break;
+            }
+        }
+    }
+    Ok(0)
 }
 
 /// Checks what a checksum cannot: that the group continues the journal, and its blocks are whole.
@@ -206,7 +304,7 @@ fn find_group(
     segment: &Segment,
     from: u64,
     belongs: impl Fn(&GroupHeader) -> bool,
-) -> io::Result<(bool, u64)> {
+) -> io::Result<(Option<u64>, u64)> {
     let mut last = from;
     let mut buffer = vec![0; READ_BYTES];
     let mut offset = from;
@@ -226,16 +324,16 @@ fn find_group(
             }
             match group::read(&*segment.file, place, segment.bytes, &belongs) {
                 Ok(None) => ControlFlow::Continue(()),
-                Ok(Some(_)) => ControlFlow::Break(Ok(())),
+                Ok(Some(_)) => ControlFlow::Break(Ok(place)),
                 Err(error) => ControlFlow::Break(Err(error)),
             }
         });
         if let ControlFlow::Break(outcome) = found {
-            return outcome.map(|()| (true, last - from));
+            return outcome.map(|place| (Some(place), last - from));
         }
         offset += part.len() as u64;
     }
-    Ok((false, last - from))
+    Ok((None, last - from))
 }
 
 fn damaged(segment: &Segment, offset: u64, what: &str) -> OpenFault {

@@ -17,7 +17,7 @@ impl Tree {
     }
     /// Hashes in what waits.
     pub(super) fn fold(&self) {
-        self.folded();
+        drop(self.folded());
     }
     /// Size and root.
     pub(super) fn head(&self) -> (u64, Hash) {

@@ -11,7 +11,10 @@ mod queues;
 mod rows;
 mod threads;
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
 
 use self::{
     ids::Ids,
@@ -45,7 +48,7 @@ pub struct Ledger {
     queues: Queues,
     unopened: Unopened,
     directories: BTreeMap<u64, EntryIndex>,
-    actors: BTreeMap<Actor, EntryIndex>,
+    actors: HashMap<Actor, EntryIndex>,
     incidents: Incidents,
     /// Small rows that changed since the last tick.
     changes: Changes,
@@ -121,7 +124,7 @@ impl Ledger {
             queues: Queues::default(),
             unopened: Unopened::default(),
             directories: BTreeMap::new(),
-            actors: BTreeMap::new(),
+            actors: HashMap::new(),
             incidents: Incidents::default(),
             changes: Changes::default(),
             decided: Vec::new(),

@@ -6,7 +6,7 @@
 //! | `r`, row number (8 bytes), part (2) | packed records, 32 a row, in parts under 8 KiB |
 //! | `x`, entry index (8) | a statement refused for good |
 //! | `d`, version (8) | entry in which this directory was adopted |
-//! | `a`, pseudonym (24) | entry in which its certificate was named |
+//! | `a`, pseudonym | entry in which its certificate was named |
 //!
 //! Every value begins with a CRC32C of its key and the rest. Keys are never reused for anything else.
 

@@ -1,0 +1,81 @@
+//! Own statements of late, with their batches, so that dispatchers need not read the journal. Bounded by bytes.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::{Mutex, PoisonError},
+};
+
+use bytes::Bytes;
+
+use super::{Signed, entry::EntryIndex, journal::StoredEntry};
+use crate::trust::batch::ProofSource;
+
+/// A held statement as it travels.
+#[derive(Debug, Clone)]
+pub struct KeptStatement {
+    /// The exact signed bytes.
+    pub document: Bytes,
+    /// What proves their signature: the whole batch when it is known.
+    pub proof: ProofSource,
+}
+
+impl KeptStatement {
+    pub(super) fn from_entry(entry: StoredEntry) -> Option<Self> {
+        Some(Self {
+            document: entry.body,
+            proof: ProofSource::Path(entry.proof?),
+        })
+    }
+}
+
+pub(super) struct Statements {
+    max_bytes: usize,
+    kept: Mutex<Kept>,
+}
+
+#[derive(Default)]
+struct Kept {
+    bytes: usize,
+    by_index: HashMap<EntryIndex, KeptStatement>,
+    oldest: VecDeque<EntryIndex>,
+}
+
+impl Statements {
+    pub(super) fn new(max_bytes: usize) -> Self {
+        Self {
+            max_bytes,
+            kept: Mutex::default(),
+        }
+    }
+
+    pub(super) fn keep(&self, index: EntryIndex, document: &Bytes, signed: &Signed, leaf: u32) {
+        let proof = match signed {
+            Signed::Whole(batch) => ProofSource::Whole(batch.clone(), leaf),
+            Signed::Parts(proofs) => match proofs.iter().find(|proof| proof.index == leaf) {
+                Some(proof) => ProofSource::Path(proof.clone()),
+                None => return,
+            },
+        };
+        let statement = KeptStatement {
+            document: document.clone(),
+            proof,
+        };
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.bytes += document.len();
+        if kept.by_index.insert(index, statement).is_none() {
+            kept.oldest.push_back(index);
+        }
+        while kept.bytes > self.max_bytes
+            && let Some(oldest) = kept.oldest.pop_front()
+        {
+            if let Some(gone) = kept.by_index.remove(&oldest) {
+                kept.bytes -= gone.document.len();
+            }
+        }
+    }
+
+    pub(super) fn kept(&self, index: EntryIndex) -> Option<KeptStatement> {
+        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.by_index.get(&index).cloned()
+    }
+}
