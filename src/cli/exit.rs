@@ -1,44 +1,44 @@
-//! How a command ends: one exit code per kind of outcome, and a message that names the fix.
+//! How a command ends: the design's exit codes, and the error that carries one.
 //!
-//! Every command returns [`CliError`]; the parser turns it into the process's exit code and prints
-//! the message and its hint. No message ever holds personal data.
+//! Every command answers `Result<(), CliError>`; nothing else decides about the process's exit.
 
 use std::fmt;
 
-/// The exit codes of every command.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+/// Exit codes. Scripts rely on the numbers: never changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
 pub enum Exit {
-    /// It was done.
+    /// Done.
     Done = 0,
-    /// It failed inside.
+    /// Failed inside.
     Failed = 1,
-    /// Wrong usage or configuration.
+    /// Usage or configuration.
     Usage = 2,
-    /// A rule refuses it; all reasons are listed.
+    /// Refused by a rule; all reasons are listed.
     Refused = 3,
-    /// Not there, or not yours to see.
+    /// Not found, or not yours to see.
     NotFound = 4,
-    /// No connection, outcome unknown; safe to repeat.
+    /// Unreachable: outcome unknown, safe to repeat.
     Unreachable = 5,
     /// Overdue or unhealthy.
     Unhealthy = 6,
-    /// Evidence that is not proved.
+    /// Evidence not proved.
     NotProved = 7,
 }
 
-/// Why a command did not do what was asked.
+/// Why a command did not do what was asked, for a person: what happened where, and what to do next.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CliError {
-    /// The exit code.
+    /// How the process ends.
     pub exit: Exit,
-    /// What happened: lower case, expected and actual.
+    /// What, and where.
     pub message: String,
-    /// What to do about it.
+    /// What to do next.
     pub hint: Option<String>,
 }
 
 impl CliError {
-    /// An error with its exit code.
+    /// An error without advice.
     #[must_use]
     pub fn new(exit: Exit, message: impl Into<String>) -> Self {
         Self {
@@ -48,7 +48,7 @@ impl CliError {
         }
     }
 
-    /// Adds what to do about it.
+    /// The same with advice.
     #[must_use]
     pub fn hint(mut self, text: impl Into<String>) -> Self {
         self.hint = Some(text.into());

@@ -1,12 +1,110 @@
 //! Commands. Talks to a node only through the desk API; offline verifying and making keys aside.
+//!
+//! The way in is [`run`]. Every command answers `Result<(), CliError>`, and only this file turns that into
+//! an exit code.
 
-use std::process::ExitCode;
+use std::{io::Write as _, process::ExitCode, sync::Arc};
 
+use clap::{CommandFactory as _, Parser as _};
+
+pub mod arguments;
+pub mod commands;
+pub mod connection;
+pub mod drafts;
 pub mod exit;
+pub mod output;
+pub mod outside;
 pub mod pki;
+pub mod profile;
+pub mod refusal;
+pub mod session;
+pub mod submit;
+pub mod thread;
+pub mod verify;
+
+use arguments::{Command, CommandLine, Global};
+use exit::{CliError, Exit};
+use output::{Form, Output};
+use outside::SystemClock;
+use session::{ProfileChoice, Session};
+
+use crate::proto::desk::v1::Box as MailBox;
 
 /// Parses the arguments, runs the command, and answers with the design's exit codes.
 #[must_use]
 pub fn run() -> ExitCode {
-    todo!()
+    let line = CommandLine::parse();
+    if line.global.no_color {
+        anstream::ColorChoice::Never.write_global();
+    }
+    let session = session_of(&line.global);
+    match runtime().and_then(|runtime| runtime.block_on(dispatch(line.command, &session))) {
+        Ok(()) => ExitCode::from(Exit::Done as u8),
+        Err(error) => {
+            report(&error);
+            ExitCode::from(error.exit as u8)
+        }
+    }
+}
+
+async fn dispatch(command: Command, session: &Session) -> Result<(), CliError> {
+    match command {
+        Command::Send(args) => commands::send::run(args, session).await,
+        Command::Inbox(args) => commands::list::run(args, MailBox::In, session).await,
+        Command::Outbox(args) => commands::list::run(args, MailBox::Out, session).await,
+        Command::Show(args) => commands::show::run(args, session).await,
+        Command::Answer(args) => commands::answer::run(args, session).await,
+        Command::Instruct(args) => commands::instruct::run(args, session).await,
+        Command::Update(args) | Command::Correct(args) => {
+            commands::change::run_change(args, session).await
+        }
+        Command::Recall(args) => commands::change::run_recall(args, session).await,
+        Command::Close(args) => commands::change::run_close(args, session).await,
+        Command::Track(args) => commands::track::run(args, session).await,
+        Command::Links(args) => commands::links::run(args, session).await,
+        Command::Watch => commands::watch::run(session).await,
+        Command::Status => commands::status::run(session).await,
+        Command::Audit(command) => commands::audit::run(command, session).await,
+        Command::Reasons(args) => commands::reasons::run(&args, session),
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut CommandLine::command(), "allpoints", &mut script);
+            session.output.text(&String::from_utf8_lossy(&script))
+        }
+    }
+}
+
+fn session_of(global: &Global) -> Session {
+    let profile = match (&global.profile_file, &global.profile) {
+        (Some(path), _) => ProfileChoice::File(path.clone()),
+        (None, Some(name)) => ProfileChoice::Named(name.clone()),
+        (None, None) => ProfileChoice::None,
+    };
+    let form = if global.json {
+        Form::Json
+    } else {
+        Form::People
+    };
+    Session {
+        clock: Arc::new(SystemClock::start()),
+        output: Output { form },
+        profile,
+    }
+}
+
+fn runtime() -> Result<tokio::runtime::Runtime, CliError> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| CliError::new(Exit::Failed, format!("cannot start the runtime: {error}")))
+}
+
+/// `error: what, where` and `help: what to do next`.
+fn report(error: &CliError) {
+    let mut err = anstream::stderr().lock();
+    // Nothing useful is left to do when standard error is gone.
+    let _ = writeln!(err, "error: {}", error.message);
+    if let Some(hint) = &error.hint {
+        let _ = writeln!(err, "help: {hint}");
+    }
 }

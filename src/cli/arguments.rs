@@ -1,0 +1,102 @@
+//! The command line: every command and the global options. A command that is not built does not stand here.
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+use clap_complete::Shell;
+
+use super::commands::{
+    answer::AnswerArgs,
+    audit::AuditCommand,
+    change::{ChangeArgs, CloseArgs, RecallArgs},
+    instruct::InstructArgs,
+    links::LinksArgs,
+    list::ListArgs,
+    reasons::ReasonsArgs,
+    send::SendArgs,
+    show::ShowArgs,
+    track::TrackArgs,
+};
+
+/// To every point that needs to know, and proof that they knew.
+#[derive(Debug, Parser)]
+#[command(name = "allpoints", version, propagate_version = true, after_help = EXITS)]
+pub struct CommandLine {
+    /// Options of every command.
+    #[command(flatten)]
+    pub global: Global,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const EXITS: &str = "\
+Exit codes: 0 done; 1 failed inside; 2 usage or configuration; 3 refused by a rule; 4 not found or not
+yours to see; 5 unreachable, outcome unknown, safe to repeat; 6 overdue or unhealthy; 7 evidence not proved.";
+
+/// Options of every command.
+#[derive(Debug, clap::Args)]
+pub struct Global {
+    /// Which node to talk to, and as whom: a name in the allpoints configuration folder
+    #[arg(long, global = true, env = "ALLPOINTS_PROFILE", value_name = "NAME")]
+    pub profile: Option<String>,
+    /// The same, as a path
+    #[arg(long, global = true, value_name = "PATH", conflicts_with = "profile")]
+    pub profile_file: Option<PathBuf>,
+    /// Write canonical JSON
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Write no colours
+    #[arg(long, global = true)]
+    pub no_color: bool,
+    /// Say more on standard error; twice for still more
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+}
+
+/// Every command.
+#[derive(Debug, Subcommand)]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "made once a run, and clap wants the arguments unboxed"
+)]
+pub enum Command {
+    /// Send alerts from draft files
+    Send(SendArgs),
+    /// What came in, newest first
+    Inbox(ListArgs),
+    /// What went out, newest first
+    Outbox(ListArgs),
+    /// One thread in full; an officer's view marks it opened
+    Show(ShowArgs),
+    /// Say where the work on a foreign alert stands
+    Answer(AnswerArgs),
+    /// Say what shall be done after a hit abroad
+    Instruct(InstructArgs),
+    /// Add a fact to an own statement
+    Update(ChangeArgs),
+    /// Repair a fact in an own statement
+    Correct(ChangeArgs),
+    /// Take an own statement back: it was wrong
+    Recall(RecallArgs),
+    /// Stand an own alert down: its purpose is reached or gone
+    Close(CloseArgs),
+    /// What each recipient did with a statement, when, and why
+    Track(TrackArgs),
+    /// How each partner link really is
+    Links(LinksArgs),
+    /// Events as they happen
+    Watch,
+    /// The own node
+    Status,
+    /// Journal, and evidence
+    #[command(subcommand)]
+    Audit(AuditCommand),
+    /// The named reasons, what they mean, and what to do
+    Reasons(ReasonsArgs),
+    /// A completion script for a shell
+    Completions {
+        /// Which shell
+        shell: Shell,
+    },
+}

@@ -1,0 +1,328 @@
+//! `allpoints answer`: where the work on a foreign alert stands. A hit writes answer and sighting in one commit.
+
+use crate::{
+    cli::{
+        drafts::words,
+        exit::{CliError, Exit},
+        session::Session,
+        submit::{self, Effect},
+        thread::Target,
+    },
+    proto::{
+        alert::v1::{
+            Answer, AnswerCode, Presence, Retention, RetentionCode, Sighting, payload::Kind,
+        },
+        envelope::v1::Priority,
+    },
+};
+
+/// Arguments of `answer`.
+#[derive(Debug, clap::Args)]
+pub struct AnswerArgs {
+    /// The alert: full id, any unique prefix of 8 or more, or a reference
+    id: String,
+    #[command(flatten)]
+    standing: Standing,
+    #[command(flatten)]
+    sighting: SightingArgs,
+    /// What agrees, for a possible hit; may be given again
+    #[arg(long)]
+    agrees: Vec<String>,
+    /// What does not agree, for a possible hit; may be given again
+    #[arg(long)]
+    disagrees: Vec<String>,
+    /// What was checked, for no trace; may be given again
+    #[arg(long)]
+    checked: Vec<String>,
+    /// Day until which the check stands, for no trace
+    #[arg(long)]
+    until: Option<String>,
+    /// The article, when a law is the reason not to act
+    #[arg(long)]
+    article: Option<String>,
+    /// After a recall or closure: our copy is removed
+    #[arg(long)]
+    removed: bool,
+    /// More, in words
+    #[arg(long)]
+    text: Option<String>,
+}
+
+/// Exactly one word.
+#[derive(Debug, clap::Args)]
+#[group(required = true, multiple = false)]
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "one flag of a group of flags each, of which clap lets exactly one through"
+)]
+struct Standing {
+    /// The person was met: writes a sighting too
+    #[arg(long)]
+    hit: bool,
+    /// Something agrees; wants confirmation
+    #[arg(long)]
+    possible_hit: bool,
+    /// Checked, nothing found; the alert stays live
+    #[arg(long)]
+    no_trace: bool,
+    /// A question back
+    #[arg(long, value_name = "TEXT")]
+    needs_information: Option<String>,
+    /// Done what was asked
+    #[arg(long)]
+    actioned: bool,
+    /// Not possible, and why
+    #[arg(long, value_name = "REASON")]
+    cannot_act: Option<String>,
+    /// Another person was taken for the one sought
+    #[arg(long)]
+    misidentified: bool,
+    /// A unit has it
+    #[arg(long, value_name = "UNIT")]
+    assigned: Option<String>,
+}
+
+/// Where, when and how the person was met.
+#[derive(Debug, clap::Args)]
+struct SightingArgs {
+    /// Town, port, address
+    #[arg(long, required_if_eq("hit", "true"))]
+    place: Option<String>,
+    /// Country of the place
+    #[arg(long, required_if_eq("hit", "true"))]
+    country: Option<String>,
+    /// When, RFC 3339; without it, now
+    #[arg(long)]
+    at: Option<String>,
+    /// Why the person was checked
+    #[arg(long)]
+    reason: Option<String>,
+    /// Country that the person was going to
+    #[arg(long)]
+    destination: Option<String>,
+    /// The person is there now: an instruction is owed within 30 minutes
+    #[arg(long, conflicts_with = "left")]
+    present: bool,
+    /// The person has left
+    #[arg(long)]
+    left: bool,
+}
+
+/// Answers the thread's first origin.
+///
+/// # Errors
+/// Exit 4 when the alert is not here; 3 with all faults; 5 with the ids to repeat with.
+pub async fn run(args: AnswerArgs, session: &Session) -> Result<(), CliError> {
+    if let Some((flag, of)) = args.stray() {
+        return Err(CliError::new(
+            Exit::Usage,
+            format!("{flag} belongs to {of}, which was not said"),
+        )
+        .hint("`allpoints answer --help` shows what goes with each answer"));
+    }
+    let mut desk = session.desk().await?;
+    let target = Target::find(&mut desk, &args.id).await?;
+    let urgent = args.sighting.present.then_some(Priority::Flash);
+    let follow_up = target.follow_up(vec![target.first.origin.clone()], urgent);
+    let mut drafts = Vec::new();
+    if args.standing.hit {
+        let now = session.clock.now().to_string();
+        drafts.push(follow_up.draft(Kind::Sighting(sighting(&args.sighting, now))));
+    }
+    drafts.insert(0, follow_up.draft(Kind::Answer(answer(args))));
+    let response = submit::submit(&mut desk, session, drafts, Effect::Accept).await?;
+    session
+        .output
+        .value(&response, |it| submit::render(it, Effect::Accept))
+}
+
+fn answer(args: AnswerArgs) -> Answer {
+    let code = args.standing.code();
+    Answer {
+        code: code.into(),
+        unit: args.standing.assigned.unwrap_or_default(),
+        agrees: args.agrees,
+        disagrees: args.disagrees,
+        checked: args.checked,
+        checked_until: args.until.unwrap_or_default(),
+        question: words(args.standing.needs_information),
+        reason: words(args.standing.cannot_act),
+        article: args.article.unwrap_or_default(),
+        retention: args.removed.then(|| Retention {
+            code: RetentionCode::Removed.into(),
+            ..Retention::default()
+        }),
+        text: words(args.text),
+        ..Answer::default()
+    }
+}
+
+impl AnswerArgs {
+    /// A flag that goes with another answer than the one said. Clap passes these over: to it, a missing
+    /// requirement is excused when it would conflict with what is there.
+    fn stray(&self) -> Option<(&'static str, &'static str)> {
+        let (said, sighting) = (self.standing.code(), &self.sighting);
+        let met = sighting.present || sighting.left;
+        let words = [
+            &sighting.place,
+            &sighting.country,
+            &sighting.at,
+            &sighting.reason,
+            &sighting.destination,
+        ];
+        let met = met || words.iter().any(|it| it.is_some());
+        [
+            (
+                met,
+                AnswerCode::Hit,
+                "the place and time of a sighting",
+                "--hit",
+            ),
+            (
+                !self.agrees.is_empty(),
+                AnswerCode::PossibleHit,
+                "--agrees",
+                "--possible-hit",
+            ),
+            (
+                !self.disagrees.is_empty(),
+                AnswerCode::PossibleHit,
+                "--disagrees",
+                "--possible-hit",
+            ),
+            (
+                !self.checked.is_empty(),
+                AnswerCode::NoTrace,
+                "--checked",
+                "--no-trace",
+            ),
+            (
+                self.until.is_some(),
+                AnswerCode::NoTrace,
+                "--until",
+                "--no-trace",
+            ),
+            (
+                self.article.is_some(),
+                AnswerCode::CannotAct,
+                "--article",
+                "--cannot-act",
+            ),
+            (
+                self.removed,
+                AnswerCode::Actioned,
+                "--removed",
+                "--actioned",
+            ),
+        ]
+        .into_iter()
+        .find(|(given, of, ..)| *given && *of != said)
+        .map(|(_, _, flag, of)| (flag, of))
+    }
+}
+
+impl Standing {
+    fn code(&self) -> AnswerCode {
+        match self {
+            Self { hit: true, .. } => AnswerCode::Hit,
+            Self {
+                possible_hit: true, ..
+            } => AnswerCode::PossibleHit,
+            Self { no_trace: true, .. } => AnswerCode::NoTrace,
+            Self {
+                needs_information: Some(_),
+                ..
+            } => AnswerCode::NeedsInformation,
+            Self { actioned: true, .. } => AnswerCode::Actioned,
+            Self {
+                cannot_act: Some(_),
+                ..
+            } => AnswerCode::CannotAct,
+            Self {
+                misidentified: true,
+                ..
+            } => AnswerCode::Misidentified,
+            _ => AnswerCode::Assigned,
+        }
+    }
+}
+
+fn sighting(args: &SightingArgs, now: String) -> Sighting {
+    let presence = match (args.present, args.left) {
+        (true, _) => Presence::Present,
+        (_, true) => Presence::Left,
+        _ => Presence::NotKnown,
+    };
+    Sighting {
+        place: args.place.clone().unwrap_or_default(),
+        country: args.country.clone().unwrap_or_default(),
+        seen_at: args.at.clone().unwrap_or(now),
+        reason: args.reason.clone().unwrap_or_default(),
+        destination_country: args.destination.clone().unwrap_or_default(),
+        presence: presence.into(),
+        ..Sighting::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Debug, Parser)]
+    struct Line {
+        #[command(flatten)]
+        args: AnswerArgs,
+    }
+
+    fn parsed(line: &str) -> Result<AnswerArgs, clap::Error> {
+        Line::try_parse_from(line.split_whitespace()).map(|line| line.args)
+    }
+
+    #[test]
+    fn each_flag_is_its_answer() {
+        let cases = [
+            ("--hit --place Port --country XBB", AnswerCode::Hit),
+            ("--possible-hit --agrees name", AnswerCode::PossibleHit),
+            ("--no-trace --checked borders", AnswerCode::NoTrace),
+            ("--needs-information which?", AnswerCode::NeedsInformation),
+            ("--actioned --removed", AnswerCode::Actioned),
+            ("--cannot-act law --article 4", AnswerCode::CannotAct),
+            ("--misidentified", AnswerCode::Misidentified),
+            ("--assigned unit-4", AnswerCode::Assigned),
+        ];
+        for (flags, code) in cases {
+            let args = parsed(&format!("answer 01950000 {flags}")).unwrap();
+            assert_eq!(answer(args).code(), code, "{flags}");
+        }
+    }
+
+    #[test]
+    fn refuses_none_two_and_a_hit_without_a_place() {
+        for flags in ["", "--hit --no-trace", "--hit"] {
+            assert!(
+                parsed(&format!("answer 01950000 {flags}")).is_err(),
+                "{flags}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_flag_of_another_answer_is_named() {
+        let cases = [
+            ("--no-trace --place Port", Some("--hit")),
+            ("--misidentified --agrees x", Some("--possible-hit")),
+            (
+                "--hit --place Port --country XBB --removed",
+                Some("--actioned"),
+            ),
+            ("--hit --place Port --country XBB --present", None),
+            ("--no-trace --checked borders --until 2026-12-01", None),
+        ];
+        for (flags, of) in cases {
+            let args = parsed(&format!("answer 01950000 {flags}")).unwrap();
+            assert_eq!(args.stray().map(|(_, of)| of), of, "{flags}");
+        }
+    }
+}

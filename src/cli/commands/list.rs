@@ -1,0 +1,102 @@
+//! `allpoints inbox` and `outbox`: what came in and what went out, newest first; routing only, no person.
+
+use crate::{
+    cli::{
+        exit::CliError,
+        output::{escape, names, table, time},
+        session::{Session, read_failed},
+    },
+    proto::desk::v1::{Box as MailBox, ListRequest, ListResponse, Summary},
+};
+
+/// Arguments of `inbox` and `outbox`.
+#[derive(Debug, clap::Args)]
+pub struct ListArgs {
+    /// Only what nobody has opened yet
+    #[arg(long)]
+    unopened: bool,
+    /// How many at most (1 to 200)
+    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=200))]
+    limit: u32,
+    /// Go on from here: the cursor that the page before ended with
+    #[arg(long)]
+    cursor: Option<String>,
+}
+
+/// Lists one page.
+///
+/// # Errors
+/// When the node refuses or does not answer.
+pub async fn run(args: ListArgs, which: MailBox, session: &Session) -> Result<(), CliError> {
+    let request = ListRequest {
+        r#box: which.into(),
+        cursor: args.cursor.unwrap_or_default(),
+        limit: args.limit,
+        unopened_only: args.unopened,
+        ..ListRequest::default()
+    };
+    let mut desk = session.desk().await?;
+    let page = desk.list(request).await.map_err(read_failed)?.into_inner();
+    session.output.value(&page, |page| render(page, which))
+}
+
+fn render(page: &ListResponse, which: MailBox) -> String {
+    if page.items.is_empty() {
+        return "nothing here".to_owned();
+    }
+    let last = match which {
+        MailBox::Out => "delivered",
+        _ => "handling",
+    };
+    let mut shown = table([
+        "reference",
+        "kind",
+        "priority",
+        "life",
+        "from",
+        "recorded",
+        last,
+    ]);
+    for item in &page.items {
+        shown.add_row([
+            escape(&item.reference),
+            marked_kind(item),
+            names::priority(item.priority),
+            names::alert_life(item.life),
+            item.statement
+                .as_ref()
+                .map_or_else(|| "-".to_owned(), |it| escape(&it.origin)),
+            time(item.recorded_at_us),
+            match which {
+                MailBox::Out => delivered(item),
+                _ => names::handling_life(item.handling_life),
+            },
+        ]);
+    }
+    if page.next_cursor.is_empty() {
+        return shown.to_string();
+    }
+    format!("{shown}\nmore: --cursor {}", escape(&page.next_cursor))
+}
+
+/// The kind, with a mark when it is not real (invariant I10).
+pub(super) fn marked_kind(item: &Summary) -> String {
+    match names::status(item.status).as_str() {
+        "actual" | "-" => names::kind(item.kind),
+        other => format!("{} [{}]", names::kind(item.kind), other.to_uppercase()),
+    }
+}
+
+fn delivered(item: &Summary) -> String {
+    let delivered = item
+        .deliveries
+        .iter()
+        .filter(|it| names::delivery_state(it.state) == "delivered")
+        .count();
+    let overdue = item.overdue.len();
+    let all = item.deliveries.len().max(item.recipients.len());
+    match overdue {
+        0 => format!("{delivered} of {all}"),
+        overdue => format!("{delivered} of {all}, {overdue} overdue"),
+    }
+}

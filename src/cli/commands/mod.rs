@@ -1,0 +1,14 @@
+//! One file per command. Each takes its own arguments and the session, and nothing else.
+
+pub mod answer;
+pub mod audit;
+pub mod change;
+pub mod instruct;
+pub mod links;
+pub mod list;
+pub mod reasons;
+pub mod send;
+pub mod show;
+pub mod status;
+pub mod track;
+pub mod watch;

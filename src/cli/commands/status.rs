@@ -1,0 +1,79 @@
+//! `allpoints status`: the own node: journal, view, directory, certificates, alarms.
+
+use crate::{
+    cli::{
+        exit::{CliError, Exit},
+        output::{escape, hex, time},
+        session::{Session, read_failed},
+    },
+    proto::desk::v1::{StatusRequest, StatusResponse},
+};
+
+/// Shows the node.
+///
+/// # Errors
+/// Exit 6 when it raises an alarm or its directory is closed.
+pub async fn run(session: &Session) -> Result<(), CliError> {
+    let mut desk = session.desk().await?;
+    let status = desk
+        .status(StatusRequest {})
+        .await
+        .map_err(read_failed)?
+        .into_inner();
+    session.output.value(&status, render)?;
+    if status.alarms.is_empty() && status.directory_standing != "closed" {
+        return Ok(());
+    }
+    Err(CliError::new(
+        Exit::Unhealthy,
+        format!(
+            "{} alarms, directory {}",
+            status.alarms.len(),
+            escape(&status.directory_standing)
+        ),
+    ))
+}
+
+fn render(status: &StatusResponse) -> String {
+    let mut lines = vec![
+        format!(
+            "{} in {}",
+            escape(&status.authority),
+            escape(&status.federation)
+        ),
+        format!(
+            "  version    {}, started {}",
+            escape(&status.version),
+            time(status.started_at_us)
+        ),
+        format!(
+            "  journal    {} entries, {} bytes, root {}",
+            status.journal_entries,
+            status.journal_bytes,
+            hex(&status.journal_root)
+        ),
+        format!("  view       {} entries behind", status.view_lag),
+        format!(
+            "  directory  version {}, {}",
+            status.directory_version,
+            escape(&status.directory_standing)
+        ),
+        format!("  inbox      {} unopened", status.inbox_unopened),
+        format!("  outbox     {} queued", status.outbox_queued),
+        format!("  you are    {}", escape(&status.caller_uri)),
+    ];
+    lines.extend(status.expiries.iter().map(|expiry| {
+        format!(
+            "  expires    {} {}",
+            time(expiry.at_us),
+            escape(&expiry.what)
+        )
+    }));
+    lines.extend(
+        status
+            .alarms
+            .iter()
+            .map(|alarm| format!("  ALARM      {}", escape(alarm))),
+    );
+    lines.join("\n")
+}

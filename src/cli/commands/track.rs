@@ -1,0 +1,215 @@
+//! `allpoints track`: what each recipient did with a statement, when, and why; who is overdue, and whom to call.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use clap::ValueEnum;
+
+use crate::{
+    cli::{
+        connection::Desk,
+        exit::{CliError, Exit},
+        output::{escape, names, span, table, time},
+        session::{Session, read_failed},
+    },
+    domain::time::Timestamp,
+    proto::desk::v1::{
+        Delivery, DeliveryState, HandlingLife, LinksRequest, Overdue, TrackRequest, TrackResponse,
+    },
+};
+
+use super::list::marked_kind;
+
+/// Arguments of `track`.
+#[derive(Debug, clap::Args)]
+pub struct TrackArgs {
+    /// Own statement: full id, any unique prefix of 8 or more, or a reference
+    id: String,
+    /// Wait until every recipient is this far
+    #[arg(long)]
+    wait: Option<Stage>,
+    /// Seconds to wait at most
+    #[arg(long, default_value_t = 60, requires = "wait")]
+    timeout: u64,
+}
+
+/// How far a recipient is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Stage {
+    /// Its node holds it
+    Delivered,
+    /// An officer saw it in full
+    Opened,
+    /// It was answered beyond being assigned
+    Answered,
+}
+
+/// Time between looks while waiting.
+const LOOK_EVERY: Duration = Duration::from_millis(250);
+
+/// Shows it, after waiting if asked.
+///
+/// # Errors
+/// Exit 6 when the wait ran out or a recipient will never be that far; 4 when the statement is not known.
+pub async fn run(args: TrackArgs, session: &Session) -> Result<(), CliError> {
+    let mut desk = session.desk().await?;
+    let until = session.clock.monotonic() + Duration::from_secs(args.timeout);
+    let mut track = look(&mut desk, &args.id).await?;
+    let mut behind = Vec::new();
+    if let Some(stage) = args.wait {
+        loop {
+            behind = track
+                .deliveries
+                .iter()
+                .filter(|it| !stage.is_reached(it))
+                .cloned()
+                .collect();
+            let hopeless = behind.iter().any(is_ended);
+            if behind.is_empty() || hopeless || session.clock.monotonic() >= until {
+                break;
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
+            track = look(&mut desk, &args.id).await?;
+        }
+    }
+    let contacts = contacts(&mut desk).await;
+    let now = session.clock.now();
+    session
+        .output
+        .value(&track, |track| render(track, &contacts, now))?;
+    if behind.is_empty() {
+        return Ok(());
+    }
+    let who = behind.iter().map(|it| escape(&it.recipient));
+    Err(CliError::new(
+        Exit::Unhealthy,
+        format!("not yet: {}", who.collect::<Vec<_>>().join(", ")),
+    )
+    .hint("`allpoints links` shows why a partner is behind; call its duty contact if it matters"))
+}
+
+impl Stage {
+    fn is_reached(self, delivery: &Delivery) -> bool {
+        match self {
+            Self::Delivered => delivery.state() == DeliveryState::Delivered,
+            Self::Opened => delivery.opened_at_us != 0 || delivery.answered_at_us != 0,
+            Self::Answered => delivery.handling() == HandlingLife::Answered,
+        }
+    }
+}
+
+fn is_ended(delivery: &Delivery) -> bool {
+    matches!(
+        delivery.state(),
+        DeliveryState::Refused | DeliveryState::Expired | DeliveryState::Recalled
+    )
+}
+
+async fn look(desk: &mut Desk, id: &str) -> Result<TrackResponse, CliError> {
+    let request = TrackRequest { id: id.to_owned() };
+    Ok(desk.track(request).await.map_err(read_failed)?.into_inner())
+}
+
+/// Duty contacts, where the directory names them. A desk that may not see the links still sees the track.
+async fn contacts(desk: &mut Desk) -> BTreeMap<String, String> {
+    match desk.links(LinksRequest { check: false }).await {
+        Ok(response) => response
+            .into_inner()
+            .links
+            .into_iter()
+            .map(|link| (link.authority, link.contact))
+            .collect(),
+        Err(_) => BTreeMap::new(),
+    }
+}
+
+fn render(track: &TrackResponse, contacts: &BTreeMap<String, String>, now: Timestamp) -> String {
+    let summary = track.summary.clone().unwrap_or_default();
+    let mut shown = format!(
+        "{}  {}  {}  {}\n{}\n",
+        escape(&summary.reference),
+        marked_kind(&summary),
+        names::priority(summary.priority),
+        names::alert_life(summary.life),
+        names::statement(summary.statement.as_ref()),
+    );
+    let mut recipients = table([
+        "recipient",
+        "delivery",
+        "since",
+        "why",
+        "opened",
+        "latest",
+        "gravest",
+        "overdue",
+    ]);
+    for delivery in &track.deliveries {
+        recipients.add_row([
+            escape(&delivery.recipient),
+            names::delivery_state(delivery.state),
+            time(delivery.since_us),
+            why(delivery),
+            time(delivery.opened_at_us),
+            or_dash(&delivery.latest_answer),
+            or_dash(&delivery.gravest_answer),
+            overdue(&delivery.overdue, now),
+        ]);
+    }
+    shown.push_str(&recipients.to_string());
+    shown.push('\n');
+    shown.push_str(&whom_to_call(track, contacts));
+    if !track.events.is_empty() {
+        let mut events = table(["when", "who", "what", "statement"]);
+        for event in &track.events {
+            events.add_row([
+                time(event.at_us),
+                escape(&event.authority),
+                escape(&event.what),
+                names::statement(event.statement.as_ref()),
+            ]);
+        }
+        shown.push_str(&events.to_string());
+    }
+    shown
+}
+
+fn why(delivery: &Delivery) -> String {
+    match (delivery.reason.as_str(), delivery.attempts) {
+        ("", 0 | 1) => "-".to_owned(),
+        ("", tries) => format!("{tries} tries"),
+        (reason, 0 | 1) => escape(reason),
+        (reason, tries) => format!("{}, {tries} tries", escape(reason)),
+    }
+}
+
+fn overdue(clocks: &[Overdue], now: Timestamp) -> String {
+    let lines = clocks.iter().map(|clock| {
+        let late = now.since(Timestamp::from_micros(clock.due_us));
+        format!("{} by {}", escape(&clock.clock), span(late))
+    });
+    or_dash(&lines.collect::<Vec<_>>().join("\n"))
+}
+
+fn whom_to_call(track: &TrackResponse, contacts: &BTreeMap<String, String>) -> String {
+    let own = track.summary.iter().flat_map(|it| &it.overdue);
+    let theirs = track.deliveries.iter().flat_map(|it| &it.overdue);
+    let mut owing: Vec<&str> = own.chain(theirs).map(|it| it.owed_by.as_str()).collect();
+    owing.sort_unstable();
+    owing.dedup();
+    owing
+        .into_iter()
+        .map(|who| match contacts.get(who).map(String::as_str) {
+            None | Some("") => format!("overdue: {}\n", escape(who)),
+            Some(contact) => format!("overdue: {}, call {}\n", escape(who), escape(contact)),
+        })
+        .collect()
+}
+
+fn or_dash(text: &str) -> String {
+    if text.is_empty() {
+        return "-".to_owned();
+    }
+    text.lines().map(escape).collect::<Vec<_>>().join("\n")
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,91 @@
+use super::*;
+use crate::proto::{
+    desk::v1::{AlertLife, Summary, TrackEvent},
+    envelope::v1::{Kind, Priority, StatementRef, Status},
+};
+
+const NOW_US: i64 = 1_795_508_000_000_000;
+const MINUTE_US: i64 = 60_000_000;
+
+fn statement(origin: &str) -> StatementRef {
+    StatementRef {
+        origin: origin.to_owned(),
+        id: vec![7; 16],
+    }
+}
+
+fn one_hit_one_silent() -> TrackResponse {
+    let overdue = Overdue {
+        clock: "opened".to_owned(),
+        due_us: NOW_US - 95 * MINUTE_US,
+        owed_by: "XC-POL".to_owned(),
+    };
+    TrackResponse {
+        summary: Some(Summary {
+            statement: Some(statement("XA-POL")),
+            reference: "XA-26-7F3K9".to_owned(),
+            kind: Kind::MissingOffender.into(),
+            status: Status::Exercise.into(),
+            priority: Priority::Urgent.into(),
+            life: AlertLife::Live.into(),
+            overdue: vec![overdue.clone()],
+            ..Summary::default()
+        }),
+        deliveries: vec![
+            Delivery {
+                recipient: "XB-POL".to_owned(),
+                state: DeliveryState::Delivered.into(),
+                since_us: NOW_US - 170 * MINUTE_US,
+                attempts: 1,
+                handling: HandlingLife::Answered.into(),
+                opened_at_us: NOW_US - 160 * MINUTE_US,
+                latest_answer: "actioned".to_owned(),
+                gravest_answer: "hit".to_owned(),
+                answered_at_us: NOW_US - 90 * MINUTE_US,
+                ..Delivery::default()
+            },
+            Delivery {
+                recipient: "XC-POL".to_owned(),
+                state: DeliveryState::Queued.into(),
+                since_us: NOW_US - 180 * MINUTE_US,
+                reason: "UNREACHABLE".to_owned(),
+                attempts: 14,
+                overdue: vec![overdue],
+                ..Delivery::default()
+            },
+        ],
+        events: vec![TrackEvent {
+            at_us: NOW_US - 170 * MINUTE_US,
+            authority: "XB-POL".to_owned(),
+            what: "delivered\u{202e}".to_owned(),
+            statement: Some(statement("XA-POL")),
+        }],
+    }
+}
+
+#[test]
+fn a_head_of_unit_reads_who_did_what_who_is_late_and_whom_to_call() {
+    let contacts = BTreeMap::from([(
+        "XC-POL".to_owned(),
+        "Duty officer, liaison unit, +999 1 234".to_owned(),
+    )]);
+    let shown = render(
+        &one_hit_one_silent(),
+        &contacts,
+        Timestamp::from_micros(NOW_US),
+    );
+    insta::assert_snapshot!(shown);
+}
+
+#[test]
+fn a_stage_is_reached_only_by_what_was_really_said() {
+    let track = one_hit_one_silent();
+    let [there, behind] = track.deliveries.as_slice() else {
+        panic!("two recipients")
+    };
+    for stage in [Stage::Delivered, Stage::Opened, Stage::Answered] {
+        assert!(stage.is_reached(there), "{stage:?}");
+        assert!(!stage.is_reached(behind), "{stage:?}");
+    }
+    assert!(!is_ended(behind));
+}

@@ -1,0 +1,109 @@
+//! The command line from outside: usage errors end with exit 2, help and lists with 0, before any node is asked.
+#![allow(missing_docs, reason = "a test has no reader but its names")]
+
+use assert_cmd::Command;
+
+fn allpoints(line: &str) -> assert_cmd::assert::Assert {
+    Command::new(env!("CARGO_BIN_EXE_allpoints"))
+        .args(line.split_whitespace())
+        .env_remove("ALLPOINTS_PROFILE")
+        .env("XDG_CONFIG_HOME", "/nonexistent")
+        .assert()
+}
+
+fn said(assert: &assert_cmd::assert::Assert) -> (String, String) {
+    let output = assert.get_output();
+    (
+        String::from_utf8_lossy(&output.stdout).into_owned(),
+        String::from_utf8_lossy(&output.stderr).into_owned(),
+    )
+}
+
+#[test]
+fn usage_and_configuration_errors_end_with_2_and_name_the_fix() {
+    let cases = [
+        ("", "Usage"),
+        ("no-such-command", "unrecognized"),
+        ("send", "FILE"),
+        ("send x.json --priority soon", "routine"),
+        ("send x.json --id 1234", "message id"),
+        (
+            "send a.json b.json --id 01950000-0000-7000-8000-000000000000",
+            "--id names one",
+        ),
+        ("send /nonexistent.json", "cannot read"),
+        ("track 01950000 --timeout 3", "--wait"),
+        ("track 01950000 --wait soon", "delivered"),
+        ("answer 01950000", "--hit"),
+        ("answer 01950000 --hit", "--place"),
+        ("answer 01950000 --no-trace --place Port", "--hit"),
+        ("recall 01950000 --why other", "--text"),
+        ("inbox --limit 201", "200"),
+        ("inbox", "no profile"),
+        ("inbox --profile missing", "cannot read the profile"),
+        ("inbox --profile ../x", "expected a name"),
+        ("inbox --profile a --profile-file b", "cannot be used with"),
+        ("audit verify /nonexistent", "cannot read"),
+    ];
+    for (line, named) in cases {
+        let assert = allpoints(line).code(2);
+        let (_, err) = said(&assert);
+        assert!(err.contains(named), "`{line}` should name {named}: {err}");
+    }
+}
+
+#[test]
+fn a_reason_is_explained_and_an_unknown_one_ends_with_4() {
+    let (out, _) = said(&allpoints("reasons not_addressed").code(0));
+    assert!(
+        out.contains("NOT_ADDRESSED") && out.contains("to do"),
+        "{out}"
+    );
+    let (_, err) = said(&allpoints("reasons NO_SUCH").code(4));
+    assert!(err.contains("error: ") && err.contains("help: "), "{err}");
+}
+
+#[test]
+fn json_is_json() {
+    let (out, _) = said(&allpoints("reasons --json").code(0));
+    let rows: serde_json::Value = serde_json::from_str(&out).unwrap();
+    assert!(rows.as_array().is_some_and(|rows| rows.len() > 40));
+}
+
+#[test]
+fn bytes_that_are_no_evidence_are_not_proved() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), b"\xff").unwrap();
+    let (out, err) = said(&allpoints(&format!("audit verify {}", file.path().display())).code(7));
+    assert!(
+        out.contains("FAILS") && err.contains("not proved"),
+        "{out}{err}"
+    );
+}
+
+#[test]
+fn help_of_every_command_stays_as_it_is() {
+    let mut all = String::new();
+    for line in [
+        "--help",
+        "send --help",
+        "answer --help",
+        "instruct --help",
+        "track --help",
+        "recall --help",
+        "close --help",
+        "audit --help",
+        "audit verify --help",
+        "links --help",
+    ] {
+        let (out, _) = said(&allpoints(line).code(0));
+        all.push_str(&format!("$ allpoints {line}\n{out}\n"));
+    }
+    insta::assert_snapshot!(all);
+}
+
+#[test]
+fn completions_are_written_for_a_shell() {
+    let (out, _) = said(&allpoints("completions bash").code(0));
+    assert!(out.contains("_allpoints"));
+}
