@@ -12,6 +12,7 @@ use crate::{
 
 pub mod alert;
 mod fields;
+pub mod generate;
 
 mod receipt;
 mod statement;
