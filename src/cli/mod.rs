@@ -29,6 +29,7 @@ use outside::SystemClock;
 use session::{ProfileChoice, Session};
 
 use crate::proto::desk::v1::Box as MailBox;
+pub mod pki;
 
 /// Parses the arguments, runs the command, and answers with the design's exit codes.
 #[must_use]

@@ -19,8 +19,9 @@ use crate::{
     domain::time::{Clock, Timestamp},
     proto::directory::v1 as pb,
     trust::{
+        directory::author::sign_message,
         keys::{KeyUse, SigningKey},
-        pae::{self, DocumentType},
+        pae::DocumentType,
     },
 };
 
@@ -102,18 +103,9 @@ fn write(
     entry.min_crl_number = crl_number(folder, Ca::Exchange)?;
     entry.issued_at_us = clock.now().as_micros();
     let key = signing_key(folder, KeyUse::Directory, "directory")?;
-    let document = entry.encode_to_vec();
-    let signature = key.sign(&pae::encode(DocumentType::Entry, &document));
     let application = pb::Application {
         member: Some(member),
-        entry: Some(pb::SignedDocument {
-            r#type: DocumentType::Entry.media_type().to_owned(),
-            document,
-            signatures: vec![pb::Signature {
-                key_id: key.id().0.to_vec(),
-                signature: signature.to_vec(),
-            }],
-        }),
+        entry: Some(sign_message(DocumentType::Entry, &entry, &[&key])),
         crl: crl_bytes(folder, Ca::Exchange)?,
     };
     let file = folder.join("application.json");

@@ -159,7 +159,10 @@ pub(super) fn make_ca(
 }
 
 /// Reads a CA to sign with.
-pub(super) fn issuer(folder: &Path, ca: Ca) -> Result<Issuer<'static, KeyPair>, PkiError> {
+pub(in crate::trust) fn issuer(
+    folder: &Path,
+    ca: Ca,
+) -> Result<Issuer<'static, KeyPair>, PkiError> {
     let (certificate_file, key_file) = ca_paths(folder, ca);
     let certificate = folder::read(&certificate_file)?;
     let key_pem = folder::read_private(&key_file)?;

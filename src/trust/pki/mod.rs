@@ -28,6 +28,8 @@ pub use self::{
     certificate::{CertificateFiles, DeskProfile, NodeProfile, Replace, issue_desk, issue_node},
     crl::{CRL_DAYS, Ca, Revoked, publish_crl, revoke},
 };
+#[cfg(test)]
+pub(in crate::trust) use self::{authority::make_authorities, certificate::issuer};
 use super::{
     keys::KeyError,
     tls::{Name, NameError},

@@ -7,16 +7,26 @@
 
 use std::{
     io,
-    sync::{Arc, Mutex, PoisonError},
+    pin::Pin,
+    sync::{Arc, Mutex, OnceLock, PoisonError},
+    task::{Context, Poll},
 };
 
 use hyper_util::rt::TokioIo;
 use rustls::{ClientConfig, pki_types::ServerName};
-use tokio::{net::TcpStream, time::timeout};
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    net::TcpStream,
+    time::timeout,
+};
 use tokio_rustls::{TlsConnector, client::TlsStream};
 use tonic::transport::{Channel, Endpoint};
 
-use super::{PeerIdentity, reason::rustls_reason, reason_of};
+use super::{
+    PeerIdentity,
+    reason::{Gone, rustls_reason, why},
+    reason_of,
+};
 use crate::domain::{
     limits::{
         CONNECT_TIMEOUT, HANDSHAKE_TIMEOUT, HTTP2_HEADER_LIST_MAX_BYTES, HTTP2_WINDOW_BYTES,
@@ -93,14 +103,16 @@ async fn connect(
 
 /// One channel over this one connection.
 async fn channel(endpoint: &str, tls: TlsStream<TcpStream>) -> Result<Channel, DialError> {
-    let once = Arc::new(Mutex::new(Some(tls)));
+    let end = Arc::new(OnceLock::new());
+    let once = Arc::new(Mutex::new(Some(OneConnection {
+        tls,
+        end: end.clone(),
+    })));
     let connector = tower::service_fn(move |_: http::Uri| {
         let tls = once.lock().unwrap_or_else(PoisonError::into_inner).take();
         std::future::ready(tls.map(TokioIo::new).ok_or_else(|| {
-            io::Error::new(
-                io::ErrorKind::NotConnected,
-                "the connection is gone; dial anew",
-            )
+            let reason = end.get().copied();
+            io::Error::new(io::ErrorKind::NotConnected, Gone { reason })
         }))
     });
     Endpoint::from_static("http://allpoints.invalid")
@@ -117,6 +129,68 @@ async fn channel(endpoint: &str, tls: TlsStream<TcpStream>) -> Result<Channel, D
             reason: reason_of(&error),
             detail: format!("{endpoint}: {}", chain(&error)),
         })
+}
+
+/// A connection that remembers what TLS said at its end: an alert may come before the first call.
+struct OneConnection {
+    tls: TlsStream<TcpStream>,
+    end: Arc<OnceLock<Reason>>,
+}
+
+impl OneConnection {
+    fn remember<T>(&self, result: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+        if let Poll::Ready(Err(error)) = &result
+            && let Some(reason) = rustls_reason(error)
+        {
+            // The first word counts; later ones follow from it.
+            let _ = self.end.set(reason);
+        }
+        result
+    }
+}
+
+impl AsyncRead for OneConnection {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let result = Pin::new(&mut self.tls).poll_read(cx, buffer);
+        self.remember(result)
+    }
+}
+
+impl AsyncWrite for OneConnection {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let result = Pin::new(&mut self.tls).poll_write(cx, bytes);
+        self.remember(result)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let result = Pin::new(&mut self.tls).poll_flush(cx);
+        self.remember(result)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.tls).poll_shutdown(cx)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffers: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let result = Pin::new(&mut self.tls).poll_write_vectored(cx, buffers);
+        self.remember(result)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.tls.is_write_vectored()
+    }
 }
 
 /// An error with its causes, in one line.

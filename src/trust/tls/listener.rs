@@ -36,7 +36,7 @@ use tonic::transport::server::Connected;
 
 use super::{
     ALPN, ConnectionIdentity, HandshakeObserver, MemberSource, Name, exchange::NodeGate,
-    verified_leaf,
+    reason::why, verified_leaf,
 };
 use crate::domain::{
     id::AuthorityId,
@@ -205,6 +205,9 @@ impl<I> SecureStream<I> {
     }
 }
 
+/// The identity is never pinned.
+impl<I> Unpin for SecureStream<I> {}
+
 impl<I> std::fmt::Debug for SecureStream<I> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("SecureStream")
@@ -221,7 +224,7 @@ impl<I: ConnectionIdentity> Connected for SecureStream<I> {
     }
 }
 
-impl<I: Unpin> AsyncRead for SecureStream<I> {
+impl<I> AsyncRead for SecureStream<I> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -232,7 +235,7 @@ impl<I: Unpin> AsyncRead for SecureStream<I> {
     }
 }
 
-impl<I: Unpin> AsyncWrite for SecureStream<I> {
+impl<I> AsyncWrite for SecureStream<I> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -309,7 +312,13 @@ impl<I: ConnectionIdentity> Doorman<I> {
     ) {
         let stream = match timeout(HANDSHAKE_TIMEOUT, self.shake_hands(tcp)).await {
             Ok(Ok(stream)) => stream,
-            Ok(Err(why)) => return self.observer.refused(remote, &why),
+            Ok(Err(turned_away)) => {
+                self.observer.refused(remote, &turned_away.why);
+                if let Some(tcp) = turned_away.tcp {
+                    linger(tcp).await;
+                }
+                return;
+            }
             Err(_) => return self.observer.refused(remote, "handshake deadline passed"),
         };
         drop(pending);
@@ -317,14 +326,16 @@ impl<I: ConnectionIdentity> Doorman<I> {
         let _ = self.ready.send(Ok(stream)).await;
     }
 
-    async fn shake_hands(&self, tcp: TcpStream) -> Result<SecureStream<I>, String> {
+    async fn shake_hands(&self, tcp: TcpStream) -> Result<SecureStream<I>, TurnedAway> {
         tcp.set_nodelay(true).map_err(|error| error.to_string())?;
         let acceptor = TlsAcceptor::from(self.config.load_full());
         let io = match acceptor.accept(tcp).into_fallible().await {
             Ok(io) => io,
             Err((error, tcp)) => {
-                linger(tcp).await;
-                return Err(error.to_string());
+                return Err(TurnedAway {
+                    why: why(&error),
+                    tcp: Some(tcp),
+                });
             }
         };
         let connection = io.get_ref().1;
@@ -342,6 +353,21 @@ impl<I: ConnectionIdentity> Doorman<I> {
             identity,
             place,
         })
+    }
+}
+
+/// A handshake that came to nothing; `tcp` when an alert is under way on it.
+struct TurnedAway {
+    why: String,
+    tcp: Option<TcpStream>,
+}
+
+impl<T: Into<String>> From<T> for TurnedAway {
+    fn from(why: T) -> Self {
+        Self {
+            why: why.into(),
+            tcp: None,
+        }
     }
 }
 

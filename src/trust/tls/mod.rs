@@ -13,6 +13,8 @@ mod identity;
 mod listener;
 mod name;
 mod reason;
+#[cfg(test)]
+mod tests;
 
 use std::{
     net::SocketAddr,
@@ -23,7 +25,7 @@ use rustls::{
     ClientConfig, ServerConfig, SignatureScheme,
     client::danger::ServerCertVerifier,
     crypto::{CryptoProvider, WebPkiSupportedAlgorithms, aws_lc_rs},
-    pki_types::{CertificateDer, CertificateRevocationListDer},
+    pki_types::{AlgorithmIdentifier, CertificateDer, CertificateRevocationListDer, alg_id},
     server::danger::ClientCertVerifier,
     version::TLS13,
 };
@@ -156,7 +158,7 @@ pub trait HandshakeObserver: Send + Sync + 'static {
 /// Why our own rules refuse a certificate that may well be valid X.509.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 enum Refusal {
-    #[error("{0}")]
+    #[error("{}", blandly(.0))]
     Name(#[from] CertificateNameError),
     #[error("{0} is not in the directory")]
     Unlisted(AuthorityId),
@@ -180,6 +182,14 @@ impl From<Refusal> for rustls::Error {
     }
 }
 
+/// Without the text that the peer wrote: it may be anything.
+fn blandly(error: &CertificateNameError) -> String {
+    match error {
+        CertificateNameError::Name(_) => "the certificate's URI is no name of ours".into(),
+        other => other.to_string(),
+    }
+}
+
 const ALPN: &[u8] = b"h2";
 
 /// Signatures believed in certificates, CRLs and handshakes (threats, row 14).
@@ -189,20 +199,31 @@ const SCHEMES: [SignatureScheme; 3] = [
     SignatureScheme::ED25519,
 ];
 
+/// Keys believed, with any of the schemes above: rustls maps those to P-521 keys as well.
+const KEYS: [AlgorithmIdentifier; 3] = [alg_id::ECDSA_P256, alg_id::ECDSA_P384, alg_id::ED25519];
+
 static ALGORITHMS: LazyLock<WebPkiSupportedAlgorithms> = LazyLock::new(|| {
-    let all = aws_lc_rs::default_provider().signature_verification_algorithms;
-    let mapping: Vec<_> = SCHEMES
+    let known = aws_lc_rs::default_provider().signature_verification_algorithms;
+    // Leaked once in a process: rustls wants all three for as long as the program runs.
+    let mapping: Vec<(SignatureScheme, &'static [_])> = known
+        .mapping
         .iter()
-        .filter_map(|scheme| all.mapping.iter().find(|known| known.0 == *scheme))
-        .copied()
+        .filter(|(scheme, _)| SCHEMES.contains(scheme))
+        .map(|(scheme, algorithms)| {
+            let believed: Vec<_> = algorithms
+                .iter()
+                .copied()
+                .filter(|algorithm| KEYS.contains(&algorithm.public_key_alg_id()))
+                .collect();
+            (*scheme, &*believed.leak())
+        })
         .collect();
-    let algorithms: Vec<_> = mapping
+    let all: Vec<_> = mapping
         .iter()
-        .flat_map(|known| known.1.iter().copied())
+        .flat_map(|(_, algorithms)| algorithms.iter().copied())
         .collect();
-    // Leaked once in a process: rustls wants both for as long as the program runs.
     WebPkiSupportedAlgorithms {
-        all: algorithms.leak(),
+        all: all.leak(),
         mapping: mapping.leak(),
     }
 });

@@ -16,6 +16,28 @@ pub fn reason_of(error: &(dyn Error + 'static)) -> Reason {
     rustls_reason(error).unwrap_or(Reason::Unreachable)
 }
 
+/// What a channel's calls are told once its one connection has ended.
+#[derive(Debug, thiserror::Error)]
+#[error("the connection is gone; dial anew")]
+pub(super) struct Gone {
+    /// What TLS said at its end, such as that our certificate is revoked.
+    pub(super) reason: Option<Reason>,
+}
+
+/// Why a handshake failed, for our own log: no text from the peer's certificate but parsed names.
+pub(super) fn why(error: &io::Error) -> String {
+    let tls = error
+        .get_ref()
+        .and_then(|inner| inner.downcast_ref::<rustls::Error>());
+    match tls {
+        Some(rustls::Error::InvalidCertificate(CertificateError::Other(other))) => {
+            other.0.to_string()
+        }
+        Some(tls) => tls.to_string(),
+        None => error.to_string(),
+    }
+}
+
 /// `None` when no error of TLS is in the chain.
 pub(super) fn rustls_reason(error: &(dyn Error + 'static)) -> Option<Reason> {
     // As deep as any chain goes; an error that is its own source must not hold us.
@@ -25,6 +47,9 @@ pub(super) fn rustls_reason(error: &(dyn Error + 'static)) -> Option<Reason> {
         let error = next?;
         if let Some(tls) = error.downcast_ref::<rustls::Error>() {
             return Some(of_tls(tls));
+        }
+        if let Some(gone) = error.downcast_ref::<Gone>() {
+            return gone.reason;
         }
         // `io::Error::source` skips the error that it wraps.
         next = match error
