@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 pub mod exit;
+pub mod federation;
 
 /// Parses the arguments, runs the command, and answers with the design's exit codes.
 #[must_use]
