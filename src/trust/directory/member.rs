@@ -49,7 +49,7 @@ impl MemberOnly {
         }
         if listed.name.is_empty() || !is_plain(&listed.name) {
             return Err(field(
-                "its name is empty, too long or has control characters",
+                "its name is empty, too long or has control or hidden characters",
             ));
         }
         let suspended = match listed.status() {
@@ -124,7 +124,7 @@ impl MemberOnly {
             .map(|key| member_key(self.id, key))
             .collect::<Result<_, _>>()?;
         let contact = contact_line(entry.contact.as_ref())
-            .ok_or_else(|| field("its contact is too long or has control characters"))?;
+            .ok_or_else(|| field("its contact is too long or has control or hidden characters"))?;
         Ok(Member {
             id: self.id,
             name: self.name,
@@ -283,8 +283,13 @@ fn contact_line(contact: Option<&pb::Contact>) -> Option<String> {
     is_plain(&line).then_some(line)
 }
 
+/// Short, and without control, zero-width or direction-changing characters: it is shown to people.
 fn is_plain(text: &str) -> bool {
-    text.len() <= limits::DIRECTORY_TEXT_MAX_BYTES && !text.chars().any(char::is_control)
+    let hides = |c: char| {
+        c.is_control()
+            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+    };
+    text.len() <= limits::DIRECTORY_TEXT_MAX_BYTES && !text.chars().any(hides)
 }
 
 fn is_group(group: &str) -> bool {

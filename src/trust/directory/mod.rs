@@ -405,3 +405,6 @@ impl Directory {
 
 /// The directory in force, swapped as a whole.
 pub type DirectoryHandle = Arc<arc_swap::ArcSwap<Directory>>;
+
+#[cfg(test)]
+mod tests;

@@ -324,6 +324,9 @@ fn read_entries(
             by,
         )?;
         check_federation(&content.federation, federation, which)?;
+        if entries.contains_key(&authority) {
+            return Err(DirectoryError::Twice(authority, which));
+        }
         for key in &content.keys {
             let public = sound_key(&key.public_key, which, "signing key")?;
             owners.claim(&public, || {
@@ -331,12 +334,7 @@ fn read_entries(
             })?;
         }
         let head = head(content.number, document);
-        if entries
-            .insert(authority, ReadEntry { head, content })
-            .is_some()
-        {
-            return Err(DirectoryError::Twice(authority, which));
-        }
+        entries.insert(authority, ReadEntry { head, content });
     }
     Ok(entries)
 }
