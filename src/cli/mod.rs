@@ -29,7 +29,6 @@ use outside::SystemClock;
 use session::{ProfileChoice, Session};
 
 use crate::proto::desk::v1::Box as MailBox;
-pub mod pki;
 pub mod federation;
 
 /// Parses the arguments, runs the command, and answers with the design's exit codes.

@@ -132,20 +132,6 @@ pub const DIRECTORY_TEXT_MAX_BYTES: usize = 256;
 pub const FEDERATION_MAX_BYTES: usize = 64;
 /// Longest life of a directory timestamp.
 pub const DIRECTORY_TIMESTAMP_MAX: Duration = Duration::from_secs(24 * 3600);
-/// Bytes of a pseudonym in a desk certificate.
-pub const DESK_NAME_MAX_BYTES: usize = 32;
-/// Connections from one address that are in their TLS handshake.
-pub const HANDSHAKES_PENDING_PER_ADDRESS_MAX: usize = 64;
-/// Pause of an accept loop when descriptors run out.
-pub const ACCEPT_BACK_OFF: Duration = Duration::from_millis(100);
-/// How long a refused connection stays open for its alert to arrive.
-pub const REFUSAL_LINGER: Duration = Duration::from_millis(250);
-/// A TCP connection to a partner.
-pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// HTTP/2 flow-control window of a stream and of a connection, both sides.
-pub const HTTP2_WINDOW_BYTES: u32 = 16 * 1024 * 1024;
-/// Verifiers built from the directory that are kept for the next handshake.
-pub const VERIFIERS_KEPT_MAX: usize = 1024;
 /// Bytes of a federation's name.
 pub const FEDERATION_NAME_MAX_BYTES: usize = 64;
 /// Characters of why a derogation was used.
