@@ -71,3 +71,91 @@ fn verdict(wire: &pb::Receipt) -> Result<Verdict, Reason> {
         (Err(_), _) => Err(Reason::UnsupportedVersion),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn held() -> Receipt {
+        Receipt {
+            federation: "allpoints-demo".to_owned(),
+            recipient: "XB-POL".parse().unwrap(),
+            sender: "XA-POL".parse().unwrap(),
+            message: MessageId::from_parts(1_795_000_000_000, [1; 10]),
+            leaf: LeafHash([3; 32]),
+            verdict: Verdict::Held,
+            time: Timestamp::from_micros(1_795_000_000_000_000),
+            directory_version: 4,
+            journal_index: 5,
+        }
+    }
+
+    #[test]
+    fn each_illegal_receipt_is_refused() {
+        type Change = fn(&mut pb::Receipt);
+        let table: [(&str, Reason, Change); 12] = [
+            ("no federation", Reason::Malformed, |r| r.federation.clear()),
+            ("long federation", Reason::Malformed, |r| {
+                r.federation = "x".repeat(65)
+            }),
+            ("no recipient", Reason::Malformed, |r| r.recipient.clear()),
+            ("illegal sender", Reason::Malformed, |r| {
+                r.sender = "xa-pol".to_owned()
+            }),
+            ("no message", Reason::Malformed, |r| r.message_id.clear()),
+            ("short leaf", Reason::Malformed, |r| r.leaf.truncate(31)),
+            ("no verdict", Reason::Malformed, |r| r.verdict = 0),
+            ("unknown verdict", Reason::UnsupportedVersion, |r| {
+                r.verdict = 3
+            }),
+            ("held with reason", Reason::Malformed, |r| {
+                r.reason = "EXPIRED".to_owned()
+            }),
+            ("refused without reason", Reason::Malformed, |r| {
+                r.verdict = 2
+            }),
+            ("unknown reason", Reason::UnsupportedVersion, |r| {
+                r.verdict = 2;
+                r.reason = "NEW_REASON".to_owned();
+            }),
+            ("reason in small letters", Reason::UnsupportedVersion, |r| {
+                r.verdict = 2;
+                r.reason = "expired".to_owned();
+            }),
+        ];
+        let wire = pb::Receipt::decode(encode(&held())).unwrap();
+        assert_eq!(decode(&wire.encode_to_vec().into()), Ok(held()));
+        for (what, reason, change) in table {
+            let mut wire = wire.clone();
+            change(&mut wire);
+            assert_eq!(decode(&wire.encode_to_vec().into()), Err(reason), "{what}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn receipts_come_back_as_they_were_written(
+            refused in prop::option::of(prop::sample::select(Reason::ALL)),
+            leaf in any::<[u8; 32]>(), time in any::<i64>(), version in any::<u64>(), index in any::<u64>(),
+            federation in "[a-z-]{1,64}",
+        ) {
+            let receipt = Receipt {
+                federation,
+                leaf: LeafHash(leaf),
+                verdict: refused.map_or(Verdict::Held, Verdict::Refused),
+                time: Timestamp::from_micros(time),
+                directory_version: version,
+                journal_index: index,
+                ..held()
+            };
+            prop_assert_eq!(decode(&encode(&receipt)), Ok(receipt));
+        }
+
+        #[test]
+        fn no_bytes_bring_it_down(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+            let _ = decode(&bytes.into());
+        }
+    }
+}

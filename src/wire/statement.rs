@@ -289,3 +289,6 @@ fn effect_in_thread(routing: &Routing, effect: Effect) -> Effect {
         effect => effect,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -143,7 +143,11 @@ fn handling(reader: &mut Reader, draft: &pb::Draft) -> Option<HandlingSet> {
         let found = if draft.handling.is_empty() {
             "nothing".to_owned()
         } else {
-            error.to_string()
+            let told = error.to_string();
+            told.split(": expected")
+                .next()
+                .unwrap_or_default()
+                .to_owned()
         };
         reader.fault(
             "handling",
@@ -228,3 +232,6 @@ fn effect(content: &Content, replies: bool) -> Effect {
         effect => effect,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -260,7 +260,8 @@ pub(super) fn basis(reader: &mut Reader, wire: &pb::Basis) -> Option<Basis> {
     let law = reader.needed_line("law", &wire.law);
     let decision_reference = reader.needed_line("decisionReference", &wire.decision_reference);
     let reason = reader.line("reason", &wire.reason);
-    let valid_until: Option<Day> = reader.needed("validUntil", &wire.valid_until);
+    // That it is there is demanded with its usual value, which depends on the kind.
+    let valid_until: Option<Day> = reader.optional("validUntil", &wire.valid_until);
     let review_on: Option<Day> = reader.optional("reviewOn", &wire.review_on);
     if let (Some(review), Some(until)) = (review_on, valid_until)
         && review > until

@@ -101,16 +101,20 @@ fn check_asked(reader: &mut Reader, wire: &pb::Payload) {
 }
 
 fn check_validity(reader: &mut Reader, wire: &pb::Payload, kind: Kind, basis: Option<&Basis>) {
-    let (Some(issued), Some(basis), Some(raw)) = (reader.issued_on(), basis, &wire.basis) else {
+    let Some(raw) = wire.basis.as_ref().map(|basis| basis.valid_until.as_str()) else {
         return;
     };
     let validity = Validity::of(kind);
-    let last = issued.plus_days(validity.max_days);
-    if basis.valid_until < issued || basis.valid_until > last {
+    let issued = reader.issued_on();
+    let expected = issued.map_or("a day of the calendar".to_owned(), |issued| {
+        let last = issued.plus_days(validity.max_days);
         let usual = issued.plus_days(validity.default_days);
-        reader.within("basis", |reader| {
-            let expected = format!("a day from {issued} to {last}; usual is {usual}");
-            reader.wrong("validUntil", &raw.valid_until, expected);
-        });
+        format!("a day from {issued} to {last}; usual is {usual}")
+    });
+    let outside = issued.zip(basis).is_some_and(|(issued, basis)| {
+        basis.valid_until < issued || basis.valid_until > issued.plus_days(validity.max_days)
+    });
+    if raw.is_empty() || outside {
+        reader.within("basis", |reader| reader.wrong("validUntil", raw, expected));
     }
 }

@@ -353,3 +353,60 @@ pub(super) fn json_name<T: Coded>(value: T) -> String {
     }
     format!("{name}_{}", value.text().to_ascii_uppercase())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        domain::{
+            alert::{basis, kinds, measure, offence, person},
+            routing,
+        },
+        proto::envelope::v1 as envelope,
+    };
+
+    /// Both lists have the same names and numbers, but for protobuf's zero.
+    fn agrees<T: Coded>(name_of: impl Fn(i32) -> Option<&'static str>, planned: &[i32]) {
+        for number in 1..=255u8 {
+            let ours = T::of_number(number).map(json_name);
+            let theirs = name_of(i32::from(number)).filter(|_| !planned.contains(&number.into()));
+            assert_eq!(ours.as_deref(), theirs, "{} {number}", T::TYPE);
+        }
+    }
+
+    macro_rules! agree {
+        ($($ours:path = $theirs:path;)*) => {$(
+            agrees::<$ours>(|number| <$theirs>::try_from(number).ok().map(|it| it.as_str_name()), &[]);
+        )*};
+    }
+
+    #[test]
+    fn closed_lists_are_the_same_in_domain_and_protobuf() {
+        agree! {
+            person::Sex = pb::Sex; person::NameKind = pb::NameKind; person::NameQuality = pb::NameQuality;
+            person::DocumentCategory = pb::DocumentCategory; person::DocumentStatus = pb::DocumentStatus;
+            person::ChildContact = pb::ChildContact; person::ReachKind = pb::ReachKind;
+            measure::RiskLevel = pb::RiskLevel; measure::WarningKind = pb::WarningKind;
+            measure::Supervision = pb::Supervision; measure::TravelScope = pb::TravelScope;
+            offence::VictimAge = pb::VictimAge; basis::AskedAction = pb::AskedAction;
+            kinds::Awareness = pb::Awareness; kinds::Presence = pb::Presence; kinds::OutcomeCode = pb::OutcomeCode;
+            kinds::RecallReason = pb::RecallReason; kinds::ClosureReason = pb::ClosureReason;
+            kinds::RetentionCode = pb::RetentionCode; kinds::InstructionCode = pb::InstructionCode;
+            routing::AnswerCode = pb::AnswerCode; routing::Priority = envelope::Priority;
+            routing::Handling = envelope::Handling; routing::TransferGround = envelope::TransferGround;
+        }
+        let kind = |number| {
+            envelope::Kind::try_from(number)
+                .ok()
+                .map(|it| it.as_str_name())
+        };
+        agrees::<routing::Kind>(kind, &[3, 5, 6, 7, 8, 9, 14, 19, 20]);
+        // A draft never leaves the desk: the domain has no such status.
+        let status = |number| {
+            envelope::Status::try_from(number)
+                .ok()
+                .map(|it| it.as_str_name())
+        };
+        agrees::<routing::Status>(status, &[envelope::Status::Draft.into()]);
+    }
+}

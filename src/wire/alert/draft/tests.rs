@@ -1,0 +1,264 @@
+//! Drafts: every example, every fault by its path, warnings, syntax.
+
+use std::{fs, path::Path};
+
+use super::*;
+use crate::wire::alert::{decode_payload, inspect_payload, read_draft_json};
+
+fn now() -> Timestamp {
+    let now: jiff::Timestamp = "2026-11-24T08:00:00Z".parse().unwrap();
+    Timestamp::from_micros(now.as_microsecond())
+}
+
+fn example(name: &str) -> pb::Draft {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("examples")
+        .join(name);
+    read_draft_json(&fs::read_to_string(path).unwrap()).unwrap()
+}
+
+fn specimen() -> pb::Draft {
+    example("missing-offender.json")
+}
+
+/// Paths and expectations of the faults of the specimen after a change.
+fn faults(change: impl FnOnce(&mut pb::Draft)) -> Vec<String> {
+    let mut draft = specimen();
+    change(&mut draft);
+    let faults = parse(&draft, now()).unwrap_err();
+    faults.iter().map(ToString::to_string).collect()
+}
+
+fn payload(draft: &mut pb::Draft) -> &mut pb::Payload {
+    draft.payload.as_mut().unwrap()
+}
+
+fn subject(draft: &mut pb::Draft) -> &mut pb::Person {
+    payload(draft).subject.as_mut().unwrap()
+}
+
+fn missing_offender(draft: &mut pb::Draft) -> &mut pb::MissingOffender {
+    match payload(draft).kind.as_mut().unwrap() {
+        pb::payload::Kind::MissingOffender(it) => it,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn every_example_is_accepted_without_warning_and_its_payload_passes_a_receiver() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
+    let mut kinds = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        if !name.ends_with(".json") {
+            continue;
+        }
+        let parsed = parse(&example(&name), now()).unwrap_or_else(|it| panic!("{name}: {it:#?}"));
+        assert_eq!(parsed.warnings, Vec::<String>::new(), "{name}");
+        assert!(
+            inspect_payload(parsed.kind, &parsed.payload).is_ok(),
+            "{name}"
+        );
+        kinds.push(parsed.kind);
+    }
+    kinds.sort_unstable();
+    assert_eq!(kinds, Kind::ALL, "one example of each kind");
+}
+
+#[test]
+fn the_specimen_is_read_whole() {
+    let parsed = parse(&specimen(), now()).unwrap();
+    assert_eq!(parsed.kind, Kind::MissingOffender);
+    assert_eq!(parsed.effect, Effect::Starts);
+    assert_eq!(parsed.to, ["XB-POL", "XC-POL"]);
+    assert_eq!(
+        decode_payload(&parsed.payload).unwrap(),
+        specimen().payload.unwrap(),
+        "the bytes to sign say what the draft says"
+    );
+}
+
+#[test]
+fn all_twelve_faults_of_a_bad_draft_are_listed_at_once() {
+    let faults = parse(&example("bad/every-field.json"), now()).unwrap_err();
+    let lines: Vec<String> = faults.iter().map(ToString::to_string).collect();
+    assert_eq!(faults.len(), 12, "{lines:#?}");
+    insta::with_settings!({
+        snapshot_path => concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden"),
+        prepend_module_to_snapshot => false,
+        omit_expression => true,
+    }, {
+        insta::assert_snapshot!("every-field", lines.join("\n"));
+    });
+}
+
+#[test]
+fn a_wrong_check_digit_is_told_as_read_and_as_computed() {
+    let told = faults(|draft| {
+        let document = &mut subject(draft).documents[0];
+        document.mrz = document.mrz.replace("L898902C36", "L898902C37");
+    });
+    assert!(
+        told[0].starts_with("subject.documents[0].mrz: check digit of the number is 7, computed 6"),
+        "{told:?}"
+    );
+}
+
+#[test]
+fn each_fault_names_its_field() {
+    type Change = fn(&mut pb::Draft);
+    let table: [(&str, Change); 30] = [
+        ("id", |d| d.id = "42".to_owned()),
+        ("to[0]", |d| d.to[0] = "XB-P\u{41e}L".to_owned()),
+        ("to[1]", |d| d.to[1] = "XB-POL".to_owned()),
+        ("priority", |d| d.priority = 9),
+        ("status", |d| d.status = 5),
+        ("handling", |d| d.handling.clear()),
+        ("handling", |d| d.handling = vec![2, 2]),
+        ("handlingText", |d| d.handling = vec![4]),
+        ("handlingText", |d| d.handling_text = "x".to_owned()),
+        ("ground", |d| d.ground = 0),
+        ("groundReason", |d| d.ground_reason = "x".to_owned()),
+        ("groundReason", |d| d.ground = 3),
+        ("inReplyTo", |d| d.in_reply_to = "abc".to_owned()),
+        ("carriedHours", |d| d.carried_hours = 721),
+        ("subject", |d| payload(d).subject = None),
+        ("subject.names", |d| subject(d).names.clear()),
+        ("subject.names[1].kind", |d| subject(d).names[1].kind = 0),
+        ("subject.sex", |d| subject(d).sex = 4),
+        ("subject.birthDate", |d| {
+            subject(d).birth_date = "12.8.74".to_owned()
+        }),
+        ("subject.documents[0].number", |d| {
+            subject(d).documents[0].number = "X1".to_owned()
+        }),
+        ("subject.documents[0].country", |d| {
+            subject(d).documents[0].country = "GBR".to_owned()
+        }),
+        ("orders[0].endsOn", |d| {
+            payload(d).orders[0].ends_on = "2019-03-03".to_owned()
+        }),
+        ("orders[0].clauses[0]", |d| {
+            payload(d).orders[0].clauses[0].clause = None
+        }),
+        ("asked", |d| payload(d).asked.clear()),
+        ("asked[1].warrantReference", |d| {
+            payload(d).asked[1].warrant_reference = "x".to_owned()
+        }),
+        ("basis", |d| payload(d).basis = None),
+        ("basis.validUntil", |d| {
+            let basis = payload(d).basis.as_mut().unwrap();
+            basis.valid_until = "2026-11-23".to_owned();
+            basis.review_on.clear();
+        }),
+        ("basis.validUntil", |d| {
+            let basis = payload(d).basis.as_mut().unwrap();
+            basis.valid_until = "2039-01-01".to_owned();
+        }),
+        ("missingOffender.missingSince", |d| {
+            missing_offender(d).missing_since.clear()
+        }),
+        ("missingOffender.lastSeen.place", |d| {
+            missing_offender(d)
+                .last_seen
+                .as_mut()
+                .unwrap()
+                .place
+                .clear()
+        }),
+    ];
+    for (path, change) in table {
+        let told = faults(change);
+        assert_eq!(told.len(), 1, "{path}: {told:#?}");
+        assert!(
+            told[0].starts_with(&format!("{path}: ")),
+            "{path}: {told:#?}"
+        );
+    }
+}
+
+#[test]
+fn what_is_found_is_escaped_and_cut() {
+    let told = faults(|d| subject(d).birth_date = format!("\u{202e}\u{1b}{}", "x".repeat(5000)));
+    assert!(
+        told[0].starts_with("subject.birthDate: `\\u{202e}\\u{1b}xxx"),
+        "{told:?}"
+    );
+    assert!(told[0].len() < 250 && !told[0].contains(['\u{202e}', '\u{1b}']));
+}
+
+#[test]
+fn ten_thousand_faults_are_counted_not_listed() {
+    let told = faults(|d| {
+        let bad = pb::Name::default();
+        subject(d).parents = vec![bad.clone(); 64];
+        subject(d).names = vec![bad; 64];
+    });
+    assert_eq!(told.len(), 201);
+    assert!(told[200].contains("184 more faults"), "{}", told[200]);
+}
+
+#[test]
+fn a_kind_is_mandatory_and_replies_need_their_target() {
+    assert!(faults(|d| payload(d).kind = None)[0].starts_with("kind: nothing"));
+    let mut answer = example("answer.json");
+    answer.in_reply_to.clear();
+    let told = parse(&answer, now()).unwrap_err();
+    assert_eq!(told[0].path, "inReplyTo");
+}
+
+#[test]
+fn a_full_reference_becomes_the_target_and_a_short_one_waits_for_the_desk() {
+    let full = parse(&example("recall.json"), now()).unwrap();
+    let target = full_reference(&example("recall.json").in_reply_to).unwrap();
+    let named = |payload: &[u8]| inspect_payload(Kind::Recall, payload).map(|it| it.target);
+    assert_eq!(named(&full.payload), Ok(Some(target)));
+
+    let mut short = example("recall.json");
+    short.in_reply_to = "019aaf00".to_owned();
+    let mut short = parse(&short, now()).unwrap();
+    assert_eq!(
+        named(&short.payload),
+        Err(crate::domain::reason::Reason::Malformed)
+    );
+    short.aim_at(target).unwrap();
+    assert_eq!(short.payload, full.payload);
+
+    let other = StatementRef {
+        origin: "XB-POL".parse().unwrap(),
+        ..target
+    };
+    assert!(
+        short.aim_at(other).is_err(),
+        "an aimed payload is not aimed anew"
+    );
+}
+
+#[test]
+fn a_minors_name_and_hidden_characters_are_warned_of_and_not_refused() {
+    let mut draft = specimen();
+    missing_offender(&mut draft)
+        .circumstances
+        .as_mut()
+        .unwrap()
+        .text = "Seen with a girl named Berta.".to_owned();
+    subject(&mut draft).names[1].surname = "ERIC\u{200b}SON".to_owned();
+    let parsed = parse(&draft, now()).unwrap();
+    assert_eq!(parsed.warnings.len(), 2, "{:?}", parsed.warnings);
+    assert!(parsed.warnings[0].starts_with("subject.names[1].surname: "));
+    assert!(parsed.warnings[1].starts_with("missingOffender.circumstances.text: "));
+    assert!(!parsed.warnings.iter().any(|it| it.contains("Berta")));
+}
+
+#[test]
+fn syntax_faults_name_line_and_column() {
+    for (text, path) in [
+        ("{\n  \"to\": [\"XB-POL\",]\n}", "line 2, column 19"),
+        ("{\n  \"payloda\": {}\n}", "line 2, column 11"),
+        ("{\"priority\": \"PRIORITY_HIGH\"}", "line 1, column 28"),
+        ("", "line 1, column 0"),
+    ] {
+        let told = read_draft_json(text).unwrap_err();
+        assert_eq!((told.len(), told[0].path.as_str()), (1, path), "{told:?}");
+    }
+}
