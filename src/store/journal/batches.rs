@@ -2,7 +2,7 @@
 //!
 //! Stands unsealed, and must never hold anything but hashes, signatures and receipts.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 
@@ -10,7 +10,10 @@ use super::{BatchRecord, fields::Fields};
 use crate::{
     domain::receipt::LeafHash,
     store::Signed,
-    trust::batch::{Batch, Proof, SignedHeader},
+    trust::{
+        batch::{Batch, Proof, SignedHeader},
+        merkle::{self, Hash},
+    },
 };
 
 const WHOLE: u8 = 0;
@@ -24,15 +27,49 @@ pub(super) struct KeptBatch {
 }
 #[derive(Debug)]
 enum Kept {
-    Whole(Batch),
+    Whole(Batch, Levels),
     Parts(Vec<Proof>),
+}
+
+/// All nodes of a batch's tree, made when the first proof is asked for: reading a block of n entries then costs n
+/// hashes, not n times n. Level by level, an odd last node goes up as it is (the shape of RFC 6962, 2.1).
+#[derive(Debug, Default)]
+struct Levels(OnceLock<Vec<Vec<Hash>>>);
+impl Levels {
+    fn path(&self, batch: &Batch, leaf: u32) -> Option<Vec<Hash>> {
+        let mut at = usize::try_from(leaf).ok()?;
+        batch.leaves.get(at)?;
+        let mut path = Vec::new();
+        for level in self.0.get_or_init(|| levels(batch)) {
+            path.extend(level.get(at ^ 1));
+            at /= 2;
+        }
+        Some(path)
+    }
+}
+fn levels(batch: &Batch) -> Vec<Vec<Hash>> {
+    let mut levels = Vec::new();
+    let mut level: Vec<Hash> = batch.leaves.iter().map(|leaf| leaf.0).collect();
+    while level.len() > 1 {
+        let above = level.chunks(2).map(|pair| match pair {
+            [left, right] => merkle::node(left, right),
+            odd => odd.first().copied().unwrap_or_default(),
+        });
+        let above = above.collect();
+        levels.push(std::mem::replace(&mut level, above));
+    }
+    levels
 }
 
 impl KeptBatch {
     /// The proof of one leaf.
     pub(super) fn proof(&self, leaf: u32) -> Option<Proof> {
         match &self.signed {
-            Kept::Whole(batch) => batch.proof(leaf),
+            Kept::Whole(batch, levels) => Some(Proof {
+                signed: batch.signed.clone(),
+                index: leaf,
+                path: levels.path(batch, leaf)?,
+            }),
             Kept::Parts(proofs) => proofs.iter().find(|proof| proof.index == leaf).cloned(),
         }
     }
@@ -89,7 +126,7 @@ pub(super) fn decode(fields: &mut Fields<'_>, all: &Bytes) -> Option<KeptBatch> 
             let leaves = fields.bytes(count.checked_mul(32)?)?;
             let leaves = leaves.as_chunks::<32>().0.iter().copied().map(LeafHash);
             let leaves = leaves.collect();
-            Kept::Whole(Batch { signed, leaves })
+            Kept::Whole(Batch { signed, leaves }, Levels::default())
         }
         PARTS => Kept::Parts(parts(fields)?),
         _ => return None,
@@ -147,4 +184,53 @@ fn put_signed(bytes: &mut Vec<u8>, signed: &SignedHeader) {
 fn put_size(bytes: &mut Vec<u8>, size: usize) {
     let size = u32::try_from(size).unwrap_or(u32::MAX);
     bytes.extend_from_slice(&size.to_le_bytes());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn batch(count: u8) -> Batch {
+        let signed = SignedHeader {
+            header: Bytes::from_static(b"header"),
+            signature: Bytes::from_static(&[7; 64]),
+        };
+        Batch {
+            signed: Arc::new(signed),
+            leaves: (0..count).map(|at| LeafHash([at; 32])).collect(),
+        }
+    }
+    fn kept(signed: Signed) -> KeptBatch {
+        let documents = vec![Bytes::from_static(b"a receipt")];
+        let mut bytes = Vec::new();
+        encode(&mut bytes, &BatchRecord { signed, documents });
+        let all = Bytes::from(bytes);
+        let mut fields = Fields(&all);
+        let kept = decode(&mut fields, &all).unwrap();
+        assert!(fields.0.is_empty());
+        for short in 0..all.len() {
+            let part = all.slice(..short);
+            assert!(decode(&mut Fields(&part), &part).is_none(), "{short} bytes");
+        }
+        kept
+    }
+
+    #[test]
+    fn proofs_of_whole_batches_are_those_of_the_batch() {
+        for count in 1..40 {
+            let (batch, kept) = (batch(count), kept(Signed::Whole(batch(count))));
+            for leaf in 0..=u32::from(count) {
+                assert_eq!(kept.proof(leaf), batch.proof(leaf), "{leaf} of {count}");
+            }
+        }
+    }
+    #[test]
+    fn parts_keep_their_paths_and_documents() {
+        let proofs: Vec<_> = [1, 4, 6].map(|at| batch(9).proof(at).unwrap()).into();
+        let kept = kept(Signed::Parts(proofs));
+        assert_eq!(kept.proof(4), batch(9).proof(4));
+        assert_eq!(kept.proof(5), None);
+        assert_eq!(kept.document(0), Some(Bytes::from_static(b"a receipt")));
+        assert_eq!(kept.document(1), None);
+    }
 }

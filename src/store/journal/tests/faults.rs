@@ -31,6 +31,37 @@ fn i1_nothing_acknowledged_is_missing_after_a_power_cut_row_37() {
 }
 
 #[test]
+fn i1_holds_through_cut_after_cut_with_failing_syncs() {
+    for seed in 0..40u64 {
+        let bench = Bench::new(8 * 1024);
+        let mut disk = SimulatedDisk::new();
+        let mut said = 0;
+        for round in 0..6 {
+            let case = format!("seed {seed}, round {round}");
+            let (journal, _) = bench.open(&disk).expect(&case);
+            assert_whole(&journal, said, &case);
+            let mut writer = Writer::of(journal);
+            if (seed + round).is_multiple_of(2) {
+                disk.inject(Fault::Sync(disk.counts().1 + (seed * round) % 5));
+            }
+            for block in 0..=(seed + round) % 5 {
+                writer.hand(1 + block);
+                std::thread::sleep(Duration::from_micros(200 * ((seed * block) % 4)));
+            }
+            said = writer.said.load(Ordering::SeqCst);
+            let killed = (seed * 7 + round).is_multiple_of(3);
+            let next = if killed {
+                disk.killed()
+            } else {
+                disk.cut(seed * 100 + round)
+            };
+            drop(writer);
+            disk = next;
+        }
+    }
+}
+
+#[test]
 fn torn_at_every_sector_the_last_group_is_cut_and_nothing_else() {
     let bench = Bench::new(64 * 1024);
     let disk = SimulatedDisk::new();
