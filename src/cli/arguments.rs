@@ -5,17 +5,20 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 use clap_complete::Shell;
 
-use super::commands::{
-    answer::AnswerArgs,
-    audit::AuditCommand,
-    change::{ChangeArgs, CloseArgs, RecallArgs},
-    instruct::InstructArgs,
-    links::LinksArgs,
-    list::ListArgs,
-    reasons::ReasonsArgs,
-    send::SendArgs,
-    show::ShowArgs,
-    track::TrackArgs,
+use super::{
+    commands::{
+        answer::AnswerArgs,
+        audit::AuditCommand,
+        change::{ChangeArgs, CloseArgs, RecallArgs},
+        instruct::InstructArgs,
+        links::LinksArgs,
+        list::ListArgs,
+        reasons::ReasonsArgs,
+        send::SendArgs,
+        show::ShowArgs,
+        track::TrackArgs,
+    },
+    demo::DemoArgs,
 };
 
 /// To every point that needs to know, and proof that they knew.
@@ -94,6 +97,8 @@ pub enum Command {
     Audit(AuditCommand),
     /// The named reasons, what they mean, and what to do
     Reasons(ReasonsArgs),
+    /// Three invented countries on this machine, and everything that is promised to them
+    Demo(DemoArgs),
     /// A completion script for a shell
     Completions {
         /// Which shell

@@ -10,6 +10,7 @@ use clap::{CommandFactory as _, Parser as _};
 pub mod arguments;
 pub mod commands;
 pub mod connection;
+pub mod demo;
 pub mod drafts;
 pub mod exit;
 pub mod output;
@@ -67,6 +68,7 @@ async fn dispatch(command: Command, session: &Session) -> Result<(), CliError> {
         Command::Status => commands::status::run(session).await,
         Command::Audit(command) => commands::audit::run(command, session).await,
         Command::Reasons(args) => commands::reasons::run(&args, session),
+        Command::Demo(args) => demo::run(args, session).await,
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut CommandLine::command(), "allpoints", &mut script);
