@@ -62,6 +62,37 @@ fn i1_holds_through_cut_after_cut_with_failing_syncs() {
 }
 
 #[test]
+fn i1_holds_whenever_the_power_goes() {
+    let bench = Bench::new(8 * 1024);
+    let disk = SimulatedDisk::new();
+    let mut writer = bench.opened(&disk);
+    let said = writer.said.clone();
+    let over = Arc::new(AtomicBool::new(false));
+    let cutting = {
+        let over = over.clone();
+        std::thread::spawn(move || {
+            let mut cuts = Vec::new();
+            while !over.load(Ordering::SeqCst) {
+                // First what was acknowledged, then the cut: the other way round would ask for too much.
+                let said = said.load(Ordering::SeqCst);
+                cuts.push((said, disk.cut(cuts.len() as u64)));
+            }
+            cuts
+        })
+    };
+    for block in 0..120 {
+        writer.write(1 + block % 9);
+    }
+    over.store(true, Ordering::SeqCst);
+    let cuts = cutting.join().unwrap();
+    let step = cuts.len().div_ceil(400);
+    for (at, (said, after)) in cuts.iter().enumerate().step_by(step) {
+        let case = format!("cut {at} of {}", cuts.len());
+        assert_whole(&bench.open(after).expect(&case).0, *said, &case);
+    }
+}
+
+#[test]
 fn torn_at_every_sector_the_last_group_is_cut_and_nothing_else() {
     let bench = Bench::new(64 * 1024);
     let disk = SimulatedDisk::new();
