@@ -100,3 +100,5 @@ pub const DIRECTORY_TEXT_MAX_BYTES: usize = 256;
 pub const FEDERATION_MAX_BYTES: usize = 64;
 /// Longest life of a directory timestamp.
 pub const DIRECTORY_TIMESTAMP_MAX: Duration = Duration::from_secs(24 * 3600);
+/// Directory versions by which a newer one may be ahead of ours: a century of publishing three times a day.
+pub const DIRECTORY_STEP_MAX: u64 = 100_000;
