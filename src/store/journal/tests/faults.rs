@@ -62,33 +62,30 @@ fn i1_holds_through_cut_after_cut_with_failing_syncs() {
 }
 
 #[test]
-fn i1_holds_whenever_the_power_goes() {
+fn i1_holds_when_the_power_goes_right_after_any_write() {
     let bench = Bench::new(8 * 1024);
     let disk = SimulatedDisk::new();
     let mut writer = bench.opened(&disk);
-    let said = writer.said.clone();
-    let over = Arc::new(AtomicBool::new(false));
-    let cutting = {
-        let over = over.clone();
-        std::thread::spawn(move || {
-            let mut cuts = Vec::new();
-            while !over.load(Ordering::SeqCst) {
-                // First what was acknowledged, then the cut: the other way round would ask for too much.
-                let said = said.load(Ordering::SeqCst);
-                cuts.push((said, disk.cut(cuts.len() as u64)));
-            }
-            cuts
-        })
-    };
-    for block in 0..120 {
-        writer.write(1 + block % 9);
+    disk.keep_moments();
+    // Entries acknowledged, and the writes that had been made by then.
+    let mut acknowledged = vec![(0, 0)];
+    for block in 0..24 {
+        writer.write(1 + block % 5);
+        acknowledged.push((disk.counts().0, writer.index));
     }
-    over.store(true, Ordering::SeqCst);
-    let cuts = cutting.join().unwrap();
-    let step = cuts.len().div_ceil(400);
-    for (at, (said, after)) in cuts.iter().enumerate().step_by(step) {
-        let case = format!("cut {at} of {}", cuts.len());
-        assert_whole(&bench.open(after).expect(&case).0, *said, &case);
+    let moments = disk.moments();
+    assert!(writer.journal.figures().segments > 3 && moments.len() > 24);
+    for (write, moment) in moments {
+        let before = acknowledged
+            .iter()
+            .rev()
+            .find(|(writes, _)| *writes <= write);
+        let said = before.map_or(0, |(_, entries)| *entries);
+        for seed in 0..6 {
+            let case = format!("write {write}, seed {seed}");
+            let after = moment.cut(write * 6 + seed);
+            assert_whole(&bench.open(&after).expect(&case).0, said, &case);
+        }
     }
 }
 
