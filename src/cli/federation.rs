@@ -286,6 +286,10 @@ fn standing_text(standing: Standing) -> &'static str {
 }
 
 /// Exit code and hint of each way to fail.
+#[allow(
+    clippy::needless_pass_by_value,
+    reason = "it ends here; `map_err` hands it over"
+)]
 fn explain(error: FederationError) -> CliError {
     use FederationError as E;
     let exit = match &error {

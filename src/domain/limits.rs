@@ -185,3 +185,5 @@ pub const ACTORS_REMEMBERED_MAX: usize = 4096;
 pub const RELOAD_INTERVAL: Duration = Duration::from_secs(15);
 /// Between two looks at links and clocks for `watch` and metrics.
 pub const OBSERVE_INTERVAL: Duration = Duration::from_secs(5);
+/// Directory versions by which a newer one may be ahead of ours: a century of publishing three times a day.
+pub const DIRECTORY_STEP_MAX: u64 = 100_000;

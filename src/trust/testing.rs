@@ -45,7 +45,7 @@ impl TestMember {
             rcgen::DnType::CommonName,
             format!(
                 "{id} exchange CA {}",
-                hex(&sha256(&key.public_key_raw()[..])[..4])
+                hex(&sha256(key.public_key_raw())[..4])
             ),
         );
         params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));

@@ -32,7 +32,7 @@ pub enum Fault {
     Sync(u64),
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 struct State {
     names: BTreeMap<PathBuf, u64>,
     durable_names: BTreeMap<PathBuf, u64>,
@@ -44,6 +44,8 @@ struct State {
     next_file: u64,
     writes: u64,
     syncs: u64,
+    /// When kept: the state after each write.
+    moments: Option<Vec<(u64, State)>>,
 }
 #[derive(Debug, Default, Clone)]
 struct Content {
@@ -119,6 +121,21 @@ impl SimulatedDisk {
                 ..State::default()
             })),
         }
+    }
+    /// From now on keeps the state right after every write, before any sync of it.
+    pub fn keep_moments(&self) {
+        held(&self.state).moments = Some(Vec::new());
+    }
+    /// The moments kept: the number of the write, and the disk as it was then.
+    #[must_use]
+    pub fn moments(&self) -> Vec<(u64, Self)> {
+        let kept = held(&self.state).moments.clone().unwrap_or_default();
+        let disk = |state| Self {
+            state: Arc::new(Mutex::new(state)),
+        };
+        kept.into_iter()
+            .map(|(write, state)| (write, disk(state)))
+            .collect()
     }
     /// Lets an operation fail once.
     pub fn inject(&self, fault: Fault) {
@@ -277,7 +294,12 @@ impl File for SimulatedFile {
         if state.capacity_bytes.is_some_and(|most| used + grows > most) {
             return Err(io::ErrorKind::StorageFull.into());
         }
-        state.write(self.number, bytes, offset)
+        state.write(self.number, bytes, offset)?;
+        if let Some(mut moments) = state.moments.take() {
+            moments.push((nth, state.clone()));
+            state.moments = Some(moments);
+        }
+        Ok(())
     }
     fn sync_data(&self) -> io::Result<()> {
         let mut state = held(&self.state);

@@ -444,7 +444,7 @@ fn a_whole_batch_is_whole_and_in_order() {
 fn another_federations_signature_is_refused() {
     let net = net();
     let batch = net.resigned(&net.whole(1), |header| {
-        header.federation = "other".to_owned()
+        header.federation = "other".to_owned();
     });
     assert_eq!(net.reasons(&batch), [Some(Reason::WrongFederation)]);
 }

@@ -235,6 +235,17 @@ pub enum DirectoryError {
         /// Its version.
         version: u64,
     },
+    /// A version that leaves none for those to come.
+    #[error(
+        "the timestamp offered is version {offered}, we hold {held}: expected at most {max} later",
+        max = limits::DIRECTORY_STEP_MAX
+    )]
+    TooFarAhead {
+        /// What we hold.
+        held: u64,
+        /// What was offered.
+        offered: u64,
+    },
     /// The same version with other signatures or revocation lists.
     #[error(
         "version {0} is held already, with other revocation lists or signatures: publish them under a new version"

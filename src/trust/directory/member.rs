@@ -212,7 +212,7 @@ fn read_crl(
 
 fn parse_crl(der: &[u8]) -> Result<CertificateRevocationList<'_>, String> {
     match CertificateRevocationList::from_der(der) {
-        Ok((rest, crl)) if rest.is_empty() => Ok(crl),
+        Ok(([], crl)) => Ok(crl),
         Ok(_) => Err("bytes follow after its end".to_owned()),
         Err(error) => Err(format!("it is no DER of a CRL: {error}")),
     }

@@ -1,9 +1,10 @@
-//! What a newer directory must not do: go back, fork, or add anybody while its membership is expired.
+//! What a newer directory must not do: go back, fork, leap ahead, or add anybody while its membership
+//! is expired.
 //!
 //! The way in: [`check`], on two directories that each verify from the same anchor.
 
 use super::{Directory, DirectoryError, Document, Head};
-use crate::domain::time::Timestamp;
+use crate::domain::{limits, time::Timestamp};
 
 /// Refuses what goes back or forks from `held`.
 pub(super) fn check(
@@ -44,7 +45,16 @@ pub(super) fn check(
         Some(timestamp),
         timestamp.version,
     )?;
+    check_step(held.heads.timestamp.version, timestamp.version)?;
     check_additions(held, offered, now)
+}
+
+/// A stolen timestamp key must not use up all versions at once: true ones could never follow.
+fn check_step(held: u64, offered: u64) -> Result<(), DirectoryError> {
+    if offered.saturating_sub(held) <= limits::DIRECTORY_STEP_MAX {
+        return Ok(());
+    }
+    Err(DirectoryError::TooFarAhead { held, offered })
 }
 
 /// Later, or the same with the same content.

@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use proptest::prelude::*;
 use prost::Message as _;
 
 use super::*;
@@ -103,7 +104,7 @@ fn row_48_thresholds_count_distinct_keys_of_old_and_new_roots() {
     // One key is not two, however often it signs.
     for signers in [vec![], vec![0], vec![0, 0], vec![1, 1, 1]] {
         let refused = refused(&federation, |draft| {
-            draft.membership_signers = signers.clone()
+            draft.membership_signers = signers.clone();
         });
         assert!(
             matches!(
@@ -637,6 +638,26 @@ fn row_45_nothing_goes_back_and_nothing_forks() {
 }
 
 #[test]
+fn row_47_a_stolen_timestamp_key_cannot_use_up_the_versions() {
+    let federation = TestFederation::new();
+    let held = federation.directory();
+    let leap = |version: u64| {
+        let bundle = federation.bundle_with(2, |draft| draft.timestamp.version = version);
+        Directory::verify_successor(&bundle, federation.anchor(), &held, NOW)
+    };
+    assert_eq!(
+        leap(1 + limits::DIRECTORY_STEP_MAX).unwrap().version(),
+        100_001
+    );
+    for version in [2 + limits::DIRECTORY_STEP_MAX, i64::MAX as u64, u64::MAX] {
+        assert!(matches!(
+            leap(version),
+            Err(DirectoryError::TooFarAhead { held: 1, .. })
+        ));
+    }
+}
+
+#[test]
 fn members_may_leave_but_nobody_joins_in_an_expired_membership() {
     let mut federation = TestFederation::new();
     let held = federation.directory();
@@ -775,4 +796,34 @@ fn signing_again_replaces_ones_own_signature() {
     let other = SigningKey::generate(KeyUse::Root);
     author::add_signature(&mut document, DocumentType::Root, &other);
     assert_eq!(document.signatures.len(), 2);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+    #[test]
+    fn anchors_round_trip(bytes: [u8; 32]) {
+        prop_assert_eq!(Anchor(bytes).to_string().parse::<Anchor>().unwrap(), Anchor(bytes));
+    }
+
+    #[test]
+    fn row_15_no_changed_byte_makes_another_directory(places: [prop::sample::Index; 8], change in 1..=u8::MAX) {
+        let federation = TestFederation::new();
+        let sound = federation.bundle(1).encode_to_vec();
+        for place in places {
+            let mut bytes = sound.clone();
+            bytes[place.index(sound.len())] ^= change;
+            let Ok(bundle) = pb::Bundle::decode(bytes.as_slice()) else {
+                continue;
+            };
+            // Revocation lists may get lost on the way (nobody connects then); nothing may differ.
+            if let Ok(directory) = Directory::verify(&bundle, federation.anchor(), NOW) {
+                let sound = federation.bundle(1);
+                let documents = |bundle: &pb::Bundle| {
+                    let parts = bundle.roots.iter().chain(&bundle.membership).chain(&bundle.entries).chain(&bundle.timestamp);
+                    parts.map(|part| part.document.clone()).collect::<Vec<_>>()
+                };
+                prop_assert!(documents(directory.bundle()) == documents(&sound));
+            }
+        }
+    }
 }

@@ -62,6 +62,34 @@ fn i1_holds_through_cut_after_cut_with_failing_syncs() {
 }
 
 #[test]
+fn i1_holds_when_the_power_goes_right_after_any_write() {
+    let bench = Bench::new(8 * 1024);
+    let disk = SimulatedDisk::new();
+    let mut writer = bench.opened(&disk);
+    disk.keep_moments();
+    // Entries acknowledged, and the writes that had been made by then.
+    let mut acknowledged = vec![(0, 0)];
+    for block in 0..24 {
+        writer.write(1 + block % 5);
+        acknowledged.push((disk.counts().0, writer.index));
+    }
+    let moments = disk.moments();
+    assert!(writer.journal.figures().segments > 3 && moments.len() > 24);
+    for (write, moment) in moments {
+        let before = acknowledged
+            .iter()
+            .rev()
+            .find(|(writes, _)| *writes <= write);
+        let said = before.map_or(0, |(_, entries)| *entries);
+        for seed in 0..6 {
+            let case = format!("write {write}, seed {seed}");
+            let after = moment.cut(write * 6 + seed);
+            assert_whole(&bench.open(&after).expect(&case).0, said, &case);
+        }
+    }
+}
+
+#[test]
 fn torn_at_every_sector_the_last_group_is_cut_and_nothing_else() {
     let bench = Bench::new(64 * 1024);
     let disk = SimulatedDisk::new();
