@@ -5,7 +5,7 @@
 
 use std::{
     io::{self, Write},
-    path::PathBuf,
+    path::{Path, PathBuf},
 };
 
 use clap::{Args, Subcommand};
@@ -15,7 +15,7 @@ use crate::{
     domain::{id::AuthorityId, time::Clock},
     trust::{
         directory::{Anchor, Directory, DirectoryError, Member, Standing},
-        federation::{self, Change, FederationError, Setup, Terms},
+        federation::{self, Change, FederationError, Published, Setup, Terms},
         keys::{KeyUse, SigningKey},
     },
 };
@@ -47,23 +47,8 @@ enum Command {
     Propose {
         /// The federation's folder.
         dir: PathBuf,
-        /// Applications of new members, or new facts of present ones.
-        applications: Vec<PathBuf>,
-        /// Suspend a member: nothing is exchanged with it.
-        #[arg(long, value_name = "ID")]
-        suspend: Vec<AuthorityId>,
-        /// End a suspension.
-        #[arg(long, value_name = "ID")]
-        restore: Vec<AuthorityId>,
-        /// Remove a member.
-        #[arg(long, value_name = "ID")]
-        remove: Vec<AuthorityId>,
-        /// Days until the membership expires.
-        #[arg(long, default_value_t = Terms::default().days)]
-        days: u32,
-        /// Days after that in which known peers go on.
-        #[arg(long, default_value_t = Terms::default().grace_days)]
-        grace_days: u32,
+        #[command(flatten)]
+        facts: Facts,
     },
     /// Add a root's signature to a proposed membership.
     Sign {
@@ -107,6 +92,28 @@ enum Command {
     },
 }
 
+/// What is proposed.
+#[derive(Debug, Args)]
+struct Facts {
+    /// Applications of new members, or new facts of present ones.
+    applications: Vec<PathBuf>,
+    /// Suspend a member: nothing is exchanged with it.
+    #[arg(long, value_name = "ID")]
+    suspend: Vec<AuthorityId>,
+    /// End a suspension.
+    #[arg(long, value_name = "ID")]
+    restore: Vec<AuthorityId>,
+    /// Remove a member.
+    #[arg(long, value_name = "ID")]
+    remove: Vec<AuthorityId>,
+    /// Days until the membership expires.
+    #[arg(long, default_value_t = Terms::default().days)]
+    days: u32,
+    /// Days after that in which known peers go on.
+    #[arg(long, default_value_t = Terms::default().grace_days)]
+    grace_days: u32,
+}
+
 /// Runs a federation command and prints what it did.
 ///
 /// # Errors
@@ -116,7 +123,15 @@ pub fn run(args: FederationArgs, clock: &dyn Clock) -> Result<(), CliError> {
 }
 
 fn run_to(args: FederationArgs, clock: &dyn Clock, out: &mut dyn Write) -> Result<(), CliError> {
-    let text = match args.command {
+    let text = perform(args.command, clock).map_err(explain)?;
+    out.write_all(text.as_bytes())
+        .and_then(|()| out.flush())
+        .map_err(|error| CliError::new(Exit::Failed, format!("cannot write the output: {error}")))
+}
+
+/// Does it, and gives what to print.
+fn perform(command: Command, clock: &dyn Clock) -> Result<String, FederationError> {
+    Ok(match command {
         Command::Init {
             dir,
             name,
@@ -128,57 +143,25 @@ fn run_to(args: FederationArgs, clock: &dyn Clock, out: &mut dyn Write) -> Resul
                 roots,
                 threshold,
             };
-            let anchor = federation::init(&dir, &setup, clock).map_err(explain)?;
-            let dir = dir.display();
-            format!(
-                "anchor {anchor}\n\nEvery node's configuration needs this anchor: hand it over in person or by telephone.\nGive each of {dir}/root-1.key to root-{roots}.key to another keeper; timestamp.key stays here.\n"
-            )
+            founded_text(federation::init(&dir, &setup, clock)?, roots, &dir)
         }
-        Command::Propose {
-            dir,
-            applications,
-            suspend,
-            restore,
-            remove,
-            days,
-            grace_days,
-        } => {
-            let mut changes = Vec::new();
-            for file in applications {
-                let application = federation::read_application(&file).map_err(explain)?;
-                changes.push(Change::Admit(Box::new(application)));
-            }
-            changes.extend(suspend.into_iter().map(Change::Suspend));
-            changes.extend(restore.into_iter().map(Change::Restore));
-            changes.extend(remove.into_iter().map(Change::Remove));
-            let terms = Terms { days, grace_days };
-            let proposed = federation::propose(&dir, &changes, terms, clock).map_err(explain)?;
+        Command::Propose { dir, facts } => {
+            let terms = facts.terms();
+            let proposed = federation::propose(&dir, &facts.changes()?, terms, clock)?;
             proposed_text(&proposed, &dir)
         }
         Command::Sign { file, key } => {
-            let key = SigningKey::load(&key, KeyUse::Root)
-                .map_err(|error| explain(FederationError::Key(error)))?;
-            let signatures = federation::sign(&file, &key).map_err(explain)?;
+            let key = SigningKey::load(&key, KeyUse::Root)?;
+            let signatures = federation::sign(&file, &key)?;
             format!("{} of {} signatures\n", signatures.have, signatures.need)
         }
-        Command::Publish { dir } => {
-            let published = federation::publish(&dir, clock).map_err(explain)?;
-            format!(
-                "directory version {}, {} members, timestamp until {}\nanchor {}\n{}\n",
-                published.version,
-                published.members,
-                published.expires_at,
-                published.anchor,
-                published.file.display()
-            )
-        }
+        Command::Publish { dir } => published_text(&federation::publish(&dir, clock)?),
         Command::Install {
             file,
             directory,
             anchor,
         } => {
-            let installed =
-                federation::install(&file, &directory, anchor, clock).map_err(explain)?;
+            let installed = federation::install(&file, &directory, anchor, clock)?;
             format!(
                 "installed directory version {} of {}: {}\n",
                 installed.version(),
@@ -187,22 +170,57 @@ fn run_to(args: FederationArgs, clock: &dyn Clock, out: &mut dyn Write) -> Resul
             )
         }
         Command::Show { file, anchor } => {
-            let directory = federation::open(&file, anchor, clock).map_err(explain)?;
-            show_text(&directory, anchor, clock)
+            show_text(&federation::open(&file, anchor, clock)?, anchor, clock)
         }
-        Command::ExtractRoot { file, out: to } => {
-            let anchor = federation::extract_root(&file, &to, clock).map_err(explain)?;
+        Command::ExtractRoot { file, out } => {
+            let anchor = federation::extract_root(&file, &out, clock)?;
             format!(
                 "anchor {anchor}\nThis is the bundle's own word: compare it with what the federation says by other means.\n"
             )
         }
-    };
-    out.write_all(text.as_bytes())
-        .and_then(|()| out.flush())
-        .map_err(|error| CliError::new(Exit::Failed, format!("cannot write the output: {error}")))
+    })
 }
 
-fn proposed_text(proposed: &federation::Proposed, dir: &std::path::Path) -> String {
+impl Facts {
+    fn terms(&self) -> Terms {
+        Terms {
+            days: self.days,
+            grace_days: self.grace_days,
+        }
+    }
+
+    fn changes(self) -> Result<Vec<Change>, FederationError> {
+        let mut changes = Vec::new();
+        for file in self.applications {
+            let application = federation::read_application(&file)?;
+            changes.push(Change::Admit(Box::new(application)));
+        }
+        changes.extend(self.suspend.into_iter().map(Change::Suspend));
+        changes.extend(self.restore.into_iter().map(Change::Restore));
+        changes.extend(self.remove.into_iter().map(Change::Remove));
+        Ok(changes)
+    }
+}
+
+fn founded_text(anchor: Anchor, roots: u32, dir: &Path) -> String {
+    let dir = dir.display();
+    format!(
+        "anchor {anchor}\n\nEvery node's configuration needs this anchor: hand it over in person or by telephone.\nGive each of {dir}/root-1.key to root-{roots}.key to another keeper; timestamp.key stays here.\n"
+    )
+}
+
+fn published_text(published: &Published) -> String {
+    format!(
+        "directory version {}, {} members, timestamp until {}\nanchor {}\n{}\n",
+        published.version,
+        published.members,
+        published.expires_at,
+        published.anchor,
+        published.file.display()
+    )
+}
+
+fn proposed_text(proposed: &federation::Proposed, dir: &Path) -> String {
     let mut text: String = proposed
         .changes
         .iter()

@@ -125,14 +125,13 @@ pub struct Signatures {
 
 /// Adds a root's signature to a proposed document and says how many it has.
 ///
+/// A keeper far from the federation's folder needs two files beside each other: this one and `root.json`.
+/// The signed file then goes on to the next keeper, and back into the folder.
+///
 /// # Errors
 /// When the file is no proposed membership, or the key is not among the roots.
 pub fn sign(file: &Path, key: &SigningKey) -> Result<Signatures, FederationError> {
-    let folder = file
-        .parent()
-        .and_then(Path::parent)
-        .ok_or_else(|| FederationError::NotProposed(file.to_owned()))?;
-    let newest = files::newest_root(folder)?;
+    let newest = files::newest_root(&files::folder_of_proposal(file))?;
     let mut document: pb::SignedDocument = files::read_json(file)?;
     if document.r#type != DocumentType::Membership.media_type() {
         return Err(FederationError::NotProposed(file.to_owned()));

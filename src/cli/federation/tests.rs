@@ -1,6 +1,6 @@
 //! The commands as people type them.
 
-use std::{fs, path::Path};
+use std::fs;
 
 use clap::Parser;
 

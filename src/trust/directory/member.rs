@@ -10,7 +10,7 @@ use x509_parser::{
     revocation_list::CertificateRevocationList,
 };
 
-use super::{DirectoryError, Document, Member, MemberKey, read};
+use super::{DirectoryError, Document, Member, MemberKey, signed};
 use crate::{
     domain::{id::AuthorityId, limits, time::Timestamp},
     proto::directory::v1 as pb,
@@ -57,7 +57,7 @@ impl MemberOnly {
             pb::MemberStatus::Suspended => true,
             pb::MemberStatus::Unspecified => return Err(field("its status is unknown")),
         };
-        read::at_most(
+        signed::at_most(
             "groups",
             listed.groups.len(),
             limits::DIRECTORY_LIST_MAX,
@@ -70,7 +70,7 @@ impl MemberOnly {
         }
         Ok(Self {
             id,
-            directory_key: read::sound_key(&listed.directory_key, document, "directory key")?,
+            directory_key: signed::sound_key(&listed.directory_key, document, "directory key")?,
             ca_key_hash: ca_key_hash(&listed.exchange_ca)
                 .map_err(|why| DirectoryError::Ca { authority: id, why })?,
             name: listed.name.clone(),
@@ -91,19 +91,19 @@ impl MemberOnly {
             authority: self.id,
             what,
         };
-        read::at_most(
+        signed::at_most(
             "keys",
             entry.keys.len(),
             limits::DIRECTORY_LIST_MAX,
             document,
         )?;
-        read::at_most(
+        signed::at_most(
             "endpoints",
             entry.endpoints.len(),
             limits::DIRECTORY_LIST_MAX,
             document,
         )?;
-        read::at_most(
+        signed::at_most(
             "pins",
             entry.spki_pins.len(),
             limits::DIRECTORY_LIST_MAX,
@@ -151,7 +151,7 @@ pub(super) fn newest_crls(
     crls: &[Vec<u8>],
     members: &BTreeMap<AuthorityId, MemberOnly>,
 ) -> Result<BTreeMap<AuthorityId, Crl>, DirectoryError> {
-    read::at_most(
+    signed::at_most(
         "revocation lists",
         crls.len(),
         limits::MEMBERS_MAX,
@@ -242,7 +242,7 @@ fn ca_key_hash(der: &[u8]) -> Result<Hash, String> {
 }
 
 fn member_key(authority: AuthorityId, key: &pb::Key) -> Result<MemberKey, DirectoryError> {
-    let public = read::sound_key(&key.public_key, Document::Entry(authority), "signing key")?;
+    let public = signed::sound_key(&key.public_key, Document::Entry(authority), "signing key")?;
     let id = KeyId::of(&public);
     let terms = |what| DirectoryError::KeyTerms {
         authority,

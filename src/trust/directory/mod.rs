@@ -10,15 +10,14 @@ mod error;
 mod folder;
 mod member;
 mod read;
+mod signed;
 mod succeed;
 
 use std::{collections::BTreeMap, fmt, path::Path, str::FromStr, sync::Arc, time::Duration};
 
 pub use error::DirectoryError;
 pub(in crate::trust) use {
-    folder::read_bundle,
-    member::crl_number,
-    read::{is_federation_name, valid_signers},
+    folder::read_bundle, member::crl_number, read::is_federation_name, signed::valid_signers,
 };
 
 use super::{

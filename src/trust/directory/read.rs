@@ -8,19 +8,18 @@ use std::{
     time::Duration,
 };
 
-use prost::Message;
-
 use super::{
     Anchor, Directory, DirectoryError, Document, Head, Heads,
     member::{self, MemberOnly},
+    signed::{at_most, check_federation, check_type, escaped, parse, signed_by, sound_key},
 };
 use crate::{
     domain::{id::AuthorityId, limits, time::Timestamp},
     proto::directory::v1 as pb,
     trust::{
-        keys::{self, KeyId},
+        keys::KeyId,
         merkle::{Hash, sha256},
-        pae::{self, DocumentType},
+        pae::DocumentType,
     },
 };
 
@@ -382,8 +381,22 @@ fn read_timestamp(
         &timestamp.membership_hash,
         Document::Membership,
     )?;
+    same_entries(&timestamp.entries, entries)?;
+    Ok(ReadTimestamp {
+        head: head(timestamp.version, document),
+        issued_at,
+        expires_at,
+    })
+}
+
+/// The timestamp names every entry, each once, and no other.
+fn same_entries(
+    heads: &[pb::EntryHead],
+    entries: &BTreeMap<AuthorityId, ReadEntry>,
+) -> Result<(), DirectoryError> {
+    let which = Document::Timestamp;
     let mut named = HashSet::new();
-    for listed in &timestamp.entries {
+    for listed in heads {
         let authority: AuthorityId =
             listed
                 .authority
@@ -411,11 +424,7 @@ fn read_timestamp(
             found: entry.head.version,
         });
     }
-    Ok(ReadTimestamp {
-        head: head(timestamp.version, document),
-        issued_at,
-        expires_at,
-    })
+    Ok(())
 }
 
 fn same_head(
@@ -438,42 +447,6 @@ fn head(version: u64, document: &pb::SignedDocument) -> Head {
     Head { version, hash }
 }
 
-fn check_type(
-    document: &pb::SignedDocument,
-    expected: DocumentType,
-    which: Document,
-) -> Result<(), DirectoryError> {
-    if document.r#type == expected.media_type() {
-        return Ok(());
-    }
-    Err(DirectoryError::Type {
-        document: which,
-        found: escaped(&document.r#type),
-        expected: expected.media_type(),
-    })
-}
-
-fn check_federation(found: &str, expected: &str, document: Document) -> Result<(), DirectoryError> {
-    if found == expected {
-        return Ok(());
-    }
-    Err(DirectoryError::OtherFederation {
-        document,
-        found: escaped(found),
-        expected: escaped(expected),
-    })
-}
-
-fn parse<M: Message + Default>(
-    document: &pb::SignedDocument,
-    which: Document,
-) -> Result<M, DirectoryError> {
-    M::decode(document.document.as_slice()).map_err(|source| DirectoryError::Unparsable {
-        document: which,
-        source,
-    })
-}
-
 fn signed_by_roots(
     document: &pb::SignedDocument,
     document_type: DocumentType,
@@ -489,80 +462,6 @@ fn signed_by_roots(
         signers.threshold,
         by,
     )
-}
-
-/// At least `needed` of `allowed` signed; each key counts once, however often it signed.
-fn signed_by(
-    document: &pb::SignedDocument,
-    document_type: DocumentType,
-    which: Document,
-    allowed: &[[u8; 32]],
-    needed: usize,
-    by: impl FnOnce() -> String,
-) -> Result<(), DirectoryError> {
-    at_most(
-        "signatures",
-        document.signatures.len(),
-        limits::DIRECTORY_LIST_MAX,
-        which,
-    )?;
-    let found = valid_signers(document, document_type, allowed).len();
-    if found >= needed {
-        return Ok(());
-    }
-    Err(DirectoryError::TooFewSignatures {
-        document: which,
-        found,
-        needed,
-        by: by(),
-    })
-}
-
-/// The distinct keys among `allowed` whose signature on the document verifies.
-pub(in crate::trust) fn valid_signers(
-    document: &pb::SignedDocument,
-    document_type: DocumentType,
-    allowed: &[[u8; 32]],
-) -> HashSet<[u8; 32]> {
-    let message = pae::encode(document_type, &document.document);
-    allowed
-        .iter()
-        .filter(|key| {
-            let id = KeyId::of(key);
-            document.signatures.iter().any(|signature| {
-                signature.key_id == id.0 && keys::verify(key, &message, &signature.signature)
-            })
-        })
-        .copied()
-        .collect()
-}
-
-pub(super) fn sound_key(
-    key: &[u8],
-    document: Document,
-    what: &'static str,
-) -> Result<[u8; 32], DirectoryError> {
-    key.try_into()
-        .ok()
-        .filter(|key| !keys::is_weak(key))
-        .ok_or(DirectoryError::UnsoundKey { document, what })
-}
-
-pub(super) fn at_most(
-    what: &'static str,
-    found: usize,
-    max: usize,
-    document: Document,
-) -> Result<(), DirectoryError> {
-    if found <= max {
-        return Ok(());
-    }
-    Err(DirectoryError::TooMany {
-        document,
-        what,
-        found,
-        max,
-    })
 }
 
 fn life(
@@ -584,11 +483,4 @@ fn life(
         from,
         until,
     })
-}
-
-fn escaped(text: &str) -> String {
-    text.chars()
-        .take(64)
-        .flat_map(char::escape_default)
-        .collect()
 }

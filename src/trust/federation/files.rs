@@ -45,6 +45,15 @@ pub(super) fn membership_path(folder: &Path) -> PathBuf {
     proposal_path(folder).join("membership.json")
 }
 
+/// Where the root lists are for a proposed document: beside it, or in the folder that it was proposed in.
+pub(super) fn folder_of_proposal(file: &Path) -> PathBuf {
+    let beside = file.parent().unwrap_or(Path::new(""));
+    if root_path(beside, 1).exists() {
+        return beside.to_owned();
+    }
+    beside.join("..")
+}
+
 /// Entries and revocation lists that go with a proposal.
 pub(super) fn parts_path(folder: &Path) -> PathBuf {
     proposal_path(folder).join("parts.json")

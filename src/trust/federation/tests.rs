@@ -263,6 +263,25 @@ fn only_roots_sign_and_only_memberships() {
 }
 
 #[test]
+fn a_keeper_far_away_signs_with_the_root_list_alone() {
+    let office = office();
+    office
+        .propose(&[admit(&TestMember::new("XA-POL"), 1)])
+        .unwrap();
+    let far = tempfile::tempdir().unwrap();
+    let file = far.path().join("membership.json");
+    fs::copy(files::membership_path(&office.folder), &file).unwrap();
+    let root = SigningKey::load(&office.folder.join("root-2.key"), KeyUse::Root).unwrap();
+    assert!(sign(&file, &root).is_err(), "no root list here");
+    fs::copy(
+        office.folder.join("root.json"),
+        far.path().join("root.json"),
+    )
+    .unwrap();
+    assert_eq!(sign(&file, &root).unwrap(), Signatures { have: 1, need: 2 });
+}
+
+#[test]
 fn founding_twice_or_with_impossible_numbers_is_refused() {
     let office = office();
     assert!(matches!(
