@@ -2,23 +2,21 @@
 //!
 //! The way in is [`run`]. Works on files alone and never talks to a node; never writes over a key.
 
-use std::{
-    env, fs,
-    io::{self, Write as _},
-    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
-    path::{Path, PathBuf},
-};
+mod files;
+
+use std::{io::Write as _, path::PathBuf};
 
 use clap::{Args, Subcommand};
-use serde::Serialize;
 
+use self::files::{NodeConfig, Profile, configuration_folder, write_toml};
 use super::exit::{CliError, Exit};
 use crate::{
     domain::{id::AuthorityId, time::Clock},
     trust::{
+        directory::Anchor,
         pki::{
-            self, AuthorityPlan, CRL_DAYS, CertificateFiles, Contact, DeskProfile, NodeProfile,
-            PkiError, Replace, Revoked,
+            self, AuthorityPlan, CRL_DAYS, Contact, DeskProfile, NodeProfile, PkiError, Replace,
+            Revoked,
         },
         tls::{DeskName, Name, Role},
     },
@@ -34,7 +32,7 @@ pub struct PkiArgs {
 #[derive(Debug, Subcommand)]
 enum PkiCommand {
     /// Make an authority's folder: two CAs, the first node, keys, application, node.toml
-    Init(InitArgs),
+    Init(Box<InitArgs>),
     /// Issue the node's two certificates, or renew them
     Node(NodeArgs),
     /// Issue a certificate for a person or system of the desk, with its profile
@@ -58,7 +56,7 @@ struct InitArgs {
     federation: String,
     /// Fingerprint of the federation's first root, such as sha256:..
     #[arg(long)]
-    anchor: String,
+    anchor: Anchor,
     /// host:port of the exchange listener
     #[arg(long, default_value = "127.0.0.1:7101")]
     exchange: String,
@@ -148,7 +146,7 @@ struct CrlArgs {
 /// With the exit code of the design, what happened, and the fix.
 pub fn run(args: PkiArgs, clock: &dyn Clock) -> Result<(), CliError> {
     match args.command {
-        PkiCommand::Init(args) => init(args, clock),
+        PkiCommand::Init(args) => init(*args, clock),
         PkiCommand::Node(args) => node(&args, clock),
         PkiCommand::Desk(args) => desk(args, clock),
         PkiCommand::Crl(args) => crl(&args, clock),
@@ -156,19 +154,6 @@ pub fn run(args: PkiArgs, clock: &dyn Clock) -> Result<(), CliError> {
 }
 
 fn init(args: InitArgs, clock: &dyn Clock) -> Result<(), CliError> {
-    let anchor_ok = args
-        .anchor
-        .strip_prefix("sha256:")
-        .is_some_and(|hex| hex.len() == 64 && hex.bytes().all(|b| b.is_ascii_hexdigit()));
-    if !anchor_ok {
-        return Err(CliError::new(
-            Exit::Usage,
-            "`--anchor` is no fingerprint: expected `sha256:` and 64 hexadecimal digits",
-        )
-        .hint(
-            "ask the federation for its first root's fingerprint, by another way than this file",
-        ));
-    }
     let config = NodeConfig::of(&args);
     let config_file = args.dir.join("node.toml");
     if config_file.exists() {
@@ -298,191 +283,9 @@ fn crl(args: &CrlArgs, clock: &dyn Clock) -> Result<(), CliError> {
     ))
 }
 
-/// What `allpoints serve --config` reads; paths are relative to the file.
-#[derive(Debug, Serialize, serde::Deserialize)]
-struct NodeConfig {
-    authority: String,
-    exchange: Listener,
-    desk: DeskListener,
-    ops: Ops,
-    directory: Directory,
-    keys: Keys,
-    store: StoreSection,
-    log: Log,
-}
-#[derive(Debug, Serialize, serde::Deserialize)]
-struct Listener {
-    listen: String,
-    certificate: String,
-    key: String,
-}
-#[derive(Debug, Serialize, serde::Deserialize)]
-struct DeskListener {
-    listen: String,
-    certificate: String,
-    key: String,
-    ca: String,
-    crl: String,
-}
-#[derive(Debug, Serialize, serde::Deserialize)]
-struct Ops {
-    listen: String,
-}
-#[derive(Debug, Serialize, serde::Deserialize)]
-struct Directory {
-    folder: String,
-    anchor: String,
-}
-#[derive(Debug, Serialize, serde::Deserialize)]
-struct Keys {
-    statement: String,
-    receipt: String,
-    log: String,
-}
-#[derive(Debug, Serialize, serde::Deserialize)]
-struct StoreSection {
-    folder: String,
-    key: String,
-}
-#[derive(Debug, Serialize, serde::Deserialize)]
-struct Log {
-    format: String,
-    filter: String,
-}
-
-impl NodeConfig {
-    fn of(args: &InitArgs) -> Self {
-        Self {
-            authority: args.authority.to_string(),
-            exchange: Listener {
-                listen: args.exchange.clone(),
-                certificate: "node/exchange.pem".into(),
-                key: "node/exchange.key".into(),
-            },
-            desk: DeskListener {
-                listen: args.desk.clone(),
-                certificate: "node/desk.pem".into(),
-                key: "node/desk.key".into(),
-                ca: "ca/desk-ca.pem".into(),
-                crl: "desk.crl".into(),
-            },
-            ops: Ops {
-                listen: args.ops.clone(),
-            },
-            directory: Directory {
-                folder: "directory".into(),
-                anchor: args.anchor.clone(),
-            },
-            keys: Keys {
-                statement: "keys/statement.key".into(),
-                receipt: "keys/receipt.key".into(),
-                log: "keys/log.key".into(),
-            },
-            store: StoreSection {
-                folder: "data".into(),
-                key: "store.key".into(),
-            },
-            log: Log {
-                format: "text".into(),
-                filter: "info".into(),
-            },
-        }
-    }
-
-    fn read(folder: &Path) -> Result<Self, CliError> {
-        let file = folder.join("node.toml");
-        let text = fs::read_to_string(&file)
-            .map_err(|error| usage(format!("cannot read {}: {error}", file.display())))?;
-        toml::from_str(&text).map_err(|error| usage(format!("{}: {error}", file.display())))
-    }
-
-    fn authority(&self) -> Result<AuthorityId, CliError> {
-        self.authority
-            .parse()
-            .map_err(|error| usage(format!("node.toml: {error}")))
-    }
-}
-
-/// How a command finds and enters a desk; all paths absolute.
-#[derive(Debug, Serialize)]
-struct Profile {
-    authority: String,
-    endpoint: String,
-    certificate: PathBuf,
-    key: PathBuf,
-    ca: PathBuf,
-}
-
-impl Profile {
-    fn of(
-        authority: AuthorityId,
-        endpoint: String,
-        files: &CertificateFiles,
-        folder: &Path,
-    ) -> Result<Self, CliError> {
-        let absolute = |file: &Path| {
-            fs::canonicalize(file)
-                .map_err(|error| usage(format!("cannot find {}: {error}", file.display())))
-        };
-        Ok(Self {
-            authority: authority.to_string(),
-            endpoint,
-            certificate: absolute(&files.certificate)?,
-            key: absolute(&files.key)?,
-            ca: absolute(&folder.join("ca/desk-ca.pem"))?,
-        })
-    }
-}
-
-/// `$XDG_CONFIG_HOME/allpoints`, or `~/.config/allpoints`.
-fn configuration_folder() -> Result<PathBuf, CliError> {
-    let named = |name: &str| env::var_os(name).filter(|value| !value.is_empty());
-    named("XDG_CONFIG_HOME")
-        .map(PathBuf::from)
-        .or_else(|| named("HOME").map(|home| PathBuf::from(home).join(".config")))
-        .map(|folder| folder.join("allpoints"))
-        .ok_or_else(|| {
-            usage("neither XDG_CONFIG_HOME nor HOME is set".into())
-                .hint("name the file with `--profile-file FILE`")
-        })
-}
-
-/// Writes a file that must not exist yet.
-fn write_toml(file: &Path, content: &impl Serialize) -> Result<(), CliError> {
-    let failed = |error: io::Error| {
-        CliError::new(
-            Exit::Failed,
-            format!("cannot write {}: {error}", file.display()),
-        )
-    };
-    let text =
-        toml::to_string(content).map_err(|error| CliError::new(Exit::Failed, error.to_string()))?;
-    if let Some(parent) = file
-        .parent()
-        .filter(|parent| !parent.as_os_str().is_empty())
-    {
-        fs::DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(parent)
-            .map_err(failed)?;
-    }
-    fs::OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(file)
-        .and_then(|mut opened| opened.write_all(text.as_bytes()))
-        .map_err(failed)
-}
-
 fn say(text: &str) -> Result<(), CliError> {
     writeln!(anstream::stdout(), "{text}")
         .map_err(|error| CliError::new(Exit::Failed, format!("cannot write: {error}")))
-}
-
-fn usage(message: String) -> CliError {
-    CliError::new(Exit::Usage, message)
 }
 
 impl From<PkiError> for CliError {
@@ -500,5 +303,153 @@ impl From<PkiError> for CliError {
             PkiError::File { .. } | PkiError::Inside(_) | PkiError::Random => Exit::Failed,
         };
         Self::new(exit, error.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, path::Path, time::Duration};
+
+    use clap::Parser;
+
+    use super::*;
+    use crate::{domain::time::Timestamp, trust::tls::TlsIdentity};
+
+    #[derive(Debug, Parser)]
+    struct Command {
+        #[command(flatten)]
+        args: PkiArgs,
+    }
+
+    #[derive(Debug)]
+    struct At(i64);
+    impl Clock for At {
+        fn now(&self) -> Timestamp {
+            Timestamp::from_micros(self.0 * 1_000_000)
+        }
+        fn monotonic(&self) -> Duration {
+            Duration::ZERO
+        }
+    }
+    const NOW: At = At(1_800_000_000);
+
+    struct Desktop(tempfile::TempDir);
+
+    impl Desktop {
+        fn with_authority() -> Self {
+            let desktop = Self(tempfile::tempdir().unwrap());
+            desktop.init().unwrap();
+            desktop
+        }
+        fn file(&self, name: &str) -> PathBuf {
+            self.0.path().join("xa").join(name)
+        }
+        fn text(&self, name: &str) -> String {
+            fs::read_to_string(self.file(name)).unwrap()
+        }
+        fn pki(&self, command: &str, more: &[&str]) -> Result<(), CliError> {
+            let folder = self.file("");
+            let words = ["pki", command, folder.to_str().unwrap()];
+            let parsed = Command::try_parse_from(words.iter().chain(more)).unwrap();
+            run(parsed.args, &NOW)
+        }
+        fn init(&self) -> Result<(), CliError> {
+            let anchor = format!("sha256:{}", "ab".repeat(32));
+            let words = ["--authority", "XA-POL", "--name", "Arcadia Police"];
+            let more = ["--federation", "demo", "--anchor", &anchor];
+            self.pki("init", &[&words[..], &more[..]].concat())
+        }
+        fn desk(&self, more: &[&str]) -> Result<(), CliError> {
+            let profile = self.file("officer.toml");
+            let words = ["--role", "officer", "--name", "duty-7", "--profile-file"];
+            let profile = [profile.to_str().unwrap()];
+            self.pki("desk", &[&words[..], &profile[..], more].concat())
+        }
+    }
+
+    #[test]
+    fn init_writes_a_configuration_whose_files_are_there_and_load() {
+        let desktop = Desktop::with_authority();
+        let config: toml::Table = toml::from_str(&desktop.text("node.toml")).unwrap();
+        let value = |section: &str, key: &str| config[section][key].as_str().unwrap().to_owned();
+        assert_eq!(config["authority"].as_str(), Some("XA-POL"));
+        assert_eq!(value("exchange", "listen"), "127.0.0.1:7101");
+        for (section, key) in [
+            ("desk", "ca"),
+            ("desk", "crl"),
+            ("directory", "folder"),
+            ("keys", "statement"),
+            ("keys", "receipt"),
+            ("keys", "log"),
+            ("store", "folder"),
+            ("store", "key"),
+        ] {
+            assert!(
+                desktop.file(&value(section, key)).exists(),
+                "{section}.{key}"
+            );
+        }
+        for section in ["exchange", "desk"] {
+            let certificate = desktop.file(&value(section, "certificate"));
+            let key = desktop.file(&value(section, "key"));
+            TlsIdentity::load(&certificate, &key, &NOW).unwrap();
+        }
+        assert_eq!(desktop.text("store.key").trim().len(), 64);
+    }
+
+    #[test]
+    fn a_second_init_is_refused_and_changes_nothing() {
+        let desktop = Desktop::with_authority();
+        let before = desktop.text("ca/exchange-ca.pem");
+        fs::remove_file(desktop.file("node.toml")).unwrap();
+        let error = desktop.init().unwrap_err();
+        assert_eq!(error.exit, Exit::Refused);
+        assert!(error.message.contains("exists already"), "{error}");
+        assert_eq!(desktop.text("ca/exchange-ca.pem"), before);
+    }
+
+    #[test]
+    fn a_desk_certificate_comes_with_its_profile() {
+        let desktop = Desktop::with_authority();
+        desktop.desk(&[]).unwrap();
+        let profile: toml::Table = toml::from_str(&desktop.text("officer.toml")).unwrap();
+        let mut keys: Vec<_> = profile.keys().map(String::as_str).collect();
+        keys.sort_unstable();
+        assert_eq!(keys, ["authority", "ca", "certificate", "endpoint", "key"]);
+        assert_eq!(profile["endpoint"].as_str(), Some("127.0.0.1:7102"));
+        for key in ["certificate", "key", "ca"] {
+            let path = Path::new(profile[key].as_str().unwrap());
+            assert!(path.is_absolute() && path.exists(), "{key}");
+        }
+        assert_eq!(desktop.desk(&[]).unwrap_err().exit, Exit::Refused);
+        desktop.desk(&["--renew"]).unwrap();
+    }
+
+    #[test]
+    fn certificates_are_renewed_only_when_asked() {
+        let desktop = Desktop::with_authority();
+        assert_eq!(desktop.pki("node", &[]).unwrap_err().exit, Exit::Refused);
+        let key = desktop.text("node/exchange.key");
+        let certificate = desktop.text("node/exchange.pem");
+        desktop.pki("node", &["--renew"]).unwrap();
+        assert_eq!(desktop.text("node/exchange.key"), key);
+        assert_ne!(desktop.text("node/exchange.pem"), certificate);
+    }
+
+    #[test]
+    fn lists_and_application_are_published_anew() {
+        let desktop = Desktop::with_authority();
+        let (list, application) = (
+            fs::read(desktop.file("exchange.crl")).unwrap(),
+            desktop.text("application.json"),
+        );
+        let lost = desktop.file("node/exchange.pem");
+        desktop
+            .pki("crl", &["--revoke", lost.to_str().unwrap(), "--days", "3"])
+            .unwrap();
+        assert_ne!(fs::read(desktop.file("exchange.crl")).unwrap(), list);
+        assert_ne!(desktop.text("application.json"), application);
+        let error = desktop.pki("crl", &["--days", "91"]).unwrap_err();
+        assert_eq!(error.exit, Exit::Usage);
     }
 }

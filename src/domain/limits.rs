@@ -106,6 +106,8 @@ pub const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
 pub const DESK_NAME_MAX_BYTES: usize = 32;
 /// Connections from one address that are in their TLS handshake.
 pub const HANDSHAKES_PENDING_PER_ADDRESS_MAX: usize = 64;
+/// Open connections of one listener.
+pub const CONNECTIONS_MAX: usize = 4096;
 /// Pause of an accept loop when descriptors run out.
 pub const ACCEPT_BACK_OFF: Duration = Duration::from_millis(100);
 /// How long a refused connection stays open for its alert to arrive.

@@ -5,7 +5,7 @@ use std::path::Path;
 use super::{
     Ca, PkiError,
     application::first_application,
-    certificate::{NodeProfile, Replace, issue_node, make_ca, random_bytes},
+    certificate::{NodeProfile, Replace, issue_node, make_ca, random_bytes, require_hosts},
     crl::{CRL_DAYS, publish_crl},
     folder::{self, Access},
 };
@@ -62,6 +62,7 @@ pub fn init(folder: &Path, plan: &AuthorityPlan, clock: &dyn Clock) -> Result<()
     for part in ["ca", "keys", "node", "store.key", "application.json"] {
         folder::require_absent(&folder.join(part))?;
     }
+    require_hosts(&plan.desk_hosts)?;
     make_authorities(folder, plan.id, clock)?;
     let node = NodeProfile {
         authority: plan.id,

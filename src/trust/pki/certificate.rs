@@ -89,6 +89,7 @@ pub fn issue_node(
     let desk = files(&folder.join("node"), "desk");
     require(&exchange, replace)?;
     require(&desk, replace)?;
+    require_hosts(&profile.desk_hosts)?;
 
     let name = Name::Node { authority, number };
     let hosts = vec![dns(&name.dns())?];
@@ -282,15 +283,24 @@ fn desk_server_hosts(name: &Name, more: &[String]) -> Result<Vec<SanType>, PkiEr
         SanType::IpAddress(IpAddr::from([0, 0, 0, 0, 0, 0, 0, 1])),
     ];
     for host in more {
-        let san = match host.parse() {
-            Ok(address) => SanType::IpAddress(address),
-            Err(_) => dns(host)?,
-        };
+        let san = host_name(host)?;
         if !hosts.contains(&san) {
             hosts.push(san);
         }
     }
     Ok(hosts)
+}
+
+/// Refuses hosts that cannot stand in a certificate, before anything is written.
+pub(super) fn require_hosts(hosts: &[String]) -> Result<(), PkiError> {
+    hosts.iter().try_for_each(|host| host_name(host).map(drop))
+}
+
+fn host_name(host: &str) -> Result<SanType, PkiError> {
+    match host.parse() {
+        Ok(address) => Ok(SanType::IpAddress(address)),
+        Err(_) => dns(host),
+    }
 }
 
 fn dns(host: &str) -> Result<SanType, PkiError> {

@@ -16,6 +16,8 @@ mod authority;
 mod certificate;
 mod crl;
 mod folder;
+#[cfg(test)]
+mod tests;
 
 use std::{
     io,

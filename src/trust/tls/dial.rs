@@ -97,7 +97,7 @@ async fn connect(
     .map_err(|error| DialError {
         // Somebody is there and breaks the handshake off without a word: still TLS.
         reason: rustls_reason(&error).unwrap_or(Reason::TlsRefused),
-        detail: format!("{endpoint}: {error}"),
+        detail: format!("{endpoint}: {}", why(&error)),
     })
 }
 

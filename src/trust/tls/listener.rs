@@ -41,7 +41,7 @@ use super::{
 use crate::domain::{
     id::AuthorityId,
     limits::{
-        ACCEPT_BACK_OFF, HANDSHAKE_TIMEOUT, HANDSHAKES_PENDING_MAX,
+        ACCEPT_BACK_OFF, CONNECTIONS_MAX, HANDSHAKE_TIMEOUT, HANDSHAKES_PENDING_MAX,
         HANDSHAKES_PENDING_PER_ADDRESS_MAX, REFUSAL_LINGER,
     },
     time::Timestamp,
@@ -134,18 +134,24 @@ impl Connections {
         ending.len()
     }
 
-    fn enter(&self, connection: &rustls::ServerConnection) -> Option<Place> {
-        let authority = Name::of_certificate(verified_leaf(connection)?)
-            .ok()?
+    fn enter(&self, connection: &rustls::ServerConnection) -> Result<Place, &'static str> {
+        let authority = verified_leaf(connection)
+            .and_then(|leaf| Name::of_certificate(leaf).ok())
+            .ok_or("the certificate names no authority")?
             .authority();
         let end = CancellationToken::new();
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         let chain = connection
-            .peer_certificates()?
+            .peer_certificates()
+            .unwrap_or_default()
             .iter()
             .map(|certificate| certificate.clone().into_owned())
             .collect();
-        self.lock().insert(
+        let mut open = self.lock();
+        if open.len() >= CONNECTIONS_MAX {
+            return Err("too many open connections");
+        }
+        open.insert(
             number,
             Open {
                 authority,
@@ -153,7 +159,7 @@ impl Connections {
                 end: end.clone(),
             },
         );
-        Some(Place {
+        Ok(Place {
             connections: self.clone(),
             number,
             ended: Box::pin(end.cancelled_owned()),
@@ -321,9 +327,10 @@ impl<I: ConnectionIdentity> Doorman<I> {
             }
             Err(_) => return self.observer.refused(remote, "handshake deadline passed"),
         };
-        drop(pending);
         // An error only says that nobody serves any more.
         let _ = self.ready.send(Ok(stream)).await;
+        // Only now: when nobody takes what is ready, nobody new is let in.
+        drop(pending);
     }
 
     async fn shake_hands(&self, tcp: TcpStream) -> Result<SecureStream<I>, TurnedAway> {
@@ -344,10 +351,7 @@ impl<I: ConnectionIdentity> Doorman<I> {
         }
         let identity =
             I::from_connection(connection).ok_or("the certificate names no identity of here")?;
-        let place = self
-            .connections
-            .enter(connection)
-            .ok_or("the certificate names no authority")?;
+        let place = self.connections.enter(connection)?;
         Ok(SecureStream {
             io,
             identity,

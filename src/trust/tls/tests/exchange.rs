@@ -344,6 +344,20 @@ async fn dialling_tells_who_answered_and_only_the_one_dialled_is_believed() {
 }
 
 #[tokio::test]
+async fn t08_a_dialler_believes_only_a_pinned_key_when_pins_are_set() {
+    let (xa, xb, listed) = two_countries();
+    let door = serve_health(&xa, &listed).await;
+    let config = exchange_client_from(xb.id, xa.id, &xb.node(), listed.clone()).unwrap();
+    listed.change(&xa, |member| member.spki_pins = vec![[9; 32]]);
+    let error = dial(&door.to_string(), config.clone()).await.unwrap_err();
+    assert_eq!(error.reason, Reason::TlsRefused);
+    assert!(error.detail.contains("pinned"), "{error}");
+    let pin = spki_hash(&xa.node_leaf().chain[0]).unwrap();
+    listed.change(&xa, |member| member.spki_pins = vec![pin]);
+    dial(&door.to_string(), config).await.unwrap();
+}
+
+#[tokio::test]
 async fn a_refused_dialler_learns_the_reason_at_its_first_call() {
     let (xa, xb, listed) = two_countries();
     let door = serve_health(&xa, &listed).await;
