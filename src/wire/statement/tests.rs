@@ -166,19 +166,19 @@ fn each_illegal_header_is_refused_for_its_reason() {
             s.thread = Some(pb::StatementRef::default());
         }),
         ("row 11: slash", Reason::Malformed, |s| {
-            s.origin = "XA-POL/".to_owned()
+            s.origin = "XA-POL/".to_owned();
         }),
         ("row 11: case", Reason::Malformed, |s| {
-            s.origin = "xa-POL".to_owned()
+            s.origin = "xa-POL".to_owned();
         }),
         ("row 11: dot", Reason::Malformed, |s| {
-            s.origin = "XA-POL.".to_owned()
+            s.origin = "XA-POL.".to_owned();
         }),
         ("row 11: homoglyph", Reason::Malformed, |s| {
-            s.origin = "XA-P\u{41e}L".to_owned()
+            s.origin = "XA-P\u{41e}L".to_owned();
         }),
         ("row 11: fullwidth", Reason::Malformed, |s| {
-            s.origin = "\u{ff38}A-POL".to_owned()
+            s.origin = "\u{ff38}A-POL".to_owned();
         }),
         ("row 11: recipient", Reason::Malformed, |s| {
             s.recipients[0].authority = "xb-POL".to_owned();
@@ -188,7 +188,7 @@ fn each_illegal_header_is_refused_for_its_reason() {
             s.recipients[1] = s.recipients[0].clone();
         }),
         ("recipients out of order", Reason::Malformed, |s| {
-            s.recipients.reverse()
+            s.recipients.reverse();
         }),
         ("257 recipients", Reason::Malformed, |s| {
             s.recipients = (0..257)
@@ -199,10 +199,10 @@ fn each_illegal_header_is_refused_for_its_reason() {
                 .collect();
         }),
         ("no ground", Reason::Malformed, |s| {
-            s.recipients[0].ground = 0
+            s.recipients[0].ground = 0;
         }),
         ("derogation without reason", Reason::Malformed, |s| {
-            s.recipients[0].ground = 3
+            s.recipients[0].ground = 3;
         }),
         ("reason without derogation", Reason::Malformed, |s| {
             s.recipients[0].ground_reason = "why".to_owned();
@@ -220,17 +220,17 @@ fn each_illegal_header_is_refused_for_its_reason() {
         ("no handling", Reason::Malformed, |s| s.handling.clear()),
         ("H0 with H1", Reason::Malformed, |s| s.handling = vec![1, 2]),
         ("H3 without text", Reason::Malformed, |s| {
-            s.handling = vec![4]
+            s.handling = vec![4];
         }),
         ("text without H3", Reason::Malformed, |s| {
-            s.handling_text = "x".to_owned()
+            s.handling_text = "x".to_owned();
         }),
         ("issued at zero", Reason::Malformed, |s| s.issued_at_us = 0),
         ("carried until issue", Reason::Malformed, |s| {
             s.carried_until_us = s.issued_at_us;
         }),
         ("carried 30 days and 1 us", Reason::Malformed, |s| {
-            s.carried_until_us += 1
+            s.carried_until_us += 1;
         }),
         ("supersedes another's", Reason::NotOwner, |s| {
             s.supersedes = Some(encode_reference(&statement_ref("XB-POL", 5)));
@@ -251,10 +251,10 @@ fn each_illegal_header_is_refused_for_its_reason() {
             s.release = Some(release_of("XA-POL/a", "", 1, 2));
         }),
         ("payload of another kind", Reason::KindMismatch, |s| {
-            s.kind = 2
+            s.kind = 2;
         }),
         ("no payload", Reason::KindMismatch, |s| {
-            s.payload = Bytes::new()
+            s.payload = Bytes::new();
         }),
         ("payload is no protobuf", Reason::Malformed, |s| {
             s.payload = Bytes::from_static(&[0xff; 9]);
@@ -285,7 +285,7 @@ fn each_legal_variant_is_accepted() {
             s.release = Some(release_of("XA-POL/a", "XA-POL/b", NOW_US - 2, NOW_US));
         }),
         ("carried one microsecond", |s| {
-            s.carried_until_us = s.issued_at_us + 1
+            s.carried_until_us = s.issued_at_us + 1;
         }),
         ("supersedes its own", |s| {
             s.supersedes = Some(encode_reference(&statement_ref("XA-POL", 5)));

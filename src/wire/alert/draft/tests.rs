@@ -127,23 +127,23 @@ fn each_fault_names_its_field() {
         ("subject.names[1].kind", |d| subject(d).names[1].kind = 0),
         ("subject.sex", |d| subject(d).sex = 4),
         ("subject.birthDate", |d| {
-            subject(d).birth_date = "12.8.74".to_owned()
+            subject(d).birth_date = "12.8.74".to_owned();
         }),
         ("subject.documents[0].number", |d| {
-            subject(d).documents[0].number = "X1".to_owned()
+            subject(d).documents[0].number = "X1".to_owned();
         }),
         ("subject.documents[0].country", |d| {
-            subject(d).documents[0].country = "GBR".to_owned()
+            subject(d).documents[0].country = "GBR".to_owned();
         }),
         ("orders[0].endsOn", |d| {
-            payload(d).orders[0].ends_on = "2019-03-03".to_owned()
+            payload(d).orders[0].ends_on = "2019-03-03".to_owned();
         }),
         ("orders[0].clauses[0]", |d| {
-            payload(d).orders[0].clauses[0].clause = None
+            payload(d).orders[0].clauses[0].clause = None;
         }),
         ("asked", |d| payload(d).asked.clear()),
         ("asked[1].warrantReference", |d| {
-            payload(d).asked[1].warrant_reference = "x".to_owned()
+            payload(d).asked[1].warrant_reference = "x".to_owned();
         }),
         ("basis", |d| payload(d).basis = None),
         ("basis.validUntil", |d| {
@@ -156,7 +156,7 @@ fn each_fault_names_its_field() {
             basis.valid_until = "2039-01-01".to_owned();
         }),
         ("missingOffender.missingSince", |d| {
-            missing_offender(d).missing_since.clear()
+            missing_offender(d).missing_since.clear();
         }),
         ("missingOffender.lastSeen.place", |d| {
             missing_offender(d)
@@ -164,7 +164,7 @@ fn each_fault_names_its_field() {
                 .as_mut()
                 .unwrap()
                 .place
-                .clear()
+                .clear();
         }),
     ];
     for (path, change) in table {
