@@ -149,6 +149,30 @@ fn an_alert_and_an_answer_come_back_as_they_were_written() {
 }
 
 #[test]
+fn the_bytes_of_a_statement_never_change() {
+    let mut routing = answer_routing();
+    routing.release = Some(Release {
+        created_by: "XB-POL/officer-1".to_owned(),
+        created_at: routing.issued_at,
+        released_by: "XB-POL/supervisor-2".to_owned(),
+        released_at: routing.issued_at,
+    });
+    let payload = opened_payload(statement_ref("XA-POL", 1));
+    let bytes = encode(&routing, SALT, &payload);
+    let hex: Vec<String> = bytes
+        .chunks(32)
+        .map(|row| row.iter().map(|byte| format!("{byte:02x}")).collect())
+        .collect();
+    insta::with_settings!({
+        snapshot_path => concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden"),
+        prepend_module_to_snapshot => false,
+        omit_expression => true,
+    }, {
+        insta::assert_snapshot!("statement-bytes", hex.join("\n"));
+    });
+}
+
+#[test]
 fn each_illegal_header_is_refused_for_its_reason() {
     type Change = fn(&mut pb::Statement);
     let table: [(&str, Reason, Change); 44] = [

@@ -2,6 +2,8 @@
 
 use std::{fs, path::Path};
 
+use proptest::prelude::*;
+
 use super::*;
 use crate::wire::alert::{decode_payload, inspect_payload, read_draft_json};
 
@@ -107,10 +109,14 @@ fn a_wrong_check_digit_is_told_as_read_and_as_computed() {
 #[test]
 fn each_fault_names_its_field() {
     type Change = fn(&mut pb::Draft);
-    let table: [(&str, Change); 30] = [
+    let table: [(&str, Change); 32] = [
         ("id", |d| d.id = "42".to_owned()),
         ("to[0]", |d| d.to[0] = "XB-P\u{41e}L".to_owned()),
         ("to[1]", |d| d.to[1] = "XB-POL".to_owned()),
+        ("to", |d| d.to.clear()),
+        ("to", |d| {
+            d.to = (0..257).map(|n| format!("XB-{n}")).collect()
+        }),
         ("priority", |d| d.priority = 9),
         ("status", |d| d.status = 5),
         ("handling", |d| d.handling.clear()),
@@ -248,6 +254,43 @@ fn a_minors_name_and_hidden_characters_are_warned_of_and_not_refused() {
     assert!(parsed.warnings[0].starts_with("subject.names[1].surname: "));
     assert!(parsed.warnings[1].starts_with("missingOffender.circumstances.text: "));
     assert!(!parsed.warnings.iter().any(|it| it.contains("Berta")));
+}
+
+#[test]
+fn a_reply_may_leave_its_recipients_to_the_rules() {
+    let mut answer = example("answer.json");
+    answer.to.clear();
+    assert!(parse(&answer, now()).is_ok());
+}
+
+proptest! {
+    #[test]
+    fn no_payload_bytes_bring_a_receiver_down(
+        kind in prop::sample::select(Kind::ALL),
+        noise in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..6),
+    ) {
+        let mut bytes = specimen().payload.unwrap().encode_to_vec();
+        let length = bytes.len();
+        for (place, byte) in noise {
+            bytes[place.index(length)] = byte;
+        }
+        let _ = inspect_payload(kind, &bytes);
+        let _ = inspect_payload(Kind::MissingOffender, &bytes);
+    }
+
+    #[test]
+    fn what_a_draft_accepts_a_receiver_accepts_and_what_it_says_is_shown_safely(surname in any::<String>(), text in any::<String>()) {
+        let mut draft = specimen();
+        subject(&mut draft).names[0].surname = surname;
+        missing_offender(&mut draft).circumstances.as_mut().unwrap().text = text;
+        match parse(&draft, now()) {
+            Ok(parsed) => prop_assert!(inspect_payload(parsed.kind, &parsed.payload).is_ok()),
+            Err(faults) => {
+                let hidden = |text: &str| text.chars().any(|it| it.is_control() || it == '\u{202e}');
+                prop_assert!(!faults.iter().any(|it| hidden(&it.to_string())));
+            }
+        }
+    }
 }
 
 #[test]
