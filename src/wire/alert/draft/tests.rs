@@ -106,74 +106,76 @@ fn a_wrong_check_digit_is_told_as_read_and_as_computed() {
     );
 }
 
+type Change = fn(&mut pb::Draft);
+
+const WRONG_FIELDS: &[(&str, Change)] = &[
+    ("id", |d| d.id = "42".to_owned()),
+    ("to[0]", |d| d.to[0] = "XB-P\u{41e}L".to_owned()),
+    ("to[1]", |d| d.to[1] = "XB-POL".to_owned()),
+    ("to", |d| d.to.clear()),
+    ("to", |d| {
+        d.to = (0..257).map(|n| format!("XB-{n}")).collect();
+    }),
+    ("priority", |d| d.priority = 9),
+    ("status", |d| d.status = 5),
+    ("handling", |d| d.handling.clear()),
+    ("handling", |d| d.handling = vec![2, 2]),
+    ("handlingText", |d| d.handling = vec![4]),
+    ("handlingText", |d| d.handling_text = "x".to_owned()),
+    ("ground", |d| d.ground = 0),
+    ("groundReason", |d| d.ground_reason = "x".to_owned()),
+    ("groundReason", |d| d.ground = 3),
+    ("inReplyTo", |d| d.in_reply_to = "abc".to_owned()),
+    ("carriedHours", |d| d.carried_hours = 721),
+    ("subject", |d| payload(d).subject = None),
+    ("subject.names", |d| subject(d).names.clear()),
+    ("subject.names[1].kind", |d| subject(d).names[1].kind = 0),
+    ("subject.sex", |d| subject(d).sex = 4),
+    ("subject.birthDate", |d| {
+        subject(d).birth_date = "12.8.74".to_owned();
+    }),
+    ("subject.documents[0].number", |d| {
+        subject(d).documents[0].number = "X1".to_owned();
+    }),
+    ("subject.documents[0].country", |d| {
+        subject(d).documents[0].country = "GBR".to_owned();
+    }),
+    ("orders[0].endsOn", |d| {
+        payload(d).orders[0].ends_on = "2019-03-03".to_owned();
+    }),
+    ("orders[0].clauses[0]", |d| {
+        payload(d).orders[0].clauses[0].clause = None;
+    }),
+    ("asked", |d| payload(d).asked.clear()),
+    ("asked[1].warrantReference", |d| {
+        payload(d).asked[1].warrant_reference = "x".to_owned();
+    }),
+    ("basis", |d| payload(d).basis = None),
+    ("basis.validUntil", |d| {
+        let basis = payload(d).basis.as_mut().unwrap();
+        basis.valid_until = "2026-11-23".to_owned();
+        basis.review_on.clear();
+    }),
+    ("basis.validUntil", |d| {
+        let basis = payload(d).basis.as_mut().unwrap();
+        basis.valid_until = "2039-01-01".to_owned();
+    }),
+    ("missingOffender.missingSince", |d| {
+        missing_offender(d).missing_since.clear();
+    }),
+    ("missingOffender.lastSeen.place", |d| {
+        missing_offender(d)
+            .last_seen
+            .as_mut()
+            .unwrap()
+            .place
+            .clear();
+    }),
+];
+
 #[test]
 fn each_fault_names_its_field() {
-    type Change = fn(&mut pb::Draft);
-    let table: [(&str, Change); 32] = [
-        ("id", |d| d.id = "42".to_owned()),
-        ("to[0]", |d| d.to[0] = "XB-P\u{41e}L".to_owned()),
-        ("to[1]", |d| d.to[1] = "XB-POL".to_owned()),
-        ("to", |d| d.to.clear()),
-        ("to", |d| {
-            d.to = (0..257).map(|n| format!("XB-{n}")).collect()
-        }),
-        ("priority", |d| d.priority = 9),
-        ("status", |d| d.status = 5),
-        ("handling", |d| d.handling.clear()),
-        ("handling", |d| d.handling = vec![2, 2]),
-        ("handlingText", |d| d.handling = vec![4]),
-        ("handlingText", |d| d.handling_text = "x".to_owned()),
-        ("ground", |d| d.ground = 0),
-        ("groundReason", |d| d.ground_reason = "x".to_owned()),
-        ("groundReason", |d| d.ground = 3),
-        ("inReplyTo", |d| d.in_reply_to = "abc".to_owned()),
-        ("carriedHours", |d| d.carried_hours = 721),
-        ("subject", |d| payload(d).subject = None),
-        ("subject.names", |d| subject(d).names.clear()),
-        ("subject.names[1].kind", |d| subject(d).names[1].kind = 0),
-        ("subject.sex", |d| subject(d).sex = 4),
-        ("subject.birthDate", |d| {
-            subject(d).birth_date = "12.8.74".to_owned();
-        }),
-        ("subject.documents[0].number", |d| {
-            subject(d).documents[0].number = "X1".to_owned();
-        }),
-        ("subject.documents[0].country", |d| {
-            subject(d).documents[0].country = "GBR".to_owned();
-        }),
-        ("orders[0].endsOn", |d| {
-            payload(d).orders[0].ends_on = "2019-03-03".to_owned();
-        }),
-        ("orders[0].clauses[0]", |d| {
-            payload(d).orders[0].clauses[0].clause = None;
-        }),
-        ("asked", |d| payload(d).asked.clear()),
-        ("asked[1].warrantReference", |d| {
-            payload(d).asked[1].warrant_reference = "x".to_owned();
-        }),
-        ("basis", |d| payload(d).basis = None),
-        ("basis.validUntil", |d| {
-            let basis = payload(d).basis.as_mut().unwrap();
-            basis.valid_until = "2026-11-23".to_owned();
-            basis.review_on.clear();
-        }),
-        ("basis.validUntil", |d| {
-            let basis = payload(d).basis.as_mut().unwrap();
-            basis.valid_until = "2039-01-01".to_owned();
-        }),
-        ("missingOffender.missingSince", |d| {
-            missing_offender(d).missing_since.clear();
-        }),
-        ("missingOffender.lastSeen.place", |d| {
-            missing_offender(d)
-                .last_seen
-                .as_mut()
-                .unwrap()
-                .place
-                .clear();
-        }),
-    ];
-    for (path, change) in table {
+    for (path, change) in WRONG_FIELDS {
         let told = faults(change);
         assert_eq!(told.len(), 1, "{path}: {told:#?}");
         assert!(

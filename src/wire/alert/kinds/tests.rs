@@ -233,7 +233,7 @@ fn orders_are_read_clause_by_clause() {
 }
 
 #[test]
-fn persons_offences_and_registrations() {
+fn persons_are_read_field_by_field() {
     let person = |more: &str| {
         format!(
             r#"{{"update":{{}},"subject":{{"names":[{{"kind":1,"surname":"A","quality":1}}],"sex":1{more}}}}}"#
@@ -269,6 +269,10 @@ fn persons_offences_and_registrations() {
             ),
         ],
     );
+}
+
+#[test]
+fn offences_registrations_and_what_is_asked() {
     twins(
         |shared| format!(r#"{{"update":{{}},{shared}}}"#),
         &[
