@@ -109,3 +109,60 @@ impl HandlingLife {
             .is_some_and(|answer| answer > AnswerCode::Assigned)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_alert_ends_once_and_only_a_recall_follows_a_closure() {
+        use AlertLife::{Closed, Live, Recalled, Waiting};
+        for (life, effect, after) in [
+            (Waiting, Effect::Starts, Some(Live)),
+            (Live, Effect::Closes, Some(Closed)),
+            (Live, Effect::Recalls, Some(Recalled)),
+            (Live, Effect::Answers(AnswerCode::Hit), Some(Live)),
+            (Closed, Effect::Recalls, Some(Recalled)),
+            (Closed, Effect::Closes, None),
+            (Closed, Effect::Updates, None),
+            (Recalled, Effect::Closes, None),
+            (Recalled, Effect::Recalls, None),
+            (Waiting, Effect::Closes, None),
+            (Live, Effect::Starts, None),
+        ] {
+            assert_eq!(life.after(effect), after, "{life:?} {effect:?}");
+        }
+        for life in [Live, Closed, Recalled, Waiting] {
+            assert_eq!(AlertLife::from_number(life as u8), Some(life));
+        }
+        assert_eq!(AlertLife::from_number(0), None);
+    }
+
+    #[test]
+    fn a_later_answer_never_erases_a_graver_one() {
+        let said = |answers: &[AnswerCode]| {
+            answers
+                .iter()
+                .fold(HandlingLife::default(), |life, it| life.after(*it))
+        };
+        let life = said(&[AnswerCode::Hit, AnswerCode::NoTrace, AnswerCode::Opened]);
+        assert_eq!(life.latest, Some(AnswerCode::NoTrace));
+        assert_eq!(life.gravest, Some(AnswerCode::Hit));
+        assert!(life.is_answered());
+        assert!(!said(&[AnswerCode::Opened, AnswerCode::Assigned]).is_answered());
+    }
+
+    #[test]
+    fn deliveries_are_settled_unless_queued_or_held() {
+        for (life, settled) in [
+            (DeliveryLife::Queued, false),
+            (DeliveryLife::Held(Reason::Quota), false),
+            (DeliveryLife::Delivered, true),
+            (DeliveryLife::Refused(Reason::NotAddressed), true),
+            (DeliveryLife::Expired, true),
+            (DeliveryLife::Recalled, true),
+        ] {
+            assert_eq!(life.is_settled(), settled, "{life:?}");
+        }
+    }
+}
