@@ -340,4 +340,50 @@ mod tests {
             assert_eq!(text.parse::<Reference>(), Err(ReferenceError), "{text}");
         }
     }
+    #[test]
+    fn row_11_authority_ids_are_compared_byte_by_byte_and_nothing_is_normalised() {
+        for text in ["XA-POL", "GB-NCA", "XA-1", "XA-ABCDEFGHIJKLM"] {
+            let id: AuthorityId = text.parse().unwrap();
+            assert_eq!((id.as_str(), id.country()), (text, &text[..2]));
+        }
+        for text in [
+            "",
+            "XA",
+            "XA-",
+            "-POL",
+            "XAPOL",
+            "xa-POL",
+            "XA-pol",
+            "XA-POL/",
+            "XA-POL.",
+            " XA-POL",
+            "XA-POL\n",
+            "XA-PO-L",
+            "X1-POL",
+            "XAA-POL",
+            "XA-P\u{41e}L",
+            "\u{ff38}A-POL",
+            "XA-ABCDEFGHIJKLMN",
+        ] {
+            let error = text.parse::<AuthorityId>().unwrap_err();
+            assert!(error.found.is_ascii(), "{error}");
+        }
+    }
+
+    #[test]
+    fn message_ids_are_uuids_of_version_7() {
+        let id = MessageId::from_parts(1_795_000_000_000, [0xff; 10]);
+        assert_eq!(MessageId::from_bytes(id.as_bytes()), Ok(id));
+        assert_eq!(id.to_string().parse(), Ok(id));
+        for text in [
+            "",
+            "019aaf00",
+            "019aaf00-0000-4000-8000-000000000001",
+            "019aaf00-0000-7000-8000-00000000000g",
+        ] {
+            assert_eq!(text.parse::<MessageId>(), Err(MessageIdError), "{text}");
+        }
+        assert_eq!(MessageId::from_bytes(&[0; 16]), Err(MessageIdError));
+        assert_eq!(MessageId::from_bytes(&[0x77; 15]), Err(MessageIdError));
+    }
 }

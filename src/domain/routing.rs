@@ -409,3 +409,41 @@ impl Routing {
         Lane::of(self.kind, self.priority)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn h0_stands_alone_and_the_others_singly_or_together() {
+        use Handling::{H0, H1, H2, H3};
+        for codes in [&[H0][..], &[H1], &[H3], &[H3, H1], &[H1, H2, H3]] {
+            let set = HandlingSet::new(codes.iter().copied()).unwrap();
+            assert!(codes.iter().all(|code| set.contains(*code)));
+            assert_eq!(set.codes().count(), codes.len());
+            assert!(set.codes().is_sorted());
+        }
+        for (codes, error) in [
+            (&[][..], HandlingError::Empty),
+            (&[H0, H1], HandlingError::H0NotAlone),
+            (&[H3, H0], HandlingError::H0NotAlone),
+            (&[H2, H2], HandlingError::Twice(H2)),
+        ] {
+            assert_eq!(HandlingSet::new(codes.iter().copied()), Err(error));
+        }
+    }
+
+    #[test]
+    fn flash_urgent_recalls_and_closures_take_the_fast_lane() {
+        for (kind, priority, lane) in [
+            (Kind::MissingOffender, Priority::Flash, Lane::Fast),
+            (Kind::MissingOffender, Priority::Urgent, Lane::Fast),
+            (Kind::MissingOffender, Priority::Priority, Lane::Bulk),
+            (Kind::Recall, Priority::Routine, Lane::Fast),
+            (Kind::Closure, Priority::Routine, Lane::Fast),
+            (Kind::Update, Priority::Routine, Lane::Bulk),
+        ] {
+            assert_eq!(Lane::of(kind, priority), lane, "{kind} {priority}");
+        }
+    }
+}

@@ -62,7 +62,7 @@ pub fn flags(text: &str) -> Vec<Flag> {
         .any(|c| !matches!(c, '\n' | '\r' | '\t') && (is_invisible(c) || c.is_control()));
     let mixed = text
         .split(|c: char| !c.is_alphanumeric())
-        .any(|word| AugmentedScriptSet::for_str(word).is_empty());
+        .any(|word| !word.is_ascii() && AugmentedScriptSet::for_str(word).is_empty());
     let mut flags = Vec::new();
     if hidden {
         flags.push(Flag::Hidden);
@@ -116,7 +116,10 @@ pub fn may_name_minor(text: &str) -> bool {
         .filter(|word| !word.is_empty())
         .collect();
     words.iter().enumerate().any(|(place, word)| {
-        let spoken_of = CHILDREN.contains(&word.to_lowercase().as_str());
+        // Lower case without an allocation for the usual word.
+        let lower = (!word.is_ascii()).then(|| word.to_lowercase());
+        let word = lower.as_deref().unwrap_or(word);
+        let spoken_of = CHILDREN.iter().any(|it| it.eq_ignore_ascii_case(word));
         spoken_of
             && words
                 .iter()
@@ -206,6 +209,7 @@ mod tests {
     #[test]
     fn a_child_followed_by_a_name_warns_and_a_child_alone_does_not() {
         assert!(may_name_minor("lives with the daughter, Anna, of a friend"));
+        assert!(may_name_minor("wohnt bei der SCHÜLERIN Berta"));
         assert!(!may_name_minor("must not meet a child under 16 alone"));
         assert!(!may_name_minor("Anna Maria Eriksson"));
     }

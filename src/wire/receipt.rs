@@ -98,23 +98,23 @@ mod tests {
         let table: [(&str, Reason, Change); 12] = [
             ("no federation", Reason::Malformed, |r| r.federation.clear()),
             ("long federation", Reason::Malformed, |r| {
-                r.federation = "x".repeat(65)
+                r.federation = "x".repeat(65);
             }),
             ("no recipient", Reason::Malformed, |r| r.recipient.clear()),
             ("illegal sender", Reason::Malformed, |r| {
-                r.sender = "xa-pol".to_owned()
+                r.sender = "xa-pol".to_owned();
             }),
             ("no message", Reason::Malformed, |r| r.message_id.clear()),
             ("short leaf", Reason::Malformed, |r| r.leaf.truncate(31)),
             ("no verdict", Reason::Malformed, |r| r.verdict = 0),
             ("unknown verdict", Reason::UnsupportedVersion, |r| {
-                r.verdict = 3
+                r.verdict = 3;
             }),
             ("held with reason", Reason::Malformed, |r| {
-                r.reason = "EXPIRED".to_owned()
+                r.reason = "EXPIRED".to_owned();
             }),
             ("refused without reason", Reason::Malformed, |r| {
-                r.verdict = 2
+                r.verdict = 2;
             }),
             ("unknown reason", Reason::UnsupportedVersion, |r| {
                 r.verdict = 2;

@@ -76,6 +76,13 @@ fn full_reference(text: &str) -> Option<StatementRef> {
 fn read_header(reader: &mut Reader, draft: &pb::Draft) -> Option<ParsedDraft> {
     let id = reader.optional::<MessageId>("id", &draft.id);
     let to = recipients(reader, &draft.to);
+    if to.is_empty() && draft.in_reply_to.is_empty() {
+        reader.fault(
+            "to",
+            "nothing",
+            "at least one recipient, as it replies to nothing",
+        );
+    }
     let priority = reader.coded("priority", draft.priority);
     let status = reader.coded("status", draft.status);
     let handling = handling(reader, draft);
@@ -110,7 +117,7 @@ fn recipients(reader: &mut Reader, to: &[String]) -> Vec<String> {
     if to.len() > RECIPIENTS_MAX {
         let found = format!("{} recipients", to.len());
         reader.fault("to", found, format!("at most {RECIPIENTS_MAX}"));
-        return Vec::new();
+        return to.to_vec();
     }
     for (place, text) in to.iter().enumerate() {
         let group = text.strip_prefix('@').is_some_and(|name| {

@@ -28,6 +28,8 @@ pub fn read_draft_json(text: &str) -> Result<pb::Draft, Vec<Fault>> {
         // The position stands in the path; serde_json says it again at the end.
         let what = what.split(" at line ").next().unwrap_or_default();
         let (what, expected) = what.split_once(", expected ").unwrap_or((what, ""));
+        // For enums pbjson says the word a second time.
+        let expected = expected.trim_start_matches("expected ");
         vec![Fault {
             path: format!("line {}, column {}", error.line(), error.column()),
             found: excerpt(what, FOUND_MAX_CHARS * 2),

@@ -149,128 +149,153 @@ fn an_alert_and_an_answer_come_back_as_they_were_written() {
 }
 
 #[test]
+fn the_bytes_of_a_statement_never_change() {
+    let mut routing = answer_routing();
+    routing.release = Some(Release {
+        created_by: "XB-POL/officer-1".to_owned(),
+        created_at: routing.issued_at,
+        released_by: "XB-POL/supervisor-2".to_owned(),
+        released_at: routing.issued_at,
+    });
+    let payload = opened_payload(statement_ref("XA-POL", 1));
+    let bytes = encode(&routing, SALT, &payload);
+    let hex: Vec<String> = bytes
+        .chunks(32)
+        .map(|row| row.iter().map(|byte| format!("{byte:02x}")).collect())
+        .collect();
+    insta::with_settings!({
+        snapshot_path => concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden"),
+        prepend_module_to_snapshot => false,
+        omit_expression => true,
+    }, {
+        insta::assert_snapshot!("statement-bytes", hex.join("\n"));
+    });
+}
+
+type Change = fn(&mut pb::Statement);
+
+const ILLEGAL_HEADERS: &[(&str, Reason, Change)] = &[
+    ("no salt", Reason::Malformed, |s| s.salt.clear()),
+    ("long salt", Reason::Malformed, |s| s.salt.push(0)),
+    ("no id", Reason::Malformed, |s| s.id.clear()),
+    ("id of version 4", Reason::Malformed, |s| s.id[6] = 0x40),
+    ("thread is itself", Reason::Malformed, |s| {
+        s.thread = Some(encode_reference(&statement_ref("XA-POL", 1)));
+    }),
+    ("first, and answers", Reason::Malformed, |s| {
+        s.in_reply_to = Some(encode_reference(&statement_ref("XA-POL", 9)));
+    }),
+    ("thread without origin", Reason::Malformed, |s| {
+        s.thread = Some(pb::StatementRef::default());
+    }),
+    ("row 11: slash", Reason::Malformed, |s| {
+        s.origin = "XA-POL/".to_owned();
+    }),
+    ("row 11: case", Reason::Malformed, |s| {
+        s.origin = "xa-POL".to_owned();
+    }),
+    ("row 11: dot", Reason::Malformed, |s| {
+        s.origin = "XA-POL.".to_owned();
+    }),
+    ("row 11: homoglyph", Reason::Malformed, |s| {
+        s.origin = "XA-P\u{41e}L".to_owned();
+    }),
+    ("row 11: fullwidth", Reason::Malformed, |s| {
+        s.origin = "\u{ff38}A-POL".to_owned();
+    }),
+    ("row 11: recipient", Reason::Malformed, |s| {
+        s.recipients[0].authority = "xb-POL".to_owned();
+    }),
+    ("no recipients", Reason::Malformed, |s| s.recipients.clear()),
+    ("recipient twice", Reason::Malformed, |s| {
+        s.recipients[1] = s.recipients[0].clone();
+    }),
+    ("recipients out of order", Reason::Malformed, |s| {
+        s.recipients.reverse();
+    }),
+    ("257 recipients", Reason::Malformed, |s| {
+        s.recipients = (0..257)
+            .map(|n| pb::Recipient {
+                authority: format!("XB-{n:03}"),
+                ..s.recipients[0].clone()
+            })
+            .collect();
+    }),
+    ("no ground", Reason::Malformed, |s| {
+        s.recipients[0].ground = 0;
+    }),
+    ("derogation without reason", Reason::Malformed, |s| {
+        s.recipients[0].ground = 3;
+    }),
+    ("reason without derogation", Reason::Malformed, |s| {
+        s.recipients[0].ground_reason = "why".to_owned();
+    }),
+    ("no kind", Reason::Malformed, |s| s.kind = 0),
+    ("planned kind", Reason::UnsupportedVersion, |s| s.kind = 14),
+    ("unknown kind", Reason::UnsupportedVersion, |s| s.kind = 99),
+    ("negative kind", Reason::UnsupportedVersion, |s| s.kind = -1),
+    ("row 31: critical", Reason::UnsupportedVersion, |s| {
+        s.critical.push("tlp".to_owned());
+    }),
+    ("no status", Reason::Malformed, |s| s.status = 0),
+    ("draft", Reason::Malformed, |s| s.status = 5),
+    ("no priority", Reason::Malformed, |s| s.priority = 0),
+    ("no handling", Reason::Malformed, |s| s.handling.clear()),
+    ("H0 with H1", Reason::Malformed, |s| s.handling = vec![1, 2]),
+    ("H3 without text", Reason::Malformed, |s| {
+        s.handling = vec![4];
+    }),
+    ("text without H3", Reason::Malformed, |s| {
+        s.handling_text = "x".to_owned();
+    }),
+    ("issued at zero", Reason::Malformed, |s| s.issued_at_us = 0),
+    ("carried until issue", Reason::Malformed, |s| {
+        s.carried_until_us = s.issued_at_us;
+    }),
+    ("carried 30 days and 1 us", Reason::Malformed, |s| {
+        s.carried_until_us += 1;
+    }),
+    ("supersedes another's", Reason::NotOwner, |s| {
+        s.supersedes = Some(encode_reference(&statement_ref("XB-POL", 5)));
+    }),
+    ("supersedes itself", Reason::Malformed, |s| {
+        s.supersedes = Some(encode_reference(&statement_ref("XA-POL", 1)));
+    }),
+    ("released by its writer", Reason::NotReleased, |s| {
+        s.release = Some(release_of("XA-POL/a", "XA-POL/a", 1, 2));
+    }),
+    ("released before it was written", Reason::NotReleased, |s| {
+        s.release = Some(release_of("XA-POL/a", "XA-POL/b", 2, 1));
+    }),
+    ("released after issue", Reason::NotReleased, |s| {
+        s.release = Some(release_of("XA-POL/a", "XA-POL/b", 1, NOW_US + 1));
+    }),
+    ("released by nobody", Reason::NotReleased, |s| {
+        s.release = Some(release_of("XA-POL/a", "", 1, 2));
+    }),
+    ("payload of another kind", Reason::KindMismatch, |s| {
+        s.kind = 2;
+    }),
+    ("no payload", Reason::KindMismatch, |s| {
+        s.payload = Bytes::new();
+    }),
+    ("payload is no protobuf", Reason::Malformed, |s| {
+        s.payload = Bytes::from_static(&[0xff; 9]);
+    }),
+];
+
+#[test]
 fn each_illegal_header_is_refused_for_its_reason() {
-    type Change = fn(&mut pb::Statement);
-    let table: [(&str, Reason, Change); 44] = [
-        ("no salt", Reason::Malformed, |s| s.salt.clear()),
-        ("long salt", Reason::Malformed, |s| s.salt.push(0)),
-        ("no id", Reason::Malformed, |s| s.id.clear()),
-        ("id of version 4", Reason::Malformed, |s| s.id[6] = 0x40),
-        ("thread is itself", Reason::Malformed, |s| {
-            s.thread = Some(encode_reference(&statement_ref("XA-POL", 1)));
-        }),
-        ("first, and answers", Reason::Malformed, |s| {
-            s.in_reply_to = Some(encode_reference(&statement_ref("XA-POL", 9)));
-        }),
-        ("thread without origin", Reason::Malformed, |s| {
-            s.thread = Some(pb::StatementRef::default());
-        }),
-        ("row 11: slash", Reason::Malformed, |s| {
-            s.origin = "XA-POL/".to_owned()
-        }),
-        ("row 11: case", Reason::Malformed, |s| {
-            s.origin = "xa-POL".to_owned()
-        }),
-        ("row 11: dot", Reason::Malformed, |s| {
-            s.origin = "XA-POL.".to_owned()
-        }),
-        ("row 11: homoglyph", Reason::Malformed, |s| {
-            s.origin = "XA-P\u{41e}L".to_owned()
-        }),
-        ("row 11: fullwidth", Reason::Malformed, |s| {
-            s.origin = "\u{ff38}A-POL".to_owned()
-        }),
-        ("row 11: recipient", Reason::Malformed, |s| {
-            s.recipients[0].authority = "xb-POL".to_owned();
-        }),
-        ("no recipients", Reason::Malformed, |s| s.recipients.clear()),
-        ("recipient twice", Reason::Malformed, |s| {
-            s.recipients[1] = s.recipients[0].clone();
-        }),
-        ("recipients out of order", Reason::Malformed, |s| {
-            s.recipients.reverse()
-        }),
-        ("257 recipients", Reason::Malformed, |s| {
-            s.recipients = (0..257)
-                .map(|n| pb::Recipient {
-                    authority: format!("XB-{n:03}"),
-                    ..s.recipients[0].clone()
-                })
-                .collect();
-        }),
-        ("no ground", Reason::Malformed, |s| {
-            s.recipients[0].ground = 0
-        }),
-        ("derogation without reason", Reason::Malformed, |s| {
-            s.recipients[0].ground = 3
-        }),
-        ("reason without derogation", Reason::Malformed, |s| {
-            s.recipients[0].ground_reason = "why".to_owned();
-        }),
-        ("no kind", Reason::Malformed, |s| s.kind = 0),
-        ("planned kind", Reason::UnsupportedVersion, |s| s.kind = 14),
-        ("unknown kind", Reason::UnsupportedVersion, |s| s.kind = 99),
-        ("negative kind", Reason::UnsupportedVersion, |s| s.kind = -1),
-        ("row 31: critical", Reason::UnsupportedVersion, |s| {
-            s.critical.push("tlp".to_owned());
-        }),
-        ("no status", Reason::Malformed, |s| s.status = 0),
-        ("draft", Reason::Malformed, |s| s.status = 5),
-        ("no priority", Reason::Malformed, |s| s.priority = 0),
-        ("no handling", Reason::Malformed, |s| s.handling.clear()),
-        ("H0 with H1", Reason::Malformed, |s| s.handling = vec![1, 2]),
-        ("H3 without text", Reason::Malformed, |s| {
-            s.handling = vec![4]
-        }),
-        ("text without H3", Reason::Malformed, |s| {
-            s.handling_text = "x".to_owned()
-        }),
-        ("issued at zero", Reason::Malformed, |s| s.issued_at_us = 0),
-        ("carried until issue", Reason::Malformed, |s| {
-            s.carried_until_us = s.issued_at_us;
-        }),
-        ("carried 30 days and 1 us", Reason::Malformed, |s| {
-            s.carried_until_us += 1
-        }),
-        ("supersedes another's", Reason::NotOwner, |s| {
-            s.supersedes = Some(encode_reference(&statement_ref("XB-POL", 5)));
-        }),
-        ("supersedes itself", Reason::Malformed, |s| {
-            s.supersedes = Some(encode_reference(&statement_ref("XA-POL", 1)));
-        }),
-        ("released by its writer", Reason::NotReleased, |s| {
-            s.release = Some(release_of("XA-POL/a", "XA-POL/a", 1, 2));
-        }),
-        ("released before it was written", Reason::NotReleased, |s| {
-            s.release = Some(release_of("XA-POL/a", "XA-POL/b", 2, 1));
-        }),
-        ("released after issue", Reason::NotReleased, |s| {
-            s.release = Some(release_of("XA-POL/a", "XA-POL/b", 1, NOW_US + 1));
-        }),
-        ("released by nobody", Reason::NotReleased, |s| {
-            s.release = Some(release_of("XA-POL/a", "", 1, 2));
-        }),
-        ("payload of another kind", Reason::KindMismatch, |s| {
-            s.kind = 2
-        }),
-        ("no payload", Reason::KindMismatch, |s| {
-            s.payload = Bytes::new()
-        }),
-        ("payload is no protobuf", Reason::Malformed, |s| {
-            s.payload = Bytes::from_static(&[0xff; 9]);
-        }),
-    ];
     assert!(signed_by_origin(&alert()).is_ok());
-    for (what, reason, change) in table {
+    for (what, reason, change) in ILLEGAL_HEADERS {
         let mut wire = alert();
         change(&mut wire);
-        assert_eq!(signed_by_origin(&wire).map(drop), Err(reason), "{what}");
+        assert_eq!(signed_by_origin(&wire).map(drop), Err(*reason), "{what}");
     }
 }
 
 #[test]
 fn each_legal_variant_is_accepted() {
-    type Change = fn(&mut pb::Statement);
     let table: [(&str, Change); 6] = [
         ("exercise", |s| s.status = 2),
         ("H3 with text", |s| {
@@ -285,7 +310,7 @@ fn each_legal_variant_is_accepted() {
             s.release = Some(release_of("XA-POL/a", "XA-POL/b", NOW_US - 2, NOW_US));
         }),
         ("carried one microsecond", |s| {
-            s.carried_until_us = s.issued_at_us + 1
+            s.carried_until_us = s.issued_at_us + 1;
         }),
         ("supersedes its own", |s| {
             s.supersedes = Some(encode_reference(&statement_ref("XA-POL", 5)));

@@ -2,6 +2,8 @@
 
 use std::{fs, path::Path};
 
+use proptest::prelude::*;
+
 use super::*;
 use crate::wire::alert::{decode_payload, inspect_payload, read_draft_json};
 
@@ -104,70 +106,76 @@ fn a_wrong_check_digit_is_told_as_read_and_as_computed() {
     );
 }
 
+type Change = fn(&mut pb::Draft);
+
+const WRONG_FIELDS: &[(&str, Change)] = &[
+    ("id", |d| d.id = "42".to_owned()),
+    ("to[0]", |d| d.to[0] = "XB-P\u{41e}L".to_owned()),
+    ("to[1]", |d| d.to[1] = "XB-POL".to_owned()),
+    ("to", |d| d.to.clear()),
+    ("to", |d| {
+        d.to = (0..257).map(|n| format!("XB-{n}")).collect();
+    }),
+    ("priority", |d| d.priority = 9),
+    ("status", |d| d.status = 5),
+    ("handling", |d| d.handling.clear()),
+    ("handling", |d| d.handling = vec![2, 2]),
+    ("handlingText", |d| d.handling = vec![4]),
+    ("handlingText", |d| d.handling_text = "x".to_owned()),
+    ("ground", |d| d.ground = 0),
+    ("groundReason", |d| d.ground_reason = "x".to_owned()),
+    ("groundReason", |d| d.ground = 3),
+    ("inReplyTo", |d| d.in_reply_to = "abc".to_owned()),
+    ("carriedHours", |d| d.carried_hours = 721),
+    ("subject", |d| payload(d).subject = None),
+    ("subject.names", |d| subject(d).names.clear()),
+    ("subject.names[1].kind", |d| subject(d).names[1].kind = 0),
+    ("subject.sex", |d| subject(d).sex = 4),
+    ("subject.birthDate", |d| {
+        subject(d).birth_date = "12.8.74".to_owned();
+    }),
+    ("subject.documents[0].number", |d| {
+        subject(d).documents[0].number = "X1".to_owned();
+    }),
+    ("subject.documents[0].country", |d| {
+        subject(d).documents[0].country = "GBR".to_owned();
+    }),
+    ("orders[0].endsOn", |d| {
+        payload(d).orders[0].ends_on = "2019-03-03".to_owned();
+    }),
+    ("orders[0].clauses[0]", |d| {
+        payload(d).orders[0].clauses[0].clause = None;
+    }),
+    ("asked", |d| payload(d).asked.clear()),
+    ("asked[1].warrantReference", |d| {
+        payload(d).asked[1].warrant_reference = "x".to_owned();
+    }),
+    ("basis", |d| payload(d).basis = None),
+    ("basis.validUntil", |d| {
+        let basis = payload(d).basis.as_mut().unwrap();
+        basis.valid_until = "2026-11-23".to_owned();
+        basis.review_on.clear();
+    }),
+    ("basis.validUntil", |d| {
+        let basis = payload(d).basis.as_mut().unwrap();
+        basis.valid_until = "2039-01-01".to_owned();
+    }),
+    ("missingOffender.missingSince", |d| {
+        missing_offender(d).missing_since.clear();
+    }),
+    ("missingOffender.lastSeen.place", |d| {
+        missing_offender(d)
+            .last_seen
+            .as_mut()
+            .unwrap()
+            .place
+            .clear();
+    }),
+];
+
 #[test]
 fn each_fault_names_its_field() {
-    type Change = fn(&mut pb::Draft);
-    let table: [(&str, Change); 30] = [
-        ("id", |d| d.id = "42".to_owned()),
-        ("to[0]", |d| d.to[0] = "XB-P\u{41e}L".to_owned()),
-        ("to[1]", |d| d.to[1] = "XB-POL".to_owned()),
-        ("priority", |d| d.priority = 9),
-        ("status", |d| d.status = 5),
-        ("handling", |d| d.handling.clear()),
-        ("handling", |d| d.handling = vec![2, 2]),
-        ("handlingText", |d| d.handling = vec![4]),
-        ("handlingText", |d| d.handling_text = "x".to_owned()),
-        ("ground", |d| d.ground = 0),
-        ("groundReason", |d| d.ground_reason = "x".to_owned()),
-        ("groundReason", |d| d.ground = 3),
-        ("inReplyTo", |d| d.in_reply_to = "abc".to_owned()),
-        ("carriedHours", |d| d.carried_hours = 721),
-        ("subject", |d| payload(d).subject = None),
-        ("subject.names", |d| subject(d).names.clear()),
-        ("subject.names[1].kind", |d| subject(d).names[1].kind = 0),
-        ("subject.sex", |d| subject(d).sex = 4),
-        ("subject.birthDate", |d| {
-            subject(d).birth_date = "12.8.74".to_owned()
-        }),
-        ("subject.documents[0].number", |d| {
-            subject(d).documents[0].number = "X1".to_owned()
-        }),
-        ("subject.documents[0].country", |d| {
-            subject(d).documents[0].country = "GBR".to_owned()
-        }),
-        ("orders[0].endsOn", |d| {
-            payload(d).orders[0].ends_on = "2019-03-03".to_owned()
-        }),
-        ("orders[0].clauses[0]", |d| {
-            payload(d).orders[0].clauses[0].clause = None
-        }),
-        ("asked", |d| payload(d).asked.clear()),
-        ("asked[1].warrantReference", |d| {
-            payload(d).asked[1].warrant_reference = "x".to_owned()
-        }),
-        ("basis", |d| payload(d).basis = None),
-        ("basis.validUntil", |d| {
-            let basis = payload(d).basis.as_mut().unwrap();
-            basis.valid_until = "2026-11-23".to_owned();
-            basis.review_on.clear();
-        }),
-        ("basis.validUntil", |d| {
-            let basis = payload(d).basis.as_mut().unwrap();
-            basis.valid_until = "2039-01-01".to_owned();
-        }),
-        ("missingOffender.missingSince", |d| {
-            missing_offender(d).missing_since.clear()
-        }),
-        ("missingOffender.lastSeen.place", |d| {
-            missing_offender(d)
-                .last_seen
-                .as_mut()
-                .unwrap()
-                .place
-                .clear()
-        }),
-    ];
-    for (path, change) in table {
+    for (path, change) in WRONG_FIELDS {
         let told = faults(change);
         assert_eq!(told.len(), 1, "{path}: {told:#?}");
         assert!(
@@ -248,6 +256,43 @@ fn a_minors_name_and_hidden_characters_are_warned_of_and_not_refused() {
     assert!(parsed.warnings[0].starts_with("subject.names[1].surname: "));
     assert!(parsed.warnings[1].starts_with("missingOffender.circumstances.text: "));
     assert!(!parsed.warnings.iter().any(|it| it.contains("Berta")));
+}
+
+#[test]
+fn a_reply_may_leave_its_recipients_to_the_rules() {
+    let mut answer = example("answer.json");
+    answer.to.clear();
+    assert!(parse(&answer, now()).is_ok());
+}
+
+proptest! {
+    #[test]
+    fn no_payload_bytes_bring_a_receiver_down(
+        kind in prop::sample::select(Kind::ALL),
+        noise in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..6),
+    ) {
+        let mut bytes = specimen().payload.unwrap().encode_to_vec();
+        let length = bytes.len();
+        for (place, byte) in noise {
+            bytes[place.index(length)] = byte;
+        }
+        let _ = inspect_payload(kind, &bytes);
+        let _ = inspect_payload(Kind::MissingOffender, &bytes);
+    }
+
+    #[test]
+    fn what_a_draft_accepts_a_receiver_accepts_and_what_it_says_is_shown_safely(surname in any::<String>(), text in any::<String>()) {
+        let mut draft = specimen();
+        subject(&mut draft).names[0].surname = surname;
+        missing_offender(&mut draft).circumstances.as_mut().unwrap().text = text;
+        match parse(&draft, now()) {
+            Ok(parsed) => prop_assert!(inspect_payload(parsed.kind, &parsed.payload).is_ok()),
+            Err(faults) => {
+                let hidden = |text: &str| text.chars().any(|it| it.is_control() || it == '\u{202e}');
+                prop_assert!(!faults.iter().any(|it| hidden(&it.to_string())));
+            }
+        }
+    }
 }
 
 #[test]

@@ -125,3 +125,6 @@ fn read_target(reader: &mut Reader, wire: Option<&envelope::StatementRef>) -> Op
         }),
     }
 }
+
+#[cfg(test)]
+mod tests;
