@@ -106,6 +106,6 @@ fn opened(first: &MessageRecord) -> Result<Submission, SubmitError> {
         ground_reason: String::new(),
         in_reply_to: Some(first.statement),
         carried_hours: None,
-        payload: wire::alert::encode_answer_opened(&first.statement),
+        payload: wire::alert::opened_payload(first.statement),
     })
 }

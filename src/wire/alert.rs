@@ -73,8 +73,8 @@ pub fn decode_payload(_payload: &[u8]) -> Result<pb::Payload, Reason> {
 #[allow(unused_imports, reason = "skeleton")]
 use Handling as _;
 
-/// The payload of the answer `opened`, which a node gives by itself.
+/// The payload of the answer that goes back by itself at an officer's first full view.
 #[must_use]
-pub fn encode_answer_opened(_target: &StatementRef) -> Bytes {
+pub fn opened_payload(_target: StatementRef) -> Bytes {
     todo!()
 }
