@@ -103,6 +103,9 @@ impl Addressed {
         {
             return Err(Reason::NotInThread.into());
         }
+        if self.submission.kind.owner_only() && target.statement.origin != self.statement.origin {
+            return Err(Reason::NotOwner.into());
+        }
         let to = self.readers(&target, &first);
         let thread = first.statement;
         let routing = self.routing(thread, to, |recipient| thread_seq(&thread, recipient))?;

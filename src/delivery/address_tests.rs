@@ -1,1 +1,137 @@
+//! Whom a draft reaches, and until when.
 
+use super::*;
+use crate::{
+    delivery::testing::{Shelf, at, effect, first, id, later, named},
+    domain::routing::{Handling, HandlingSet, Kind, Status, TransferGround},
+};
+
+/// A draft of ours, XA, about a statement.
+fn draft(own: &str, kind: Kind, to: &[&str], target: Option<StatementRef>) -> Addressed {
+    Addressed {
+        to: to.iter().map(|name| id(name)).collect(),
+        statement: named(own, 50),
+        salt: [0; 16],
+        now: at(2000),
+        submission: Submission {
+            id: None,
+            to: Vec::new(),
+            kind,
+            effect: effect(kind),
+            status: Status::Actual,
+            priority: Priority::Urgent,
+            handling: HandlingSet::new([Handling::H1]).unwrap(),
+            handling_text: String::new(),
+            ground: TransferGround::Adequacy,
+            ground_reason: String::new(),
+            in_reply_to: target,
+            carried_hours: None,
+            payload: bytes::Bytes::new(),
+        },
+    }
+}
+
+/// XA alerted XB and XC; XB told of a sighting.
+fn shelf() -> Shelf {
+    let alert = first("XA", 1, &["XB", "XC"]);
+    let sighting = later(
+        "XB",
+        2,
+        &["XA"],
+        Kind::Sighting,
+        alert.statement,
+        alert.statement,
+    );
+    Shelf::with(&[alert, sighting])
+}
+
+fn reached(draft: &Addressed) -> Result<String, Reason> {
+    match draft.later(&shelf(), |_, _| 3) {
+        Ok(routing) => Ok(routing
+            .recipients
+            .iter()
+            .map(|recipient| recipient.authority.country().to_owned())
+            .collect::<Vec<_>>()
+            .join(" ")),
+        Err(SubmitError::Refused { reason, .. }) => Err(reason),
+        Err(SubmitError::Store(_)) => panic!("no store here"),
+    }
+}
+
+#[test]
+fn a_kind_says_whom_it_reaches_when_nobody_is_named() {
+    let alert = Some(named("XA", 1));
+    let sighting = Some(named("XB", 2));
+    let ok = |names: &str| Ok(names.to_owned());
+    let table = [
+        (draft("XA", Kind::Recall, &[], alert), ok("XB XC")),
+        (draft("XA", Kind::Recall, &["XB", "XC"], alert), ok("XB XC")),
+        (
+            draft("XA", Kind::Recall, &["XB"], alert),
+            Err(Reason::RecipientsNarrowed),
+        ),
+        (draft("XB", Kind::Recall, &[], alert), Err(Reason::NotOwner)),
+        (draft("XB", Kind::Correction, &[], sighting), ok("XA")),
+        (draft("XC", Kind::Answer, &[], alert), ok("XA")),
+        (
+            draft("XC", Kind::Answer, &["XB"], alert),
+            Err(Reason::Malformed),
+        ),
+        (
+            draft("XA", Kind::Answer, &[], alert),
+            Err(Reason::NotInThread),
+        ),
+        (draft("XA", Kind::Instruction, &[], sighting), ok("XB")),
+        (draft("XA", Kind::Instruction, &[], alert), ok("XB XC")),
+        (
+            draft("XB", Kind::Instruction, &[], alert),
+            Err(Reason::NotOwner),
+        ),
+        (draft("XC", Kind::Sighting, &[], alert), ok("XA")),
+        (
+            draft("XC", Kind::Sighting, &["XA", "XB"], alert),
+            ok("XA XB"),
+        ),
+        (
+            draft("XD", Kind::Sighting, &[], alert),
+            Err(Reason::NotInThread),
+        ),
+        (
+            draft("XB", Kind::Answer, &[], Some(named("XA", 9))),
+            Err(Reason::NotFound),
+        ),
+    ];
+    for (draft, expected) in table {
+        let what = format!("{} by {}", draft.submission.kind, draft.statement.origin);
+        assert_eq!(reached(&draft), expected, "{what}");
+    }
+}
+
+#[test]
+fn a_first_statement_needs_a_kind_that_begins_and_somebody_to_reach() {
+    let reason = |draft: Addressed| match draft.first() {
+        Ok(routing) => Ok(routing.recipients.len()),
+        Err(SubmitError::Refused { reason, .. }) => Err(reason),
+        Err(SubmitError::Store(_)) => panic!("no store here"),
+    };
+    let alert = Kind::MissingOffender;
+    assert_eq!(reason(draft("XA", alert, &["XB", "XC"], None)), Ok(2));
+    assert_eq!(
+        reason(draft("XA", alert, &[], None)),
+        Err(Reason::FaultyDraft)
+    );
+    assert_eq!(
+        reason(draft("XA", Kind::Recall, &["XB"], None)),
+        Err(Reason::FaultyDraft)
+    );
+}
+
+#[test]
+fn carriage_is_as_asked_up_to_thirty_days_and_outlasts_a_week() {
+    let days = |hours, priority| carriage(hours, priority).as_secs() / 86_400;
+    assert_eq!(carriage(Some(1), Priority::Flash).as_secs(), 3600);
+    assert_eq!(days(Some(720), Priority::Flash), 30);
+    assert_eq!(days(Some(u32::MAX), Priority::Flash), 30);
+    assert_eq!(days(None, Priority::Flash), 14);
+    assert_eq!(days(Some(0), Priority::Routine), 30);
+}

@@ -1,1 +1,144 @@
+//! Deadlines as a list, and who owes what when.
 
+use super::*;
+use crate::{
+    delivery::testing::{at, first, id, later, record},
+    domain::routing::{Kind, Routing},
+};
+
+#[test]
+fn the_table_is_that_of_the_field() {
+    let minutes: Vec<[u64; 4]> = [
+        Priority::Flash,
+        Priority::Urgent,
+        Priority::Priority,
+        Priority::Routine,
+    ]
+    .map(|priority| {
+        let d = deadlines(priority);
+        [d.delivered, d.opened, d.first_answer, d.instruction].map(|d| d.as_secs() / 60)
+    })
+    .into();
+    assert_eq!(
+        minutes,
+        [
+            [2, 10, 30, 30],
+            [10, 60, 480, 120],
+            [60, 240, 720, 720],
+            [720, 4320, 10080, 4320],
+        ]
+    );
+}
+
+const MINUTE: i64 = 60;
+
+/// XA alerts XB, urgent, accepted at 0 and delivered at once.
+fn alert() -> Routing {
+    first("XA", 1, &["XB"])
+}
+
+fn own() -> MessageRecord {
+    record(&alert(), at(0))
+}
+
+fn said(origin: &str, to: &str, kind: Kind, minute: i64) -> MessageRecord {
+    let first = alert().statement;
+    let number = u64::try_from(minute + 2).unwrap();
+    record(
+        &later(origin, number, &[to], kind, first, first),
+        at(minute * MINUTE),
+    )
+}
+
+fn answered(code: AnswerCode, minute: i64) -> MessageRecord {
+    MessageRecord {
+        effect: Effect::Answers(code),
+        ..said("XB", "XA", Kind::Answer, minute)
+    }
+}
+
+/// Name and debtor of what is overdue at a minute.
+fn late(alert: &MessageRecord, thread: &[MessageRecord], minute: i64) -> Vec<(ClockName, String)> {
+    overdue(id("XA"), alert, thread, at(minute * MINUTE))
+        .into_iter()
+        .map(|late| (late.clock, late.owed_by.country().to_owned()))
+        .collect()
+}
+
+fn owed(clock: ClockName, by: &str) -> (ClockName, String) {
+    (clock, by.to_owned())
+}
+
+#[test]
+fn a_delivery_without_receipt_is_overdue_after_its_time() {
+    let mut queued = own();
+    queued.deliveries[0].life = DeliveryLife::Queued;
+    assert_eq!(late(&queued, &[], 10), []);
+    assert_eq!(late(&queued, &[], 11), [owed(ClockName::Delivered, "XB")]);
+    queued.deliveries[0].life = DeliveryLife::Expired;
+    assert_eq!(late(&queued, &[], 11), [], "given up: shown as such");
+}
+
+#[test]
+fn unopened_and_unanswered_are_the_recipients() {
+    assert_eq!(late(&own(), &[], 60), []);
+    assert_eq!(late(&own(), &[], 61), [owed(ClockName::Opened, "XB")]);
+    let opened = [answered(AnswerCode::Opened, 30)];
+    assert_eq!(late(&own(), &opened, 480), []);
+    assert_eq!(late(&own(), &opened, 481), [owed(ClockName::Answer, "XB")]);
+    let no_trace = [answered(AnswerCode::NoTrace, 470)];
+    assert_eq!(late(&own(), &no_trace, 481), []);
+}
+
+#[test]
+fn a_question_stops_the_recipients_clock_and_starts_ours() {
+    let asked = answered(AnswerCode::NeedsInformation, 100);
+    assert_eq!(late(&own(), std::slice::from_ref(&asked), 579), []);
+    assert_eq!(
+        late(&own(), std::slice::from_ref(&asked), 581),
+        [owed(ClockName::Answer, "XA")]
+    );
+    // Replied after 50 minutes: the recipient's clock runs 50 minutes longer.
+    let thread = [asked, said("XA", "XB", Kind::Update, 150)];
+    assert_eq!(late(&own(), &thread, 530), []);
+    assert_eq!(late(&own(), &thread, 531), [owed(ClockName::Answer, "XB")]);
+}
+
+#[test]
+fn a_hit_asks_an_instruction_of_the_originator() {
+    let hit = answered(AnswerCode::Hit, 20);
+    assert_eq!(late(&own(), std::slice::from_ref(&hit), 140), []);
+    assert_eq!(
+        late(&own(), std::slice::from_ref(&hit), 141),
+        [owed(ClockName::Instruction, "XA")]
+    );
+    let instructed = [hit.clone(), said("XA", "XB", Kind::Instruction, 130)];
+    assert_eq!(late(&own(), &instructed, 141), []);
+    let to_another = [hit, said("XA", "XC", Kind::Instruction, 130)];
+    assert_eq!(
+        late(&own(), &to_another, 141),
+        [owed(ClockName::Instruction, "XA")]
+    );
+}
+
+#[test]
+fn closed_alerts_owe_nothing_and_foreign_ones_are_ours_to_answer() {
+    let closed = MessageRecord {
+        life: AlertLife::Closed,
+        ..own()
+    };
+    assert_eq!(late(&closed, &[], 100_000), []);
+    let foreign = MessageRecord {
+        direction: Direction::Foreign,
+        issued_at: at(0),
+        ..own()
+    };
+    let late: Vec<_> = overdue(id("XB"), &foreign, &[], at(481 * MINUTE))
+        .into_iter()
+        .map(|late| (late.clock, late.owed_by))
+        .collect();
+    assert_eq!(
+        late,
+        [(ClockName::Opened, id("XB")), (ClockName::Answer, id("XB"))]
+    );
+}

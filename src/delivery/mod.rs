@@ -258,3 +258,6 @@ pub struct FrameOutcome {
     /// New ones in one batch; those of repeats as they were first given.
     pub receipts: Vec<Unverified>,
 }
+
+#[cfg(test)]
+mod testing;

@@ -80,10 +80,13 @@ pub(super) fn issue<T>(
     Some(outgoing)
 }
 
+/// Signatures of one kind under one header, with (place of the event, leaf index) of each document.
+type Joined<T> = HashMap<Arc<SignedHeader>, (T, Vec<(usize, u32)>)>;
+
 /// Joins documents that stand under the same header: what the journal keeps once.
 pub(super) fn by_signature(proofs: Vec<(usize, ProofSource)>) -> Vec<(Signed, Vec<(usize, u32)>)> {
-    let mut whole: HashMap<Arc<SignedHeader>, (Batch, Vec<(usize, u32)>)> = HashMap::new();
-    let mut parts: HashMap<Arc<SignedHeader>, (Vec<Proof>, Vec<(usize, u32)>)> = HashMap::new();
+    let mut whole: Joined<Batch> = HashMap::new();
+    let mut parts: Joined<Vec<Proof>> = HashMap::new();
     for (event, proof) in proofs {
         match proof {
             ProofSource::Whole(batch, index) => whole

@@ -261,6 +261,14 @@ impl Sitting<'_> {
         });
         self.proofs
             .push((event, statement.verified.proof().clone()));
+        // A receipt says `held` only of what the ledger holds, whatever it knew of the id before.
+        if let Some(Known {
+            verdict: Verdict::Refused(reason),
+            ..
+        }) = self.ledger.known(&subject)
+        {
+            return Outcome::Bare(reason);
+        }
         Outcome::Decided {
             statement: subject,
             event,

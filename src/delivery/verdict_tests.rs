@@ -1,1 +1,266 @@
+//! Tables of the rules: each `accepts` row has its `refuses` twin.
 
+use super::*;
+use crate::{
+    delivery::testing::{Shelf, at, first, id, later, named},
+    domain::routing::{Kind, Status},
+};
+
+/// XA alerts XB and XC.
+fn alert() -> Routing {
+    first("XA", 1, &["XB", "XC"])
+}
+
+fn in_thread(origin: &str, to: &[&str], kind: Kind, target: StatementRef) -> Routing {
+    later(origin, 9, to, kind, target, alert().statement)
+}
+
+/// A sighting by XB in that thread, to XA and XC.
+fn sighting() -> Routing {
+    Routing {
+        statement: named("XB", 2),
+        ..in_thread("XB", &["XA", "XC"], Kind::Sighting, alert().statement)
+    }
+}
+
+#[test]
+fn who_may_write_what_to_whom() {
+    let target = alert().statement;
+    let exercise = |routing: Routing| Routing {
+        status: Status::Exercise,
+        ..routing
+    };
+    let astray = |routing: Routing| Routing {
+        thread: named("XA", 77),
+        ..routing
+    };
+    let table: Vec<(&str, Routing, Result<(), Reason>)> = vec![
+        ("a first alert", first("XA", 5, &["XB"]), Ok(())),
+        (
+            "a recall that stands first",
+            Routing {
+                kind: Kind::Recall,
+                effect: Effect::Recalls,
+                ..first("XA", 5, &["XB"])
+            },
+            Err(Reason::Malformed),
+        ),
+        (
+            "an alert inside a thread",
+            in_thread("XA", &["XB"], Kind::TravelNotice, target),
+            Err(Reason::Malformed),
+        ),
+        (
+            "the origin recalls, to all",
+            in_thread("XA", &["XB", "XC"], Kind::Recall, target),
+            Ok(()),
+        ),
+        (
+            "the origin recalls, to some",
+            in_thread("XA", &["XB"], Kind::Recall, target),
+            Err(Reason::RecipientsNarrowed),
+        ),
+        (
+            "another recalls",
+            in_thread("XB", &["XA", "XC"], Kind::Recall, target),
+            Err(Reason::NotOwner),
+        ),
+        (
+            "another corrects",
+            in_thread("XC", &["XA", "XB"], Kind::Correction, target),
+            Err(Reason::NotOwner),
+        ),
+        (
+            "XB corrects its own sighting",
+            in_thread("XB", &["XA", "XC"], Kind::Correction, named("XB", 2)),
+            Ok(()),
+        ),
+        (
+            "XB corrects its own sighting, to some",
+            in_thread("XB", &["XA"], Kind::Correction, named("XB", 2)),
+            Err(Reason::RecipientsNarrowed),
+        ),
+        (
+            "an addressee answers the first origin",
+            in_thread("XB", &["XA"], Kind::Answer, target),
+            Ok(()),
+        ),
+        (
+            "an addressee answers somebody else too",
+            in_thread("XB", &["XA", "XC"], Kind::Answer, target),
+            Err(Reason::Malformed),
+        ),
+        (
+            "an outsider answers",
+            in_thread("XD", &["XA"], Kind::Answer, target),
+            Err(Reason::NotInThread),
+        ),
+        (
+            "an addressee tells an outsider",
+            in_thread("XB", &["XA", "XD"], Kind::Sighting, target),
+            Err(Reason::NotInThread),
+        ),
+        (
+            "the first origin instructs",
+            in_thread("XA", &["XB"], Kind::Instruction, named("XB", 2)),
+            Ok(()),
+        ),
+        (
+            "an addressee instructs",
+            in_thread("XB", &["XC"], Kind::Instruction, target),
+            Err(Reason::NotOwner),
+        ),
+        (
+            "an exercise in a live thread",
+            exercise(in_thread("XB", &["XA"], Kind::Answer, target)),
+            Err(Reason::ExerciseMixed),
+        ),
+        (
+            "a target of another thread",
+            astray(in_thread("XA", &["XB", "XC"], Kind::Recall, target)),
+            Err(Reason::TargetMismatch),
+        ),
+        (
+            "a recall of nothing",
+            Routing {
+                in_reply_to: None,
+                ..in_thread("XA", &["XB", "XC"], Kind::Recall, target)
+            },
+            Err(Reason::Malformed),
+        ),
+    ];
+    let shelf = Shelf::with(&[alert(), sighting()]);
+    for (what, routing, expected) in table {
+        assert_eq!(check_thread(&routing, &shelf), expected, "{what}");
+    }
+}
+
+#[test]
+fn before_the_first_is_here_only_its_origin_is_kept() {
+    let target = alert().statement;
+    let recall = in_thread("XA", &["XB"], Kind::Recall, target);
+    let answer = in_thread("XB", &["XA"], Kind::Answer, target);
+    let nothing = Shelf::default();
+    assert_eq!(check_thread(&recall, &nothing), Ok(()));
+    assert_eq!(check_thread(&answer, &nothing), Err(Reason::ThreadNotYet));
+
+    let refused = |reason| Known {
+        leaf: LeafHash([1; 32]),
+        verdict: Verdict::Refused(reason),
+        index: 0,
+    };
+    let for_good = Shelf::default().refused(target, refused(Reason::NotAddressed));
+    assert_eq!(check_thread(&recall, &for_good), Err(Reason::NotInThread));
+    let until_updated = Shelf::default().refused(target, refused(Reason::UnsupportedVersion));
+    assert_eq!(check_thread(&recall, &until_updated), Ok(()));
+}
+
+fn arrival() -> Arrival {
+    Arrival {
+        own: id("XB"),
+        peer: id("XA"),
+        now: at(2000),
+        clocks: Clocks::Agree,
+    }
+}
+
+#[test]
+fn addressed_in_time_and_by_its_own_origin() {
+    let plain = || first("XA", 5, &["XB"]);
+    let differing = Arrival {
+        clocks: Clocks::Differ,
+        ..arrival()
+    };
+    let issued = |seconds| Routing {
+        issued_at: at(seconds),
+        ..plain()
+    };
+    let carried = |seconds| Routing {
+        carried_until: at(seconds),
+        ..plain()
+    };
+    let table = [
+        ("plain", arrival(), plain(), Ok(())),
+        (
+            "for somebody else",
+            arrival(),
+            first("XA", 5, &["XC"]),
+            Err(Reason::NotAddressed),
+        ),
+        (
+            "of another origin",
+            arrival(),
+            first("XC", 5, &["XB"]),
+            Err(Reason::NoRelay),
+        ),
+        ("two minutes ahead", arrival(), issued(2120), Ok(())),
+        (
+            "more than two minutes ahead",
+            arrival(),
+            issued(2121),
+            Err(Reason::ClockSkew),
+        ),
+        ("at the end of carriage", arrival(), carried(2000), Ok(())),
+        (
+            "after the end of carriage",
+            arrival(),
+            carried(1999),
+            Err(Reason::Expired),
+        ),
+        (
+            "after it, but the clocks differ",
+            differing,
+            carried(1999),
+            Err(Reason::ClockSkew),
+        ),
+    ];
+    for (what, arrival, routing, expected) in table {
+        assert_eq!(
+            admit(&arrival, &routing, &Shelf::default()),
+            expected,
+            "{what}"
+        );
+    }
+}
+
+#[test]
+fn a_release_is_by_two_people_in_order() {
+    let release = |by: &str, created, released| Release {
+        created_by: "XA-POL/officer-7".into(),
+        created_at: at(created),
+        released_by: by.into(),
+        released_at: at(released),
+    };
+    assert_eq!(check_release(&release("XA-POL/duty-1", 10, 10)), Ok(()));
+    let faulty = [
+        release("XA-POL/officer-7", 10, 20),
+        release("XA-POL/duty-1", 20, 10),
+    ];
+    for release in faulty {
+        assert_eq!(check_release(&release), Err(Reason::NotReleased));
+    }
+}
+
+#[test]
+fn an_id_stands_for_one_leaf() {
+    let known = |verdict| Known {
+        leaf: LeafHash([1; 32]),
+        verdict,
+        index: 4,
+    };
+    let held = known(Verdict::Held);
+    let refused = known(Verdict::Refused(Reason::NotAddressed));
+    let waiting = known(Verdict::Refused(Reason::UnsupportedVersion));
+    let (same, other) = (LeafHash([1; 32]), LeafHash([2; 32]));
+    assert_eq!(recognise(None, same), Recognised::New);
+    assert_eq!(recognise(Some(held), same), Recognised::Repeat(held));
+    assert_eq!(recognise(Some(refused), same), Recognised::Repeat(refused));
+    assert_eq!(recognise(Some(waiting), same), Recognised::New);
+    for known in [held, refused, waiting] {
+        assert_eq!(
+            recognise(Some(known), other),
+            Recognised::Conflict(known),
+            "other bytes never pass"
+        );
+    }
+}

@@ -23,13 +23,15 @@ use crate::{
     delivery::{
         core::Core,
         expire,
-        link::{Incoming, Link, LinkError, Outgoing},
+        link::{Incoming, Link, LinkError, Outgoing, StatementOutcome},
     },
     domain::{
         limits::{
             FRAME_MAX_STATEMENTS, HEARTBEAT_INTERVAL, RESULT_TIMEOUT, RETRYING_MAX_STATEMENTS,
         },
+        lives::DeliveryLife,
         reason::Reason,
+        routing::Lane,
     },
     store::{
         StoreFailed,
@@ -37,6 +39,7 @@ use crate::{
         ledger::Ledger,
         record::{MessageRecord, Ordinal},
     },
+    trust::batch::Unverified,
 };
 
 /// What a lane remembers from stream to stream.
@@ -260,9 +263,9 @@ impl Pump<'_> {
                 .iter()
                 .filter_map(|ordinal| ledger.message_at(*ordinal))
                 .filter(|record| {
-                    record.delivery(&peer).is_some_and(|delivery| {
-                        delivery.life == crate::domain::lives::DeliveryLife::Queued
-                    })
+                    record
+                        .delivery(&peer)
+                        .is_some_and(|delivery| delivery.life == DeliveryLife::Queued)
                 })
                 .collect()
         };
@@ -319,7 +322,7 @@ impl Pump<'_> {
                 resumed
                     .iter()
                     .filter_map(|statement| ledger.message(statement))
-                    .filter(|r| crate::domain::routing::Lane::of(r.kind, r.priority) == lane)
+                    .filter(|r| Lane::of(r.kind, r.priority) == lane)
                     .map(|record| record.ordinal)
                     .collect()
             })
@@ -349,7 +352,7 @@ impl Pump<'_> {
             } => {
                 // A result for no frame of this stream says nothing.
                 if let Some(flight) = self.window.settle(number) {
-                    self.work_up(flight, results, receipts);
+                    self.work_up(flight, &results, receipts);
                 }
             }
         }
@@ -359,15 +362,15 @@ impl Pump<'_> {
     fn work_up(
         &mut self,
         flight: Flight,
-        outcomes: Vec<crate::delivery::link::StatementOutcome>,
-        receipts: Vec<crate::trust::batch::Unverified>,
+        outcomes: &[StatementOutcome],
+        receipts: Vec<Unverified>,
     ) {
         let sent = flight
             .statements
             .into_iter()
             .map(|sent| (sent, self.alone.remove(&sent.ordinal)))
             .collect();
-        let said = results::match_up(sent, &outcomes);
+        let said = results::match_up(sent, outcomes);
         let put_off: Vec<(Ordinal, Next)> = said
             .iter()
             .map(|said| (said.sent.ordinal, Next::Retry(Reason::Overloaded)))
@@ -377,7 +380,7 @@ impl Pump<'_> {
         self.working += 1;
         self.core.runtime.spawn(async move {
             let taken = core
-                .run(move |core| results::take(core, peer, said, &receipts))
+                .run(move |core| results::take(core, peer, &said, &receipts))
                 .await;
             let worked = match taken {
                 Ok(committing) => committing.durable().await.map_err(store_failed),

@@ -74,10 +74,10 @@ struct Kept {
 pub(super) fn take(
     core: &Arc<Core>,
     peer: AuthorityId,
-    said: Vec<Said>,
+    said: &[Said],
     receipts: &[Unverified],
 ) -> Committing<Worked> {
-    let (mut kept, mut incidents) = verify(core, peer, &said, receipts);
+    let (mut kept, mut incidents) = verify(core, peer, said, receipts);
     let now = core.now();
     let mut proofs = Vec::new();
     let mut plan = core.store.decide(|ledger| {
@@ -94,7 +94,7 @@ pub(super) fn take(
             next: Vec::with_capacity(said.len()),
             receipts: 0,
         };
-        for said in &said {
+        for said in said {
             let receipt = kept.remove(&(said.sent.statement.id, said.sent.leaf));
             let verdict = receipt.as_ref().map(|kept| kept.receipt.verdict);
             let open = is_open(ledger, said, &peer);
@@ -141,9 +141,9 @@ fn is_open(ledger: &Ledger, said: &Said, peer: &AuthorityId) -> bool {
 fn decide(said: &Said, verdict: Option<Verdict>) -> (Next, Option<Reason>) {
     match (verdict, said.refused) {
         (Some(Verdict::Held), _) => (Next::Settled, None),
+        // The receipt itself settles or holds the delivery, by its reason's class.
         (Some(Verdict::Refused(reason)), _) => match reason.class() {
-            Class::Final => (Next::Settled, None),
-            Class::Hold => (Next::Settled, Some(reason)),
+            Class::Final | Class::Hold => (Next::Settled, None),
             Class::Retry => (Next::Retry(reason), None),
         },
         // Said to be held, and no receipt that proves it: it stays pending.
