@@ -8,6 +8,9 @@ pub(in crate::store) mod pack;
 pub(in crate::store) mod rows;
 pub mod sled;
 
+/// Keys and values, in order of the keys.
+pub type ViewRows<'a> = Box<dyn Iterator<Item = Result<(Vec<u8>, Vec<u8>), ViewError>> + Send + 'a>;
+
 /// A row store: keys and values are ours, durability is not its business.
 pub trait View: Send + Sync {
     /// The value of a key.
@@ -19,7 +22,7 @@ pub trait View: Send + Sync {
     fn scan(
         &self,
         prefix: &[u8],
-    ) -> Box<dyn Iterator<Item = Result<(Vec<u8>, Vec<u8>), ViewError>> + Send + '_>;
+    ) -> ViewRows<'_>;
     /// Writes all rows at once: after a crash all are there, or none.
     ///
     /// # Errors

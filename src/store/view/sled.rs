@@ -12,7 +12,7 @@ use std::{
     time::Duration,
 };
 
-use super::{View, ViewError};
+use super::{View, ViewError, ViewRows};
 
 /// Bytes of sled's own cache.
 const CACHE_BYTES: u64 = 64 * 1024 * 1024;
@@ -69,7 +69,7 @@ impl View for SledView {
     fn scan(
         &self,
         prefix: &[u8],
-    ) -> Box<dyn Iterator<Item = Result<(Vec<u8>, Vec<u8>), ViewError>> + Send + '_> {
+    ) -> ViewRows<'_> {
         let mut rows = match self.database().map(|database| database.scan_prefix(prefix)) {
             Ok(rows) => rows,
             Err(fault) => return Box::new(std::iter::once(Err(fault))),
