@@ -114,9 +114,21 @@ pub(super) fn follow(
     }
 }
 
-pub(super) fn answer(first: &Routing, by: &str, number: u64, seq: u32, code: AnswerCode) -> Routing {
+pub(super) fn answer(
+    first: &Routing,
+    by: &str,
+    number: u64,
+    seq: u32,
+    code: AnswerCode,
+) -> Routing {
     let to = first.statement.origin;
-    follow(first, by, number, Effect::Answers(code), &[(to.as_str(), seq)])
+    follow(
+        first,
+        by,
+        number,
+        Effect::Answers(code),
+        &[(to.as_str(), seq)],
+    )
 }
 
 fn recipient(authority_id: &str, thread_seq: u32) -> Recipient {

@@ -22,10 +22,7 @@ impl View for MemoryView {
         Ok(self.rows().get(key).cloned())
     }
 
-    fn scan(
-        &self,
-        prefix: &[u8],
-    ) -> ViewRows<'_> {
+    fn scan(&self, prefix: &[u8]) -> ViewRows<'_> {
         let rows: Vec<_> = self
             .rows()
             .range(prefix.to_vec()..)

@@ -19,10 +19,7 @@ pub trait View: Send + Sync {
     /// When the view is damaged.
     fn read(&self, key: &[u8]) -> Result<Option<Vec<u8>>, ViewError>;
     /// All rows whose key begins with `prefix`, in order.
-    fn scan(
-        &self,
-        prefix: &[u8],
-    ) -> ViewRows<'_>;
+    fn scan(&self, prefix: &[u8]) -> ViewRows<'_>;
     /// Writes all rows at once: after a crash all are there, or none.
     ///
     /// # Errors

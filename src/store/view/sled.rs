@@ -66,10 +66,7 @@ impl View for SledView {
         Ok(value.map(|value| value.to_vec()))
     }
 
-    fn scan(
-        &self,
-        prefix: &[u8],
-    ) -> ViewRows<'_> {
+    fn scan(&self, prefix: &[u8]) -> ViewRows<'_> {
         let mut rows = match self.database().map(|database| database.scan_prefix(prefix)) {
             Ok(rows) => rows,
             Err(fault) => return Box::new(std::iter::once(Err(fault))),
