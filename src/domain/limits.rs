@@ -102,3 +102,19 @@ pub const INCIDENTS_MAX: usize = 256;
 pub const STORE_EVENTS_MAX: usize = 16 * 1024;
 /// Time for draining at a stop.
 pub const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
+/// Bytes of a batch header: a federation's name is at most 64 of them.
+pub const BATCH_HEADER_MAX_BYTES: usize = 256;
+/// Bytes of a signed note.
+pub const NOTE_MAX_BYTES: usize = 16 * 1024;
+/// Bytes of one directory bundle, as a file or as a message.
+pub const DIRECTORY_MAX_BYTES: u64 = 16 * 1024 * 1024;
+/// Roots in a directory's chain, and signatures on one of its documents.
+pub const DIRECTORY_MAX_ROOTS: usize = 1024;
+/// Keys of one root list, signatures of one document, keys or endpoints of one entry, groups of one member.
+pub const DIRECTORY_LIST_MAX: usize = 64;
+/// Bytes of a name or contact line in the directory.
+pub const DIRECTORY_TEXT_MAX_BYTES: usize = 256;
+/// Bytes of a federation's name.
+pub const FEDERATION_MAX_BYTES: usize = 64;
+/// Longest life of a directory timestamp.
+pub const DIRECTORY_TIMESTAMP_MAX: Duration = Duration::from_secs(24 * 3600);

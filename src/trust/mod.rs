@@ -12,3 +12,6 @@ pub mod note;
 pub mod pae;
 pub mod pki;
 pub mod tls;
+
+#[cfg(test)]
+pub(crate) mod testing;

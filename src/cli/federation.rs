@@ -1,0 +1,328 @@
+//! `allpoints federation ...`: the roots' work on the directory, and installing it at a node.
+//!
+//! The way in: [`FederationArgs`] in the parser, then [`run`]. Works on files alone and talks to no
+//! node. Never takes an anchor from the file that it is to prove.
+
+use std::{
+    io::{self, Write},
+    path::PathBuf,
+};
+
+use clap::{Args, Subcommand};
+
+use super::exit::{CliError, Exit};
+use crate::{
+    domain::{id::AuthorityId, time::Clock},
+    trust::{
+        directory::{Anchor, Directory, DirectoryError, Member, Standing},
+        federation::{self, Change, FederationError, Setup, Terms},
+        keys::{KeyUse, SigningKey},
+    },
+};
+
+/// Found and keep a federation: who belongs, with which keys, where.
+#[derive(Debug, Args)]
+pub struct FederationArgs {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Make root and timestamp keys and the first root list; print the anchor.
+    Init {
+        /// A new folder for the federation.
+        dir: PathBuf,
+        /// Name of the federation: letters, digits, dashes and dots.
+        #[arg(long)]
+        name: String,
+        /// Root keys, each for another keeper.
+        #[arg(long, default_value_t = 3)]
+        roots: u32,
+        /// How many roots must sign.
+        #[arg(long, default_value_t = 2)]
+        threshold: u32,
+    },
+    /// Propose changes to the membership; without any, its renewal.
+    Propose {
+        /// The federation's folder.
+        dir: PathBuf,
+        /// Applications of new members, or new facts of present ones.
+        applications: Vec<PathBuf>,
+        /// Suspend a member: nothing is exchanged with it.
+        #[arg(long, value_name = "ID")]
+        suspend: Vec<AuthorityId>,
+        /// End a suspension.
+        #[arg(long, value_name = "ID")]
+        restore: Vec<AuthorityId>,
+        /// Remove a member.
+        #[arg(long, value_name = "ID")]
+        remove: Vec<AuthorityId>,
+        /// Days until the membership expires.
+        #[arg(long, default_value_t = Terms::default().days)]
+        days: u32,
+        /// Days after that in which known peers go on.
+        #[arg(long, default_value_t = Terms::default().grace_days)]
+        grace_days: u32,
+    },
+    /// Add a root's signature to a proposed membership.
+    Sign {
+        /// `proposal/membership.json` of the federation's folder.
+        file: PathBuf,
+        /// A root's key file.
+        #[arg(long)]
+        key: PathBuf,
+    },
+    /// Take in the proposal, sign a timestamp for 24 h, write `directory.bundle`.
+    Publish {
+        /// The federation's folder.
+        dir: PathBuf,
+    },
+    /// Verify a bundle and add it to a node's directory folder.
+    Install {
+        /// The bundle.
+        file: PathBuf,
+        /// The node's directory folder.
+        #[arg(long, value_name = "FOLDER")]
+        directory: PathBuf,
+        /// Fingerprint of the first root, as `federation init` printed it.
+        #[arg(long, value_name = "sha256:HEX")]
+        anchor: Anchor,
+    },
+    /// Show what a bundle says.
+    Show {
+        /// The bundle.
+        file: PathBuf,
+        /// Fingerprint of the first root; without it nothing is proved.
+        #[arg(long, value_name = "sha256:HEX")]
+        anchor: Option<Anchor>,
+    },
+    /// Write the first root of a bundle to a file and print its anchor, to be compared by other means.
+    ExtractRoot {
+        /// The bundle.
+        file: PathBuf,
+        /// Where to write it.
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+    },
+}
+
+/// Runs a federation command and prints what it did.
+///
+/// # Errors
+/// With the design's exit codes: refused by a rule is 3, wrong files or arguments 2.
+pub fn run(args: FederationArgs, clock: &dyn Clock) -> Result<(), CliError> {
+    run_to(args, clock, &mut io::stdout().lock())
+}
+
+fn run_to(args: FederationArgs, clock: &dyn Clock, out: &mut dyn Write) -> Result<(), CliError> {
+    let text = match args.command {
+        Command::Init {
+            dir,
+            name,
+            roots,
+            threshold,
+        } => {
+            let setup = Setup {
+                name,
+                roots,
+                threshold,
+            };
+            let anchor = federation::init(&dir, &setup, clock).map_err(explain)?;
+            let dir = dir.display();
+            format!(
+                "anchor {anchor}\n\nEvery node's configuration needs this anchor: hand it over in person or by telephone.\nGive each of {dir}/root-1.key to root-{roots}.key to another keeper; timestamp.key stays here.\n"
+            )
+        }
+        Command::Propose {
+            dir,
+            applications,
+            suspend,
+            restore,
+            remove,
+            days,
+            grace_days,
+        } => {
+            let mut changes = Vec::new();
+            for file in applications {
+                let application = federation::read_application(&file).map_err(explain)?;
+                changes.push(Change::Admit(Box::new(application)));
+            }
+            changes.extend(suspend.into_iter().map(Change::Suspend));
+            changes.extend(restore.into_iter().map(Change::Restore));
+            changes.extend(remove.into_iter().map(Change::Remove));
+            let terms = Terms { days, grace_days };
+            let proposed = federation::propose(&dir, &changes, terms, clock).map_err(explain)?;
+            proposed_text(&proposed, &dir)
+        }
+        Command::Sign { file, key } => {
+            let key = SigningKey::load(&key, KeyUse::Root)
+                .map_err(|error| explain(FederationError::Key(error)))?;
+            let signatures = federation::sign(&file, &key).map_err(explain)?;
+            format!("{} of {} signatures\n", signatures.have, signatures.need)
+        }
+        Command::Publish { dir } => {
+            let published = federation::publish(&dir, clock).map_err(explain)?;
+            format!(
+                "directory version {}, {} members, timestamp until {}\nanchor {}\n{}\n",
+                published.version,
+                published.members,
+                published.expires_at,
+                published.anchor,
+                published.file.display()
+            )
+        }
+        Command::Install {
+            file,
+            directory,
+            anchor,
+        } => {
+            let installed =
+                federation::install(&file, &directory, anchor, clock).map_err(explain)?;
+            format!(
+                "installed directory version {} of {}: {}\n",
+                installed.version(),
+                installed.federation(),
+                standing_text(installed.standing(clock.now()))
+            )
+        }
+        Command::Show { file, anchor } => {
+            let directory = federation::open(&file, anchor, clock).map_err(explain)?;
+            show_text(&directory, anchor, clock)
+        }
+        Command::ExtractRoot { file, out: to } => {
+            let anchor = federation::extract_root(&file, &to, clock).map_err(explain)?;
+            format!(
+                "anchor {anchor}\nThis is the bundle's own word: compare it with what the federation says by other means.\n"
+            )
+        }
+    };
+    out.write_all(text.as_bytes())
+        .and_then(|()| out.flush())
+        .map_err(|error| CliError::new(Exit::Failed, format!("cannot write the output: {error}")))
+}
+
+fn proposed_text(proposed: &federation::Proposed, dir: &std::path::Path) -> String {
+    let mut text: String = proposed
+        .changes
+        .iter()
+        .map(|change| format!("{change}\n"))
+        .collect();
+    text.push_str(&match &proposed.to_sign {
+        Some(file) => format!(
+            "0 of {} signatures: next, each root runs `allpoints federation sign {} --key root-N.key`\n",
+            proposed.signatures.need,
+            file.display()
+        ),
+        None => format!(
+            "no root signature is needed: next, `allpoints federation publish {}`\n",
+            dir.display()
+        ),
+    });
+    text
+}
+
+fn show_text(directory: &Directory, anchor: Option<Anchor>, clock: &dyn Clock) -> String {
+    let now = clock.now();
+    let proof = match anchor {
+        Some(_) => "verified from the anchor given",
+        None => "consistent, not proved: give --anchor",
+    };
+    let hash: String = directory
+        .hash()
+        .iter()
+        .map(|b| format!("{b:02x}"))
+        .collect();
+    let mut text = format!(
+        "federation {}, directory version {} ({proof})\nanchor {}\nhash sha256:{hash}\n{}; timestamp until {}, membership until {}\n",
+        directory.federation(),
+        directory.version(),
+        directory.anchor(),
+        standing_text(directory.standing(now)),
+        directory.timestamp_expires_at(),
+        directory.membership_expires_at(),
+    );
+    for member in directory.members() {
+        text.push_str(&member_text(member));
+    }
+    text
+}
+
+fn member_text(member: &Member) -> String {
+    let mut text = format!("\n{}  {}", member.id, member.name);
+    if member.suspended {
+        text.push_str("  SUSPENDED");
+    }
+    text.push('\n');
+    let mut line = |name: &str, value: String| {
+        if !value.is_empty() {
+            text.push_str(&format!("  {name:<10} {value}\n"));
+        }
+    };
+    line("endpoints", member.endpoints.join(", "));
+    line("groups", member.groups.join(", "));
+    line("contact", member.contact.clone());
+    if member.crl.is_none() {
+        line("crl", "none: no connection can be verified".to_owned());
+    }
+    for key in &member.keys {
+        let revoked = key
+            .revoked_at
+            .map(|at| format!(", REVOKED {at}"))
+            .unwrap_or_default();
+        let life = format!("{} until {}{revoked}", key.id, key.valid_until);
+        line(key.key_use.name(), life);
+    }
+    text
+}
+
+fn standing_text(standing: Standing) -> &'static str {
+    match standing {
+        Standing::Fresh => "fresh",
+        Standing::Stale => "STALE: the timestamp has run out; get a newer bundle",
+        Standing::Grace => "GRACE: the membership has expired; known peers go on, nobody is added",
+        Standing::Closed => "CLOSED: the membership expired beyond its grace; nothing is exchanged",
+    }
+}
+
+/// Exit code and hint of each way to fail.
+fn explain(error: FederationError) -> CliError {
+    use FederationError as E;
+    let exit = match &error {
+        E::TooFewSignatures { .. }
+        | E::NothingNew
+        | E::NothingToPublish(_)
+        | E::NotARoot(_)
+        | E::Application { .. }
+        | E::Exists(_) => Exit::Refused,
+        E::NotAMember(_) => Exit::NotFound,
+        E::Threshold { .. }
+        | E::Name
+        | E::Json { .. }
+        | E::NotProposed(_)
+        | E::Id(_)
+        | E::Terms { .. }
+        | E::Key(_) => Exit::Usage,
+        E::Io { source, .. } | E::Directory(DirectoryError::Io { source, .. }) => {
+            match source.kind() {
+                io::ErrorKind::NotFound => Exit::Usage,
+                _ => Exit::Failed,
+            }
+        }
+        E::Directory(DirectoryError::File { .. }) => Exit::Usage,
+        E::Directory(_) => Exit::Refused,
+    };
+    let told = CliError::new(exit, error.to_string());
+    match error {
+        E::TooFewSignatures { .. } => told.hint(
+            "have more roots run `allpoints federation sign DIR/proposal/membership.json --key root-N.key`",
+        ),
+        E::Directory(DirectoryError::WrongAnchor { .. }) => told.hint(
+            "compare the anchor with what the federation told you in person or by telephone",
+        ),
+        _ => told,
+    }
+}
+
+#[cfg(test)]
+mod tests;

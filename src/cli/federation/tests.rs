@@ -1,0 +1,127 @@
+//! The commands as people type them.
+
+use std::{fs, path::Path};
+
+use clap::Parser;
+
+use super::*;
+use crate::trust::testing::{FixedClock, NOW, TestMember};
+
+#[derive(Debug, Parser)]
+struct Program {
+    #[command(flatten)]
+    federation: FederationArgs,
+}
+
+fn run_in(folder: &Path, line: &str) -> Result<String, CliError> {
+    let line = line.replace("$D", folder.to_str().unwrap());
+    let words = std::iter::once("federation").chain(line.split_whitespace());
+    let args = Program::try_parse_from(words).unwrap().federation;
+    let mut out = Vec::new();
+    run_to(args, &FixedClock(NOW), &mut out)?;
+    Ok(String::from_utf8(out)
+        .unwrap()
+        .replace(folder.to_str().unwrap(), "$D"))
+}
+
+fn write_application(folder: &Path, member: &TestMember) {
+    let json = serde_json::to_vec_pretty(&member.application("liaison-test", 1)).unwrap();
+    fs::write(folder.join("application.json"), json).unwrap();
+}
+
+#[test]
+fn a_federation_is_founded_agreed_published_and_installed() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = |line: &str| run_in(folder.path(), line);
+    let founded = run("init $D/f --name liaison-test --roots 3 --threshold 2").unwrap();
+    let anchor = founded
+        .lines()
+        .next()
+        .and_then(|line| line.strip_prefix("anchor "))
+        .unwrap()
+        .to_owned();
+    write_application(folder.path(), &TestMember::new("XA-POL"));
+    let proposed = run("propose $D/f $D/application.json").unwrap();
+    assert!(
+        proposed.starts_with("add XA-POL (\"Police of XA\")\n"),
+        "{proposed}"
+    );
+    assert!(proposed.contains("0 of 2 signatures"), "{proposed}");
+    let sign = |n: u32| {
+        run(&format!(
+            "sign $D/f/proposal/membership.json --key $D/f/root-{n}.key"
+        ))
+    };
+    assert_eq!(sign(1).unwrap(), "1 of 2 signatures\n");
+    let early = run("publish $D/f").unwrap_err();
+    assert_eq!(early.exit, Exit::Refused);
+    assert!(early.message.contains("1 of 2 signatures"), "{early}");
+    assert_eq!(sign(2).unwrap(), "2 of 2 signatures\n");
+    let published = run("publish $D/f").unwrap();
+    assert!(
+        published.starts_with("directory version 1, 1 members"),
+        "{published}"
+    );
+    let install = |anchor: &str| {
+        run(&format!(
+            "install $D/f/directory.bundle --directory $D/node --anchor {anchor}"
+        ))
+    };
+    let wrong = install(&format!("sha256:{}", "0".repeat(64))).unwrap_err();
+    assert_eq!(wrong.exit, Exit::Refused);
+    assert!(!folder.path().join("node").exists());
+    assert_eq!(
+        install(&anchor).unwrap(),
+        "installed directory version 1 of liaison-test: fresh\n"
+    );
+    let shown = run(&format!("show $D/f/directory.bundle --anchor {anchor}")).unwrap();
+    assert!(shown.contains("verified from the anchor given"), "{shown}");
+    assert!(
+        shown.contains("XA-POL  Police of XA\n  endpoints  127.0.0.1:7443\n"),
+        "{shown}"
+    );
+    let unproved = run("show $D/f/directory.bundle").unwrap();
+    assert!(unproved.contains("not proved"), "{unproved}");
+    let extracted = run("extract-root $D/f/directory.bundle --out $D/root.json").unwrap();
+    assert!(
+        extracted.starts_with(&format!("anchor {anchor}\n")),
+        "{extracted}"
+    );
+}
+
+#[test]
+fn each_way_to_fail_has_its_exit_code() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = |line: &str| run_in(folder.path(), line);
+    run("init $D/f --name liaison-test").unwrap();
+    fs::write(folder.path().join("broken.json"), "{\"surprise\": 1}").unwrap();
+    let table = [
+        ("init $D/f --name liaison-test", Exit::Refused),
+        ("init $D/g --name liaison-test --threshold 9", Exit::Usage),
+        ("propose $D/f", Exit::Refused),
+        ("propose $D/f $D/none.json", Exit::Usage),
+        ("propose $D/f $D/broken.json", Exit::Usage),
+        ("propose $D/f --suspend XB-POL", Exit::NotFound),
+        ("publish $D/f", Exit::Refused),
+        ("sign $D/f/root.json --key $D/f/timestamp.key", Exit::Usage),
+        ("show $D/none.bundle", Exit::Usage),
+        ("show $D/f/root.json", Exit::Usage),
+    ];
+    for (line, exit) in table {
+        let error = run(line).unwrap_err();
+        assert_eq!(error.exit, exit, "{line}: {error}");
+    }
+}
+
+#[test]
+fn every_standing_is_said() {
+    let words = [
+        Standing::Fresh,
+        Standing::Stale,
+        Standing::Grace,
+        Standing::Closed,
+    ]
+    .map(standing_text);
+    let distinct: std::collections::HashSet<_> = words.iter().collect();
+    assert_eq!(distinct.len(), words.len());
+}

@@ -1,0 +1,410 @@
+//! Who belongs, with which keys, where: read, verified, kept (in the manner of TUF).
+//!
+//! The way in: [`Directory::load`] for a node, [`Directory::install`] for a newer version,
+//! [`Directory::verify`] for evidence. A [`Directory`] that exists was verified from the anchor up;
+//! how far it can be trusted *now* is its [`Standing`]. Never trusts on first use, never goes back,
+//! never overwrites a version that it has kept.
+
+pub mod author;
+mod error;
+mod folder;
+mod member;
+mod read;
+mod succeed;
+
+use std::{collections::BTreeMap, fmt, path::Path, str::FromStr, sync::Arc, time::Duration};
+
+pub use error::DirectoryError;
+pub(in crate::trust) use {
+    folder::read_bundle,
+    member::crl_number,
+    read::{is_federation_name, valid_signers},
+};
+
+use super::{
+    keys::{KeyId, KeyUse},
+    merkle::Hash,
+};
+use crate::{
+    domain::{id::AuthorityId, limits, time::Timestamp},
+    proto::directory::v1 as pb,
+};
+
+/// SHA-256 of the first root document, from the configuration: no trust on first use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Anchor(pub [u8; 32]);
+
+impl FromStr for Anchor {
+    type Err = DirectoryError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let digits = text
+            .strip_prefix("sha256:")
+            .filter(|digits| digits.len() == 64 && digits.bytes().all(|b| b.is_ascii_hexdigit()))
+            .ok_or(DirectoryError::Anchor)?;
+        let mut anchor = [0; 32];
+        for (byte, pair) in anchor.iter_mut().zip(digits.as_bytes().chunks(2)) {
+            *byte = str::from_utf8(pair)
+                .ok()
+                .and_then(|pair| u8::from_str_radix(pair, 16).ok())
+                .ok_or(DirectoryError::Anchor)?;
+        }
+        Ok(Self(anchor))
+    }
+}
+
+/// `sha256:` and 64 hexadecimal digits.
+impl fmt::Display for Anchor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("sha256:")?;
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+/// One document of a bundle, as errors name it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Document {
+    /// A root list, with its place in the chain.
+    Root(u64),
+    /// The list of members.
+    Membership,
+    /// One authority's own entry.
+    Entry(AuthorityId),
+    /// An entry whose authority is not known yet.
+    UnnamedEntry,
+    /// The heads.
+    Timestamp,
+    /// One authority's revocation list.
+    Crl(AuthorityId),
+}
+
+impl fmt::Display for Document {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Root(version) => write!(f, "root {version}"),
+            Self::Membership => f.write_str("membership"),
+            Self::Entry(authority) => write!(f, "entry of {authority}"),
+            Self::UnnamedEntry => f.write_str("entry"),
+            Self::Timestamp => f.write_str("timestamp"),
+            Self::Crl(authority) => write!(f, "revocation list of {authority}"),
+        }
+    }
+}
+
+/// One verified version of the directory. Immutable.
+#[derive(Debug)]
+pub struct Directory {
+    bundle: pb::Bundle,
+    federation: String,
+    heads: Heads,
+    members: BTreeMap<AuthorityId, Member>,
+    membership_expires_at: Timestamp,
+    grace: Duration,
+    timestamp_issued_at: Timestamp,
+    timestamp_expires_at: Timestamp,
+}
+
+/// Version or number of a document, and the hash of its bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Head {
+    version: u64,
+    hash: Hash,
+}
+
+/// What must never go back.
+#[derive(Debug)]
+struct Heads {
+    /// Root 1, 2, 3, ...
+    roots: Vec<Head>,
+    membership: Head,
+    entries: BTreeMap<AuthorityId, Head>,
+    /// Numbers of the revocation lists.
+    crls: BTreeMap<AuthorityId, Head>,
+    timestamp: Head,
+}
+
+/// How far the directory can be trusted now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// All in date.
+    Fresh,
+    /// The timestamp is older than it says, or from our future. Warn.
+    Stale,
+    /// Membership expired, within its grace.
+    Grace,
+    /// Membership expired beyond its grace: nothing is exchanged.
+    Closed,
+}
+
+/// One authority.
+#[derive(Debug, Clone)]
+pub struct Member {
+    /// Its id.
+    pub id: AuthorityId,
+    /// Its name, for people.
+    pub name: String,
+    /// Nothing is exchanged with it while this is true.
+    pub suspended: bool,
+    /// DER of the only CA that may vouch for its nodes.
+    pub exchange_ca: Vec<u8>,
+    /// `host:port` of each node's exchange listener.
+    pub endpoints: Vec<String>,
+    /// Its signing keys, retired and revoked ones too.
+    pub keys: Vec<MemberKey>,
+    /// Duty contact: function, telephone, mail.
+    pub contact: String,
+    /// Groups without `@`.
+    pub groups: Vec<String>,
+    /// SHA-256 of the public keys allowed in node certificates; empty: any of its CA.
+    pub spki_pins: Vec<[u8; 32]>,
+    /// DER, newest; `None`: no connection can be verified.
+    pub crl: Option<Vec<u8>>,
+}
+
+impl Member {
+    /// The published key with this id and use.
+    #[must_use]
+    pub fn key(&self, key_use: KeyUse, id: &KeyId) -> Option<&MemberKey> {
+        self.keys
+            .iter()
+            .find(|key| key.key_use == key_use && key.id == *id)
+    }
+}
+
+/// One published key.
+#[derive(Debug, Clone)]
+pub struct MemberKey {
+    /// First 8 bytes of SHA-256 over it.
+    pub id: KeyId,
+    /// Its one use.
+    pub key_use: KeyUse,
+    /// Ed25519.
+    pub public: [u8; 32],
+    /// First moment of its life.
+    pub valid_from: Timestamp,
+    /// First moment of its retirement.
+    pub valid_until: Timestamp,
+    /// When it was revoked.
+    pub revoked_at: Option<Timestamp>,
+}
+
+impl Directory {
+    /// Verifies a whole bundle from the anchor up. An expired one verifies too: see [`Self::standing`].
+    ///
+    /// # Errors
+    /// Names the first document that does not hold, and why.
+    pub fn verify(
+        bundle: &pb::Bundle,
+        anchor: Anchor,
+        now: Timestamp,
+    ) -> Result<Self, DirectoryError> {
+        let directory = read::read(bundle, anchor)?;
+        if directory.is_from_the_future(now) {
+            return Err(DirectoryError::FromTheFuture {
+                issued: directory.timestamp_issued_at,
+                now,
+            });
+        }
+        Ok(directory)
+    }
+
+    /// Verifies what was published here before, whatever the clock says.
+    pub(in crate::trust) fn verify_any_time(
+        bundle: &pb::Bundle,
+        anchor: Anchor,
+    ) -> Result<Self, DirectoryError> {
+        read::read(bundle, anchor)
+    }
+
+    /// As [`Self::verify`], and refuses what goes back or forks from `previous`.
+    ///
+    /// # Errors
+    /// As [`Self::verify`]; [`DirectoryError::RolledBack`], [`DirectoryError::Forked`] and
+    /// [`DirectoryError::AddedInGrace`].
+    pub fn verify_successor(
+        bundle: &pb::Bundle,
+        anchor: Anchor,
+        previous: &Directory,
+        now: Timestamp,
+    ) -> Result<Self, DirectoryError> {
+        let directory = Self::verify(bundle, anchor, now)?;
+        succeed::check(previous, &directory, now)?;
+        Ok(directory)
+    }
+
+    /// Reads the newest version from a node's directory folder (`NNNNNNNN.bundle`, all kept).
+    ///
+    /// An expired one loads too: [`Self::standing`] tells, as it does for one from our future.
+    ///
+    /// # Errors
+    /// When there is none, it cannot be read, or does not verify. Never falls back to an older one.
+    pub fn load(folder: &Path, anchor: Anchor, _now: Timestamp) -> Result<Self, DirectoryError> {
+        folder::newest(folder, anchor)?.ok_or_else(|| DirectoryError::Empty(folder.to_owned()))
+    }
+
+    /// Reads one kept version, for evidence.
+    ///
+    /// # Errors
+    /// When it is not there, cannot be read, or does not verify.
+    pub fn load_version(
+        folder: &Path,
+        anchor: Anchor,
+        version: u64,
+    ) -> Result<Self, DirectoryError> {
+        folder::version(folder, anchor, version)
+    }
+
+    /// Verifies against what the folder holds and adds it there, durably. Nothing is overwritten.
+    ///
+    /// Installing again what is held already changes nothing.
+    ///
+    /// # Errors
+    /// As [`Self::verify_successor`], and when the folder cannot be written.
+    pub fn install(
+        folder: &Path,
+        bundle: &pb::Bundle,
+        anchor: Anchor,
+        now: Timestamp,
+    ) -> Result<Self, DirectoryError> {
+        folder::install(folder, bundle, anchor, now)
+    }
+
+    /// Name of the federation.
+    #[must_use]
+    pub fn federation(&self) -> &str {
+        &self.federation
+    }
+
+    /// Version of the timestamp: what greetings and receipts name.
+    #[must_use]
+    pub fn version(&self) -> u64 {
+        self.heads.timestamp.version
+    }
+
+    /// SHA-256 of the timestamp's document.
+    #[must_use]
+    pub fn hash(&self) -> [u8; 32] {
+        self.heads.timestamp.hash
+    }
+
+    /// The anchor that it was verified from.
+    #[must_use]
+    pub fn anchor(&self) -> Anchor {
+        Anchor(self.heads.roots.first().map_or([0; 32], |root| root.hash))
+    }
+
+    /// How far it can be trusted now.
+    #[must_use]
+    pub fn standing(&self, now: Timestamp) -> Standing {
+        if now >= self.membership_expires_at.plus(self.grace) {
+            Standing::Closed
+        } else if now >= self.membership_expires_at {
+            Standing::Grace
+        } else if now >= self.timestamp_expires_at || self.is_from_the_future(now) {
+            Standing::Stale
+        } else {
+            Standing::Fresh
+        }
+    }
+
+    /// The authority of this id.
+    #[must_use]
+    pub fn member(&self, id: &AuthorityId) -> Option<&Member> {
+        self.members.get(id)
+    }
+
+    /// All authorities, in byte order.
+    pub fn members(&self) -> impl Iterator<Item = &Member> {
+        self.members.values()
+    }
+
+    /// Expands `XB-POL`, `@group` or `all` (never ourselves, never suspended), in byte order.
+    ///
+    /// # Errors
+    /// Names what is unknown, suspended, or nobody but ourselves.
+    pub fn expand(
+        &self,
+        to: &str,
+        ourselves: &AuthorityId,
+    ) -> Result<Vec<AuthorityId>, DirectoryError> {
+        let shown = || to.chars().take(64).flat_map(char::escape_default).collect();
+        let among: Vec<&Member> = match to.strip_prefix('@') {
+            _ if to == "all" => self.members().collect(),
+            Some(group) => self
+                .members()
+                .filter(|member| member.groups.iter().any(|name| name == group))
+                .collect(),
+            None => return self.expand_one(to, ourselves),
+        };
+        if among.is_empty() {
+            let group = to.get(1..).unwrap_or_default();
+            return Err(DirectoryError::UnknownGroup(
+                group
+                    .chars()
+                    .take(64)
+                    .flat_map(char::escape_default)
+                    .collect(),
+            ));
+        }
+        let others: Vec<AuthorityId> = among
+            .iter()
+            .filter(|member| !member.suspended && member.id != *ourselves)
+            .map(|member| member.id)
+            .collect();
+        if others.is_empty() {
+            return Err(DirectoryError::Nobody(shown()));
+        }
+        Ok(others)
+    }
+
+    /// The exact bundle it was made from.
+    #[must_use]
+    pub fn bundle(&self) -> &pb::Bundle {
+        &self.bundle
+    }
+
+    /// From then on known peers go on for the grace, and nobody is added.
+    #[must_use]
+    pub fn membership_expires_at(&self) -> Timestamp {
+        self.membership_expires_at
+    }
+
+    /// From then on every surface warns.
+    #[must_use]
+    pub fn timestamp_expires_at(&self) -> Timestamp {
+        self.timestamp_expires_at
+    }
+
+    fn expand_one(
+        &self,
+        to: &str,
+        ourselves: &AuthorityId,
+    ) -> Result<Vec<AuthorityId>, DirectoryError> {
+        let member = to
+            .parse()
+            .ok()
+            .and_then(|id: AuthorityId| self.member(&id))
+            .ok_or_else(|| {
+                DirectoryError::UnknownAddressee(
+                    to.chars().take(64).flat_map(char::escape_default).collect(),
+                )
+            })?;
+        if member.id == *ourselves {
+            return Err(DirectoryError::Ourselves(member.id));
+        }
+        if member.suspended {
+            return Err(DirectoryError::Suspended(member.id));
+        }
+        Ok(vec![member.id])
+    }
+
+    fn is_from_the_future(&self, now: Timestamp) -> bool {
+        self.timestamp_issued_at > now.plus(limits::CLOCK_TOLERANCE)
+    }
+}
+
+/// The directory in force, swapped as a whole.
+pub type DirectoryHandle = Arc<arc_swap::ArcSwap<Directory>>;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,310 @@
+//! A federation from its founding to its renewal, on files.
+
+use std::fs;
+
+use super::*;
+use crate::trust::{
+    directory::Standing,
+    testing::{DAY, FixedClock, NOW, TestMember},
+};
+
+struct Office {
+    _root: tempfile::TempDir,
+    folder: PathBuf,
+    node: PathBuf,
+    anchor: Anchor,
+    clock: FixedClock,
+}
+
+fn office() -> Office {
+    let root = tempfile::tempdir().unwrap();
+    let folder = root.path().join("federation");
+    let clock = FixedClock(NOW);
+    let anchor = init(&folder, &setup(3, 2), &clock).unwrap();
+    Office {
+        node: root.path().join("node"),
+        _root: root,
+        folder,
+        anchor,
+        clock,
+    }
+}
+
+fn setup(roots: u32, threshold: u32) -> Setup {
+    Setup {
+        name: "liaison-test".to_owned(),
+        roots,
+        threshold,
+    }
+}
+
+fn admit(member: &TestMember, number: u64) -> Change {
+    Change::Admit(Box::new(member.application("liaison-test", number)))
+}
+
+impl Office {
+    fn propose(&self, changes: &[Change]) -> Result<Proposed, FederationError> {
+        propose(&self.folder, changes, Terms::default(), &self.clock)
+    }
+
+    fn sign(&self, root: u32) -> Result<Signatures, FederationError> {
+        let key = SigningKey::load(&self.folder.join(format!("root-{root}.key")), KeyUse::Root)?;
+        sign(&files::membership_path(&self.folder), &key)
+    }
+
+    fn publish(&self) -> Result<Published, FederationError> {
+        publish(&self.folder, &self.clock)
+    }
+
+    fn install(&self) -> Result<Directory, FederationError> {
+        install(
+            &self.folder.join("directory.bundle"),
+            &self.node,
+            self.anchor,
+            &self.clock,
+        )
+    }
+
+    fn agree(&self, changes: &[Change]) -> Published {
+        if self.propose(changes).unwrap().to_sign.is_some() {
+            self.sign(1).unwrap();
+            self.sign(3).unwrap();
+        }
+        self.publish().unwrap()
+    }
+}
+
+#[test]
+fn members_join_once_enough_roots_have_signed() {
+    let office = office();
+    let (a, b) = (TestMember::new("XA-POL"), TestMember::new("XB-POL"));
+    let proposed = office.propose(&[admit(&a, 1), admit(&b, 1)]).unwrap();
+    assert_eq!(
+        proposed.changes,
+        [
+            "add XA-POL (\"Police of XA\")",
+            "entry 1 of XA-POL: 1 endpoints, 2 keys",
+            "revocation list 1 of XA-POL",
+            "add XB-POL (\"Police of XB\")",
+            "entry 1 of XB-POL: 1 endpoints, 2 keys",
+            "revocation list 1 of XB-POL",
+        ]
+    );
+    for (root, have) in [(1, 1), (1, 1), (2, 2)] {
+        assert!(matches!(
+            office.publish(),
+            Err(FederationError::TooFewSignatures { need: 2, .. })
+        ));
+        assert_eq!(office.sign(root).unwrap(), Signatures { have, need: 2 });
+    }
+    let published = office.publish().unwrap();
+    assert_eq!((published.version, published.members), (1, 2));
+    assert_eq!(published.anchor, office.anchor);
+    assert!(!files::proposal_path(&office.folder).exists());
+    let directory = office.install().unwrap();
+    assert_eq!(directory.standing(NOW), Standing::Fresh);
+    assert!(directory.member(&a.id).unwrap().crl.is_some());
+}
+
+#[test]
+fn a_timestamp_is_renewed_without_the_roots() {
+    let mut office = office();
+    office.agree(&[admit(&TestMember::new("XA-POL"), 1)]);
+    office.install().unwrap();
+    office.clock = FixedClock(NOW.plus(DAY * 2));
+    assert_eq!(office.publish().unwrap().version, 2);
+    let directory = office.install().unwrap();
+    assert_eq!(directory.version(), 2);
+    assert_eq!(directory.standing(office.clock.0), Standing::Fresh);
+}
+
+#[test]
+fn new_entries_and_revocation_lists_need_no_root() {
+    let office = office();
+    let member = TestMember::new("XA-POL");
+    office.agree(&[admit(&member, 1)]);
+    let newer = member.application("liaison-test", 2);
+    let change = [Change::Admit(Box::new(newer.clone()))];
+    let proposed = office.propose(&change).unwrap();
+    assert_eq!(proposed.to_sign, None);
+    assert_eq!(proposed.changes.len(), 2);
+    office.publish().unwrap();
+    let directory = office.install().unwrap();
+    assert!(directory.member(&member.id).unwrap().crl == Some(newer.crl));
+    assert!(matches!(
+        office.propose(&change),
+        Err(FederationError::NothingNew)
+    ));
+}
+
+#[test]
+fn an_entry_never_goes_back() {
+    let office = office();
+    let member = TestMember::new("XA-POL");
+    office.agree(&[admit(&member, 5)]);
+    // The older one is passed over, not taken in.
+    let mut older = member.application("liaison-test", 4);
+    older.crl.clear();
+    office.agree(&[Change::Admit(Box::new(older))]);
+    let directory = office.install().unwrap();
+    let entry = &directory.bundle().entries[0];
+    assert_eq!(
+        proposal::entry_of(entry, &member.directory.public())
+            .unwrap()
+            .number,
+        5
+    );
+    // Another entry of the same number is a fork, and is told.
+    let mut fork = member.entry("liaison-test", 5);
+    fork.endpoints.clear();
+    let mut application = member.application("liaison-test", 5);
+    application.entry = Some(author::sign_message(
+        DocumentType::Entry,
+        &fork,
+        &[&member.directory],
+    ));
+    office
+        .propose(&[Change::Admit(Box::new(application))])
+        .unwrap();
+    assert!(matches!(
+        office.publish(),
+        Err(FederationError::Directory(DirectoryError::Forked { .. }))
+    ));
+}
+
+#[test]
+fn members_are_suspended_restored_removed_and_renewed() {
+    let mut office = office();
+    let (a, b) = (TestMember::new("XA-POL"), TestMember::new("XB-POL"));
+    office.agree(&[admit(&a, 1), admit(&b, 1)]);
+    office.agree(&[Change::Suspend(b.id)]);
+    assert!(office.install().unwrap().member(&b.id).unwrap().suspended);
+    // A new application does not lift it.
+    office.agree(&[admit(&b, 2)]);
+    assert!(office.install().unwrap().member(&b.id).unwrap().suspended);
+    office.agree(&[Change::Restore(b.id)]);
+    assert!(!office.install().unwrap().member(&b.id).unwrap().suspended);
+    office.agree(&[Change::Remove(b.id)]);
+    assert!(office.install().unwrap().member(&b.id).is_none());
+    assert!(matches!(
+        office.propose(&[Change::Suspend(b.id)]),
+        Err(FederationError::NotAMember(_))
+    ));
+    office.clock = FixedClock(NOW.plus(DAY * 300));
+    office.agree(&[]);
+    let renewed = office.install().unwrap();
+    assert_eq!(renewed.membership_expires_at(), NOW.plus(DAY * 665));
+}
+
+#[test]
+fn applications_that_do_not_hold_are_refused() {
+    let office = office();
+    let (a, b) = (TestMember::new("XA-POL"), TestMember::new("XB-POL"));
+    let sound = a.application("liaison-test", 1);
+    type Spoil<'a> = Box<dyn Fn(&mut pb::Application) + 'a>;
+    let table: [(&str, Spoil<'_>); 5] = [
+        ("no entry", Box::new(|it| it.entry = None)),
+        (
+            "signed by another",
+            Box::new(|it| it.entry = b.application("liaison-test", 1).entry),
+        ),
+        (
+            "another federation",
+            Box::new(|it| it.entry = a.application("other", 1).entry),
+        ),
+        (
+            "another's revocation list",
+            Box::new(|it| it.crl = b.crl(1)),
+        ),
+        (
+            "entry of another authority",
+            Box::new(|it| {
+                let entry = b.entry("liaison-test", 1);
+                it.entry = Some(author::sign_message(
+                    DocumentType::Entry,
+                    &entry,
+                    &[&a.directory],
+                ));
+            }),
+        ),
+    ];
+    for (what, spoil) in table {
+        let mut application = sound.clone();
+        spoil(&mut application);
+        let refused = office
+            .propose(&[Change::Admit(Box::new(application))])
+            .unwrap_err();
+        assert!(
+            matches!(refused, FederationError::Application { .. }),
+            "{what}: {refused}"
+        );
+    }
+    office.propose(&[Change::Admit(Box::new(sound))]).unwrap();
+}
+
+#[test]
+fn only_roots_sign_and_only_memberships() {
+    let office = office();
+    office
+        .propose(&[admit(&TestMember::new("XA-POL"), 1)])
+        .unwrap();
+    let stranger = SigningKey::generate(KeyUse::Root);
+    assert!(matches!(
+        sign(&files::membership_path(&office.folder), &stranger),
+        Err(FederationError::NotARoot(_))
+    ));
+    let root = SigningKey::load(&office.folder.join("root-1.key"), KeyUse::Root).unwrap();
+    let elsewhere = files::proposal_path(&office.folder).join("other.json");
+    fs::copy(office.folder.join("root.json"), &elsewhere).unwrap();
+    assert!(matches!(
+        sign(&elsewhere, &root),
+        Err(FederationError::NotProposed(_))
+    ));
+}
+
+#[test]
+fn founding_twice_or_with_impossible_numbers_is_refused() {
+    let office = office();
+    assert!(matches!(
+        init(&office.folder, &setup(3, 2), &office.clock),
+        Err(FederationError::Exists(_))
+    ));
+    for (roots, threshold) in [(0, 0), (3, 0), (3, 4), (65, 2)] {
+        let folder = office.node.join(format!("{roots}-{threshold}"));
+        assert!(matches!(
+            init(&folder, &setup(roots, threshold), &office.clock),
+            Err(FederationError::Threshold { .. })
+        ));
+        assert!(!folder.exists(), "nothing was made");
+    }
+    let mut bad = setup(1, 1);
+    bad.name = "no spaces".to_owned();
+    assert!(matches!(
+        init(&office.node, &bad, &office.clock),
+        Err(FederationError::Name)
+    ));
+    assert!(matches!(
+        office.publish(),
+        Err(FederationError::NothingToPublish(_))
+    ));
+}
+
+#[test]
+fn the_extracted_root_is_the_anchors() {
+    let office = office();
+    let published = office.agree(&[admit(&TestMember::new("XA-POL"), 1)]);
+    let out = office.folder.join("extracted.json");
+    assert_eq!(
+        extract_root(&published.file, &out, &office.clock).unwrap(),
+        office.anchor
+    );
+    let root: pb::SignedDocument = files::read_json(&out).unwrap();
+    assert_eq!(author::anchor_of(&root), office.anchor);
+    assert!(matches!(
+        extract_root(&published.file, &out, &office.clock),
+        Err(FederationError::Exists(_))
+    ));
+    let other = Some(Anchor([1; 32]));
+    assert!(open(&published.file, other, &office.clock).is_err());
+    assert!(open(&published.file, None, &office.clock).is_ok());
+}
