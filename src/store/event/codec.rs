@@ -15,6 +15,7 @@ use crate::{
         time::Timestamp,
     },
     store::entry::{Act, Actor, EntryHeader, EntryIndex},
+    trust::pae::{self, DocumentType},
     wire,
 };
 
@@ -64,7 +65,7 @@ impl Event {
         let body = self.body();
         header.body_bytes = u32::try_from(body.len()).unwrap_or(u32::MAX);
         if header.leaf.is_none() && !body.is_empty() {
-            header.leaf = Some(plain_leaf(&body));
+            header.leaf = Some(pae::leaf_hash(DocumentType::Note, &body));
         }
         (header, body)
     }
@@ -353,14 +354,4 @@ fn with_own_body(header: &EntryHeader, body: &Bytes) -> Result<Event, EventError
         version: u64::from_be_bytes(*version),
         bundle: body.slice(version.len()..),
     })
-}
-
-/// `SHA-256(0x00 || body)`: leaf of a body that nobody has signed.
-fn plain_leaf(body: &[u8]) -> LeafHash {
-    let mut context = aws_lc_rs::digest::Context::new(&aws_lc_rs::digest::SHA256);
-    context.update(&[0]);
-    context.update(body);
-    let mut leaf = [0; 32];
-    leaf.copy_from_slice(context.finish().as_ref());
-    LeafHash(leaf)
 }

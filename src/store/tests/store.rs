@@ -24,7 +24,7 @@ use crate::{
 };
 
 #[derive(Debug)]
-struct StillClock;
+pub(super) struct StillClock;
 impl Clock for StillClock {
     fn now(&self) -> Timestamp {
         at(0)
@@ -174,8 +174,10 @@ fn a_view_of_another_journal_is_rebuilt() {
     assert_eq!(known.unwrap(), None);
 }
 
+type Damage = (&'static str, fn(&std::path::Path));
+
 /// What a damaged disk can do to the folder of the view.
-fn damages() -> Vec<(&'static str, fn(&std::path::Path))> {
+fn damages() -> Vec<Damage> {
     fn each(folder: &std::path::Path, spoil: impl Fn(&std::path::Path)) {
         for entry in std::fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
