@@ -217,3 +217,20 @@ proptest! {
         );
     }
 }
+
+#[test]
+#[ignore = "a measurement, not a rule: run alone, with --release for true figures"]
+#[allow(clippy::disallowed_methods, reason = "measures the time of decisions")]
+fn how_long_a_decision_takes() {
+    const STATEMENTS: u64 = 100_000;
+    let events: Vec<Event> = (0..STATEMENTS)
+        .map(|number| accepted(&alert(OWN, number, &["XB-POL"])))
+        .collect();
+    let mut ledger = empty_ledger();
+    let began = std::time::Instant::now();
+    for event in events {
+        ledger.record(at(1), event);
+    }
+    let each = began.elapsed() / u32::try_from(STATEMENTS).unwrap();
+    println!("{each:?} a statement");
+}
