@@ -122,10 +122,10 @@ impl Ledger {
     }
 
     fn name_actor(&mut self, index: EntryIndex, actor: Actor) {
-        if !self.actors.contains_key(&actor) {
-            self.actors.insert(actor, index);
+        self.actors.entry(actor).or_insert_with(|| {
             self.changes.actors.push((actor, index));
-        }
+            index
+        });
     }
 
     /// Counts a record into everything that is made from records: ids, queues, threads, what is unopened.
