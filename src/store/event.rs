@@ -23,87 +23,144 @@ use crate::domain::{
 pub enum Event {
     /// A statement of our own is accepted for sending, one delivery per recipient.
     Accepted {
+        /// Who did it.
         actor: Actor,
+        /// Its routing header.
         routing: Arc<Routing>,
+        /// Leaf hash of the signed bytes.
         leaf: LeafHash,
+        /// The exact signed bytes.
         document: Bytes,
     },
     /// A foreign statement is held; its receipt is issued in the same block.
     Received {
+        /// Its routing header.
         routing: Arc<Routing>,
+        /// Leaf hash of the signed bytes.
         leaf: LeafHash,
+        /// The exact signed bytes.
         document: Bytes,
     },
     /// A verified foreign statement is refused for good; its receipt is issued in the same block.
     RefusedStatement {
+        /// Which statement.
         statement: StatementRef,
+        /// Whose it was.
         peer: AuthorityId,
+        /// Leaf hash of the signed bytes.
         leaf: LeafHash,
+        /// Why.
         reason: Reason,
     },
     /// A receipt for one of our own is kept. Settles or refuses that delivery.
     ReceiptStored {
+        /// What it says.
         receipt: Box<Receipt>,
+        /// The exact signed bytes.
         document: Bytes,
+        /// Leaf hash of the signed bytes.
         leaf: LeafHash,
     },
     /// Refused after TLS, before or without a signature that holds.
     RefusedInput {
+        /// Whose it was.
         peer: AuthorityId,
+        /// Why.
         reason: Reason,
+        /// Leaf hash of the signed bytes.
         leaf: Option<LeafHash>,
     },
     /// More of the same within the minute.
     RefusalsCounted {
+        /// Whose it was.
         peer: AuthorityId,
+        /// Why.
         reason: Reason,
+        /// How many.
         count: u32,
     },
     /// A delivery of ours ended without receipt: `CARRIAGE_ENDED` or `RECALLED_UNSENT`.
     DeliveryEnded {
+        /// Which statement.
         statement: StatementRef,
+        /// Whose delivery.
         recipient: AuthorityId,
+        /// Why.
         reason: Reason,
     },
     /// A delivery waits for a person.
     DeliveryHeld {
+        /// Which statement.
         statement: StatementRef,
+        /// Whose delivery.
         recipient: AuthorityId,
+        /// Why.
         reason: Reason,
     },
     /// A person let it go on.
     DeliveryResumed {
+        /// Who did it.
         actor: Actor,
+        /// Which statement.
         statement: StatementRef,
+        /// Whose delivery.
         recipient: AuthorityId,
     },
     /// Somebody saw a thread in full; a peek leaves it unopened.
     Consulted {
+        /// Who did it.
         actor: Actor,
+        /// The first statement of the thread.
         thread: StatementRef,
+        /// Whether it is opened by that.
         peek: Peek,
     },
     /// Evidence left the node.
-    Exported { actor: Actor, thread: StatementRef },
+    Exported {
+        /// Who did it.
+        actor: Actor,
+        /// The first statement of the thread.
+        thread: StatementRef,
+    },
     /// The journal was listed.
-    AuditRead { actor: Actor },
+    AuditRead {
+        /// Who did it.
+        actor: Actor,
+    },
     /// Something that a person must look at: `ID_CONFLICT`, `FORGED_RECEIPT`, `DIRECTORY_FORK`, ...
     Incident {
+        /// Whose it was.
         peer: Option<AuthorityId>,
+        /// Which statement.
         statement: Option<StatementRef>,
+        /// Why.
         reason: Reason,
+        /// Leaf hash of the signed bytes.
         leaf: Option<LeafHash>,
     },
     /// From here on this directory is in force; `bundle` are its exact bytes.
-    DirectoryAdopted { version: u64, bundle: Bytes },
+    DirectoryAdopted {
+        /// Its number.
+        version: u64,
+        /// Its exact bytes.
+        bundle: Bytes,
+    },
     /// The node serves.
     Started,
     /// The node stopped in order.
     Stopped,
     /// A torn tail was cut at start.
-    TailCut { bytes: u32 },
+    TailCut {
+        /// How many were cut.
+        bytes: u32,
+    },
     /// Which certificate a pseudonym stands for (sealed).
-    ActorNamed { actor: Actor, uri: Arc<str> },
+    ActorNamed {
+        /// Who did it.
+        actor: Actor,
+        /// The name in the certificate.
+        uri: Arc<str>,
+    },
 }
 
 /// Whether a consultation marks the thread opened.

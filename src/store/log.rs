@@ -8,8 +8,8 @@ use super::{
     journal::{Block, Journal, StoredEntry},
 };
 
-/// Headers in order.
-pub(super) type Headers =
+/// Encoded entry headers with their places, in order.
+pub type Headers =
     Box<dyn Iterator<Item = Result<(EntryIndex, [u8; HEADER_BYTES]), ReadError>> + Send>;
 /// Entries in order.
 pub(super) type Entries<'a> = Box<dyn Iterator<Item = Result<StoredEntry, ReadError>> + Send + 'a>;

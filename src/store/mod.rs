@@ -33,6 +33,7 @@ use self::{
     shared::Shared,
 };
 pub use self::{
+    log::Headers,
     plan::{Durable, Plan, Signed},
     statements::KeptStatement,
 };
@@ -202,11 +203,7 @@ impl Store {
     }
 
     /// Every durable entry header's bytes, in order, from `from`: for the log tree, audit and export.
-    pub fn headers(
-        &self,
-        from: EntryIndex,
-    ) -> Box<dyn Iterator<Item = Result<(EntryIndex, [u8; entry::HEADER_BYTES]), ReadError>> + Send>
-    {
+    pub fn headers(&self, from: EntryIndex) -> Headers {
         match self.shared.with_log(|log| log.headers(from)) {
             Ok(headers) => headers,
             Err(closed) => Box::new(std::iter::once(Err(closed))),

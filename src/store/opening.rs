@@ -33,7 +33,7 @@ impl Opening {
             torn_groups: u64::from(self.torn_bytes > 0),
             ..Recovery::default()
         };
-        let mut ledger = match self.from_view(&*log) {
+        let mut ledger = match self.load_view(&*log) {
             Ok(ledger) => ledger,
             Err(fault) => {
                 tracing::warn!(%fault, "the view is rebuilt from the journal");
@@ -62,7 +62,7 @@ impl Opening {
     }
 
     /// The state that the view holds, if it belongs to this journal.
-    fn from_view(&self, log: &dyn Log) -> Result<Ledger, ViewError> {
+    fn load_view(&self, log: &dyn Log) -> Result<Ledger, ViewError> {
         let mut ledger = self.empty();
         let Some(position) = rows::position(&*self.view)? else {
             // Rows without a position were not written by us.

@@ -17,28 +17,44 @@ pub type Ordinal = u64;
 /// Whose statement it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Direction {
+    /// We issued it.
     Own,
+    /// A partner issued it.
     Foreign,
 }
 
 /// One statement that is held here.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MessageRecord {
+    /// Its place among the statements here.
     pub ordinal: Ordinal,
+    /// Origin and id.
     pub statement: StatementRef,
+    /// The first statement of its thread.
     pub thread: StatementRef,
+    /// Whose it is.
     pub direction: Direction,
+    /// What it is for.
     pub kind: Kind,
+    /// Real or not.
     pub status: Status,
+    /// How quick.
     pub priority: Priority,
+    /// Who may do what with it.
     pub handling: HandlingSet,
+    /// What it does to its thread.
     pub effect: Effect,
+    /// Leaf hash of the signed bytes.
     pub leaf: LeafHash,
+    /// Entry that holds it.
     pub index: EntryIndex,
+    /// By the origin's clock.
     pub issued_at: Timestamp,
     /// Accepted or received here.
     pub recorded_at: Timestamp,
+    /// End of carriage.
     pub carried_until: Timestamp,
+    /// What it answers or changes.
     pub in_reply_to: Option<StatementRef>,
     /// Bytes of the statement.
     pub size_bytes: u32,
@@ -48,6 +64,7 @@ pub struct MessageRecord {
     pub deliveries: Vec<DeliveryRecord>,
     /// Foreign first statements: what our own desk did.
     pub handling_life: HandlingLife,
+    /// When an officer first saw it in full.
     pub opened_at: Option<Timestamp>,
     /// The statement recorded before it in the same thread.
     pub previous_in_thread: Option<Ordinal>,
@@ -55,15 +72,21 @@ pub struct MessageRecord {
 /// One statement, one recipient.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeliveryRecord {
+    /// Who.
     pub recipient: AuthorityId,
+    /// Place in what the origin sent to it in this thread.
     pub thread_seq: u32,
+    /// Where it stands; of foreign statements it says nothing but that we hold it.
     pub life: DeliveryLife,
+    /// When that was recorded here.
     pub since: Timestamp,
     /// Entry that holds the receipt.
     pub receipt: Option<EntryIndex>,
     /// What that recipient's people said of this (first) statement, from its answers.
     pub handling: HandlingLife,
+    /// When an officer first saw it in full.
     pub opened_at: Option<Timestamp>,
+    /// When the first answer came that stops the answer clock.
     pub answered_at: Option<Timestamp>,
 }
 impl MessageRecord {

@@ -79,3 +79,33 @@ impl Statements {
         kept.by_index.get(&index).cloned()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::{
+        domain::receipt::LeafHash,
+        trust::batch::{Batch, SignedHeader},
+    };
+
+    #[test]
+    fn the_oldest_leave_when_there_are_too_many_bytes() {
+        let statements = Statements::new(250);
+        let signed = Signed::Whole(Batch {
+            signed: Arc::new(SignedHeader {
+                header: Bytes::new(),
+                signature: Bytes::new(),
+            }),
+            leaves: [LeafHash([0; 32])].into(),
+        });
+        let document = Bytes::from(vec![0; 100]);
+        for index in 0..3 {
+            statements.keep(index, &document, &signed, 0);
+        }
+        assert!(statements.kept(0).is_none());
+        assert!(statements.kept(1).is_some());
+        assert!(statements.kept(2).is_some());
+    }
+}

@@ -65,7 +65,7 @@ impl Event {
         let body = self.body();
         header.body_bytes = u32::try_from(body.len()).unwrap_or(u32::MAX);
         if header.leaf.is_none() && !body.is_empty() {
-            header.leaf = Some(plain_leaf(&body));
+            header.leaf = Some(pae::leaf_hash(DocumentType::Note, &body));
         }
         (header, body)
     }
@@ -354,9 +354,4 @@ fn with_own_body(header: &EntryHeader, body: &Bytes) -> Result<Event, EventError
         version: u64::from_be_bytes(*version),
         bundle: body.slice(version.len()..),
     })
-}
-
-/// Leaf of a body that nobody has signed.
-fn plain_leaf(body: &[u8]) -> LeafHash {
-    pae::leaf_hash(DocumentType::Note, body)
 }

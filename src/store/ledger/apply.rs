@@ -2,17 +2,20 @@
 //!
 //! Total: whatever a journal holds, applying it neither fails nor panics. What does not fit has no effect.
 
+use std::collections::btree_map::Entry;
+
 use super::{Ledger, ids::Refusal, rows::Tag, threads::Thread};
 use crate::{
     domain::{
         id::{AuthorityId, StatementRef},
         lives::{AlertLife, DeliveryLife, DeliveryStep, HandlingLife},
+        reason::Reason,
         receipt::{LeafHash, Receipt},
         routing::{AnswerCode, Effect, Lane, Routing},
         time::Timestamp,
     },
     store::{
-        entry::EntryIndex,
+        entry::{Actor, EntryIndex},
         event::{Event, Peek},
         record::{DeliveryRecord, Direction, MessageRecord, Ordinal},
     },
@@ -46,16 +49,7 @@ impl Ledger {
                 leaf,
                 reason,
                 ..
-            } => {
-                let refusal = Refusal {
-                    leaf: *leaf,
-                    reason: *reason,
-                    index,
-                };
-                if self.ids.refuse(*statement, refusal) {
-                    self.changes.refusals.push((*statement, refusal));
-                }
-            }
+            } => self.refuse(index, statement, *leaf, *reason),
             Event::ReceiptStored { receipt, .. } => self.receipt(index, time, receipt),
             Event::DeliveryEnded {
                 statement,
@@ -84,25 +78,16 @@ impl Ledger {
                 recipient,
                 ..
             } => self.step(time, statement, recipient, DeliveryStep::Resumed, None),
-            Event::Consulted { thread, peek, .. } => {
-                if *peek == Peek::Opens {
-                    self.open(time, thread);
-                }
-            }
+            Event::Consulted {
+                thread,
+                peek: Peek::Opens,
+                ..
+            } => self.open(time, thread),
             Event::Incident { .. } => self.incidents.add(time, event.clone()),
-            Event::DirectoryAdopted { version, .. } => {
-                if !self.directories.contains_key(version) {
-                    self.directories.insert(*version, index);
-                    self.changes.directories.push((*version, index));
-                }
-            }
-            Event::ActorNamed { actor, .. } => {
-                if !self.actors.contains_key(actor) {
-                    self.actors.insert(*actor, index);
-                    self.changes.actors.push((*actor, index));
-                }
-            }
-            Event::RefusedInput { .. }
+            Event::DirectoryAdopted { version, .. } => self.adopt(index, *version),
+            Event::ActorNamed { actor, .. } => self.name_actor(index, *actor),
+            Event::Consulted { .. }
+            | Event::RefusedInput { .. }
             | Event::RefusalsCounted { .. }
             | Event::Exported { .. }
             | Event::AuditRead { .. }
@@ -110,6 +95,37 @@ impl Ledger {
             | Event::Stopped
             | Event::TailCut { .. } => {}
         }
+    }
+
+    fn refuse(
+        &mut self,
+        index: EntryIndex,
+        statement: &StatementRef,
+        leaf: LeafHash,
+        reason: Reason,
+    ) {
+        let refusal = Refusal {
+            leaf,
+            reason,
+            index,
+        };
+        if self.ids.refuse(*statement, refusal) {
+            self.changes.refusals.push((*statement, refusal));
+        }
+    }
+
+    fn adopt(&mut self, index: EntryIndex, version: u64) {
+        if let Entry::Vacant(place) = self.directories.entry(version) {
+            place.insert(index);
+            self.changes.directories.push((version, index));
+        }
+    }
+
+    fn name_actor(&mut self, index: EntryIndex, actor: Actor) {
+        self.actors.entry(actor).or_insert_with(|| {
+            self.changes.actors.push((actor, index));
+            index
+        });
     }
 
     /// Counts a record into everything that is made from records: ids, queues, threads, what is unopened.

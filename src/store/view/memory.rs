@@ -5,7 +5,7 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-use super::{View, ViewError};
+use super::{View, ViewError, ViewRows};
 
 /// Rows in memory.
 #[derive(Debug, Default)]
@@ -22,10 +22,7 @@ impl View for MemoryView {
         Ok(self.rows().get(key).cloned())
     }
 
-    fn scan(
-        &self,
-        prefix: &[u8],
-    ) -> Box<dyn Iterator<Item = Result<(Vec<u8>, Vec<u8>), ViewError>> + Send + '_> {
+    fn scan(&self, prefix: &[u8]) -> ViewRows<'_> {
         let rows: Vec<_> = self
             .rows()
             .range(prefix.to_vec()..)

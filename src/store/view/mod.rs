@@ -8,6 +8,9 @@ pub(in crate::store) mod pack;
 pub(in crate::store) mod rows;
 pub mod sled;
 
+/// Keys and values, in order of the keys.
+pub type ViewRows<'a> = Box<dyn Iterator<Item = Result<(Vec<u8>, Vec<u8>), ViewError>> + Send + 'a>;
+
 /// A row store: keys and values are ours, durability is not its business.
 pub trait View: Send + Sync {
     /// The value of a key.
@@ -16,10 +19,7 @@ pub trait View: Send + Sync {
     /// When the view is damaged.
     fn read(&self, key: &[u8]) -> Result<Option<Vec<u8>>, ViewError>;
     /// All rows whose key begins with `prefix`, in order.
-    fn scan(
-        &self,
-        prefix: &[u8],
-    ) -> Box<dyn Iterator<Item = Result<(Vec<u8>, Vec<u8>), ViewError>> + Send + '_>;
+    fn scan(&self, prefix: &[u8]) -> ViewRows<'_>;
     /// Writes all rows at once: after a crash all are there, or none.
     ///
     /// # Errors

@@ -117,10 +117,11 @@ impl Packer {
             self.number(receipt);
         }
         self.handling_life(delivery.handling);
-        for time in [delivery.opened_at, delivery.answered_at] {
-            if let Some(time) = time {
-                self.time(time);
-            }
+        for time in [delivery.opened_at, delivery.answered_at]
+            .into_iter()
+            .flatten()
+        {
+            self.time(time);
         }
     }
 

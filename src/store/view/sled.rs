@@ -12,7 +12,7 @@ use std::{
     time::Duration,
 };
 
-use super::{View, ViewError};
+use super::{View, ViewError, ViewRows};
 
 /// Bytes of sled's own cache.
 const CACHE_BYTES: u64 = 64 * 1024 * 1024;
@@ -66,10 +66,7 @@ impl View for SledView {
         Ok(value.map(|value| value.to_vec()))
     }
 
-    fn scan(
-        &self,
-        prefix: &[u8],
-    ) -> Box<dyn Iterator<Item = Result<(Vec<u8>, Vec<u8>), ViewError>> + Send + '_> {
+    fn scan(&self, prefix: &[u8]) -> ViewRows<'_> {
         let mut rows = match self.database().map(|database| database.scan_prefix(prefix)) {
             Ok(rows) => rows,
             Err(fault) => return Box::new(std::iter::once(Err(fault))),

@@ -1,0 +1,176 @@
+//! Every event survives its entry, and what is cut short is refused.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use proptest::prelude::*;
+
+use super::statements::*;
+use crate::{
+    domain::{
+        reason::Reason,
+        receipt::{LeafHash, Verdict},
+    },
+    store::{
+        entry::{Actor, EntryHeader},
+        event::{Event, Peek},
+    },
+};
+
+fn one_of_each(number: u64, reason: Reason, leaf: Option<LeafHash>, bytes: &[u8]) -> Vec<Event> {
+    let (own, foreign) = (
+        alert(OWN, number, &["XB-POL"]),
+        alert("XB-POL", number, &[OWN]),
+    );
+    let (statement, peer, actor) = (own.statement, authority("XB-POL"), officer());
+    let (recipient, count) = (peer, number as u32);
+    vec![
+        accepted(&own),
+        received(&foreign),
+        Event::RefusedStatement {
+            statement,
+            peer,
+            leaf: leaf.unwrap_or(LeafHash([1; 32])),
+            reason,
+        },
+        stored(&receipt(&own, "XB-POL", Verdict::Held)),
+        stored(&receipt(&own, "XB-POL", Verdict::Refused(reason))),
+        Event::RefusedInput { peer, reason, leaf },
+        Event::RefusalsCounted {
+            peer,
+            reason,
+            count,
+        },
+        Event::DeliveryEnded {
+            statement,
+            recipient,
+            reason,
+        },
+        Event::DeliveryHeld {
+            statement,
+            recipient,
+            reason,
+        },
+        Event::DeliveryResumed {
+            actor,
+            statement,
+            recipient,
+        },
+        Event::Consulted {
+            actor,
+            thread: statement,
+            peek: Peek::Opens,
+        },
+        Event::Consulted {
+            actor,
+            thread: statement,
+            peek: Peek::LeavesUnopened,
+        },
+        Event::Exported {
+            actor,
+            thread: statement,
+        },
+        Event::AuditRead { actor },
+        Event::Incident {
+            peer: Some(peer),
+            statement: Some(statement),
+            reason,
+            leaf,
+        },
+        Event::Incident {
+            peer: None,
+            statement: None,
+            reason,
+            leaf,
+        },
+        Event::DirectoryAdopted {
+            version: number,
+            bundle: Bytes::copy_from_slice(bytes),
+        },
+        Event::Started,
+        Event::Stopped,
+        Event::TailCut { bytes: count },
+        Event::ActorNamed {
+            actor,
+            uri: Arc::from("allpoints://XA-POL/desk/officer/7"),
+        },
+    ]
+}
+
+proptest! {
+    #[test]
+    fn events_survive_their_entries(
+        number in 0..u64::from(u32::MAX),
+        reason in prop::sample::select(Reason::ALL.to_vec()),
+        leaf in prop::option::of(any::<[u8; 32]>().prop_map(LeafHash)),
+        bytes in prop::collection::vec(any::<u8>(), 0..300),
+    ) {
+        for event in one_of_each(number, reason, leaf, &bytes) {
+            let (header, body) = event.to_entry(number, at(3));
+            prop_assert_eq!(header.body_bytes as usize, body.len());
+            // As the journal keeps it.
+            let header = EntryHeader::decode(&header.encode()).unwrap();
+            prop_assert_eq!(READER.event(&header, &body).unwrap(), event);
+        }
+    }
+}
+
+#[test]
+fn a_header_without_what_its_act_needs_is_refused() {
+    for event in one_of_each(1, Reason::Expired, None, b"bundle") {
+        let (header, body) = event.to_entry(1, at(3));
+        let needs_subject = header.subject.is_some() && !matches!(event, Event::Incident { .. });
+        let needs_peer = header.peer.is_some() && !matches!(event, Event::Incident { .. });
+        let documented = matches!(
+            event,
+            Event::Accepted { .. } | Event::Received { .. } | Event::ReceiptStored { .. }
+        );
+        let mut cases = Vec::new();
+        if documented {
+            cases.push((
+                EntryHeader {
+                    leaf: None,
+                    ..header.clone()
+                },
+                body.clone(),
+            ));
+            cases.push((header.clone(), body.slice(1..)));
+        } else if needs_subject {
+            cases.push((
+                EntryHeader {
+                    subject: None,
+                    ..header.clone()
+                },
+                body.clone(),
+            ));
+        } else if needs_peer {
+            cases.push((
+                EntryHeader {
+                    peer: None,
+                    ..header.clone()
+                },
+                body.clone(),
+            ));
+        } else if matches!(event, Event::DirectoryAdopted { .. }) {
+            cases.push((header.clone(), body.slice(..7)));
+        } else if matches!(event, Event::ActorNamed { .. }) {
+            cases.push((header.clone(), Bytes::from_static(b"\xff\xfe")));
+        }
+        for (header, body) in cases {
+            assert!(READER.event(&header, &body).is_err(), "{event:?}");
+        }
+    }
+}
+
+#[test]
+fn who_did_it_stands_in_the_header() {
+    let foreign = alert("XB-POL", 1, &[OWN]);
+    let cases = [
+        (accepted(&alert(OWN, 1, &["XB-POL"])), officer()),
+        (received(&foreign), Actor::from(authority("XB-POL"))),
+        (Event::Started, Actor::NODE),
+    ];
+    for (event, actor) in cases {
+        assert_eq!(event.to_entry(0, at(0)).0.actor, actor);
+    }
+}
