@@ -10,7 +10,8 @@ use crate::{
     },
     proto::{
         alert::v1::{
-            Answer, AnswerCode, Presence, Retention, RetentionCode, Sighting, payload::Kind,
+            Answer, AnswerCode, Awareness, Presence, Retention, RetentionCode, Sighting,
+            payload::Kind,
         },
         envelope::v1::Priority,
     },
@@ -260,6 +261,7 @@ fn sighting(args: &SightingArgs, now: String) -> Sighting {
         reason: args.reason.clone().unwrap_or_default(),
         destination_country: args.destination.clone().unwrap_or_default(),
         presence: presence.into(),
+        awareness: Awareness::NotKnown.into(),
         ..Sighting::default()
     }
 }

@@ -23,8 +23,8 @@ use crate::{
     },
     proto::{
         alert::v1::{
-            Answer, AnswerCode, Closure, ClosureReason, Draft, Instruction, InstructionCode,
-            Presence, Recall, RecallReason, Sighting, payload::Kind,
+            Answer, AnswerCode, Awareness, Closure, ClosureReason, Draft, Instruction,
+            InstructionCode, Presence, Recall, RecallReason, Sighting, payload::Kind,
         },
         desk::v1::{
             DeliveryState, LinksRequest, ShowRequest, ShowResponse, SubmitRequest, TrackRequest,
@@ -152,6 +152,7 @@ impl Stage<'_> {
             seen_at: self.session.clock.now().to_string(),
             reason: "border check".to_owned(),
             presence: Presence::Present.into(),
+            awareness: Awareness::Unaware.into(),
             ..Sighting::default()
         }));
         let ids = self.submit(BENSALEM.id, vec![hit, sighting]).await?;
