@@ -2,8 +2,8 @@
 //!
 //! The ways in are [`dial`] and [`dial_desk`]. A channel that comes out of them never connects a
 //! second time: once its connection is gone every call fails, so that what was learnt of the peer
-//! stays true of the channel. In TLS 1.3 we finish first: a peer that refuses *our* certificate is
-//! only heard at the first call, see [`super::reason_of`].
+//! stays true of the channel. In TLS 1.3 we finish first: dialling therefore waits for the peer's
+//! first word, which is a frame, or the alert that refuses *our* certificate.
 
 use std::{
     io,
@@ -17,6 +17,7 @@ use rustls::{ClientConfig, pki_types::ServerName};
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::TcpStream,
+    sync::oneshot,
     time::timeout,
 };
 use tokio_rustls::{TlsConnector, client::TlsStream};
@@ -104,9 +105,16 @@ async fn connect(
 /// One channel over this one connection.
 async fn channel(endpoint: &str, tls: TlsStream<TcpStream>) -> Result<Channel, DialError> {
     let end = Arc::new(OnceLock::new());
+    let (speaks, first_word) = oneshot::channel();
+    let ended = end.clone();
+    let failed = |otherwise: Reason, why: String| DialError {
+        reason: ended.get().copied().unwrap_or(otherwise),
+        detail: format!("{endpoint}: {why}"),
+    };
     let once = Arc::new(Mutex::new(Some(OneConnection {
         tls,
         end: end.clone(),
+        first_word: Some(speaks),
     })));
     let connector = tower::service_fn(move |_: http::Uri| {
         let tls = once.lock().unwrap_or_else(PoisonError::into_inner).take();
@@ -115,7 +123,7 @@ async fn channel(endpoint: &str, tls: TlsStream<TcpStream>) -> Result<Channel, D
             io::Error::new(io::ErrorKind::NotConnected, Gone { reason })
         }))
     });
-    Endpoint::from_static("http://allpoints.invalid")
+    let channel = Endpoint::from_static("http://allpoints.invalid")
         .initial_stream_window_size(HTTP2_WINDOW_BYTES)
         .initial_connection_window_size(HTTP2_WINDOW_BYTES)
         .http2_keep_alive_interval(KEEP_ALIVE_INTERVAL)
@@ -125,16 +133,24 @@ async fn channel(endpoint: &str, tls: TlsStream<TcpStream>) -> Result<Channel, D
         .connect_timeout(CONNECT_TIMEOUT)
         .connect_with_connector(connector)
         .await
-        .map_err(|error| DialError {
-            reason: reason_of(&error),
-            detail: format!("{endpoint}: {}", chain(&error)),
-        })
+        .map_err(|error| failed(reason_of(&error), chain(&error)))?;
+    // A server's first frame follows its "yes" to our certificate (RFC 9113, 3.4); its "no" is an alert.
+    match timeout(HANDSHAKE_TIMEOUT, first_word).await {
+        Ok(Ok(())) => Ok(channel),
+        Ok(Err(_)) => Err(failed(
+            Reason::TlsRefused,
+            "the peer ended the connection before its first word".into(),
+        )),
+        Err(_) => Err(failed(Reason::Unreachable, "no first word in time".into())),
+    }
 }
 
 /// A connection that remembers what TLS said at its end: an alert may come before the first call.
 struct OneConnection {
     tls: TlsStream<TcpStream>,
     end: Arc<OnceLock<Reason>>,
+    /// Told at the first bytes that arrive; dropped when none will.
+    first_word: Option<oneshot::Sender<()>>,
 }
 
 impl OneConnection {
@@ -149,14 +165,39 @@ impl OneConnection {
     }
 }
 
+impl OneConnection {
+    /// A write that fails may only follow from an alert that waits to be read.
+    fn after_write<T>(
+        &mut self,
+        cx: &mut Context<'_>,
+        result: Poll<io::Result<T>>,
+    ) -> Poll<io::Result<T>> {
+        if matches!(&result, Poll::Ready(Err(_))) {
+            let mut scratch = [0; 64];
+            let read = Pin::new(&mut self.tls).poll_read(cx, &mut ReadBuf::new(&mut scratch));
+            let _ = self.remember(read);
+        }
+        self.remember(result)
+    }
+}
+
 impl AsyncRead for OneConnection {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
         let result = Pin::new(&mut self.tls).poll_read(cx, buffer);
-        self.remember(result)
+        let result = self.remember(result);
+        if result.is_ready()
+            && let Some(told) = self.first_word.take()
+            && buffer.filled().len() > before
+        {
+            // Nobody waits any more when the dialler gave up.
+            let _ = told.send(());
+        }
+        result
     }
 }
 
@@ -167,12 +208,12 @@ impl AsyncWrite for OneConnection {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         let result = Pin::new(&mut self.tls).poll_write(cx, bytes);
-        self.remember(result)
+        self.after_write(cx, result)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let result = Pin::new(&mut self.tls).poll_flush(cx);
-        self.remember(result)
+        self.after_write(cx, result)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -185,7 +226,7 @@ impl AsyncWrite for OneConnection {
         buffers: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let result = Pin::new(&mut self.tls).poll_write_vectored(cx, buffers);
-        self.remember(result)
+        self.after_write(cx, result)
     }
 
     fn is_write_vectored(&self) -> bool {
