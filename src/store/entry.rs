@@ -391,7 +391,7 @@ mod tests {
         #[test]
         fn what_decodes_encodes_to_the_same_bytes(header in header(), at in 0..HEADER_BYTES, bit in 0..8) {
             let mut bytes = header.encode();
-            bytes[at] ^= 1 << bit;
+            bytes[at] ^= 1u8 << bit;
             if let Ok(other) = EntryHeader::decode(&bytes) {
                 prop_assert_eq!(other.encode(), bytes);
             }

@@ -1,5 +1,7 @@
 //! What is queried: rows written behind, once a tick. May be lost at any time.
 
+pub mod sled;
+
 /// A row store: keys and values are ours, durability is not its business.
 pub trait View: Send + Sync {
     /// The value of a key.
