@@ -1,0 +1,224 @@
+//! The configuration file: TOML, every key known or the start is refused.
+//!
+//! The way in is [`check`]. Relative paths count from the file's folder. `deploy/node.toml` explains every key.
+
+use std::{
+    fmt, fs,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    str::FromStr,
+};
+
+use serde::{Deserialize, Deserializer, de};
+
+use crate::{
+    domain::id::AuthorityId,
+    trust::directory::{Anchor, DirectoryError},
+};
+
+/// A whole, legal configuration; paths are made whole.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// Whom the node speaks for.
+    #[serde(deserialize_with = "authority")]
+    pub authority: AuthorityId,
+    /// Towards other authorities.
+    pub exchange: Exchange,
+    /// Towards the own staff.
+    pub desk: Desk,
+    /// Towards monitoring.
+    pub ops: Ops,
+    /// Who belongs.
+    pub directory: Directory,
+    /// Signing keys.
+    pub keys: Keys,
+    /// Journal and view.
+    pub store: Store,
+    /// What is told on standard error.
+    pub log: Log,
+    /// How statements are worked on.
+    #[serde(default)]
+    pub delivery: Delivery,
+}
+
+/// `[exchange]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Exchange {
+    /// Where others connect.
+    pub listen: SocketAddr,
+    /// Chain, PEM.
+    pub certificate: PathBuf,
+    /// Its key.
+    pub key: PathBuf,
+}
+
+/// `[desk]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Desk {
+    /// Where staff connect.
+    pub listen: SocketAddr,
+    /// Chain, PEM.
+    pub certificate: PathBuf,
+    /// Its key.
+    pub key: PathBuf,
+    /// The desk CA.
+    pub ca: PathBuf,
+    /// Its revocation list.
+    pub crl: PathBuf,
+}
+
+/// `[ops]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Ops {
+    /// Where monitoring connects.
+    pub listen: SocketAddr,
+}
+
+/// `[directory]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Directory {
+    /// Folder of versions.
+    pub folder: PathBuf,
+    /// The first root's fingerprint.
+    #[serde(deserialize_with = "anchor")]
+    pub anchor: Anchor,
+}
+
+/// `[keys]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Keys {
+    /// Signs statements.
+    pub statement: PathBuf,
+    /// Signs receipts.
+    pub receipt: PathBuf,
+    /// Signs checkpoints.
+    pub log: PathBuf,
+}
+
+/// `[store]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Store {
+    /// Journal and view.
+    pub folder: PathBuf,
+    /// Key-encryption key.
+    pub key: PathBuf,
+}
+
+/// `[log]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Log {
+    /// For people or for collectors.
+    pub format: LogFormat,
+    /// As tracing's `EnvFilter` reads it.
+    pub filter: String,
+}
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// For collectors.
+    Json,
+}
+
+/// `[delivery]`
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Delivery {
+    /// 0: one for each processor.
+    pub workers: usize,
+}
+
+/// Why a configuration is refused: file, key, what was found, what would be right.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("configuration {}: cannot be read ({source}): expected a file as `allpoints config reference` prints it", file.display())]
+    Read {
+        /// Which file.
+        file: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// A key is wrong, missing or unknown.
+    #[error("configuration {}: {fault}: see `allpoints config reference`", file.display())]
+    Key {
+        /// Which file.
+        file: PathBuf,
+        /// Line, key, what was found and what would be right.
+        fault: Box<toml::de::Error>,
+    },
+}
+
+/// Reads and checks a file. Opens nothing that it names.
+///
+/// # Errors
+/// Names the file, the key, what was found and what would be right.
+pub fn check(path: &Path) -> Result<Config, ConfigError> {
+    let text = fs::read_to_string(path).map_err(|source| ConfigError::Read {
+        file: path.to_owned(),
+        source,
+    })?;
+    let mut config = toml::from_str::<Config>(&text).map_err(|fault| ConfigError::Key {
+        file: path.to_owned(),
+        fault: Box::new(fault),
+    })?;
+    let folder = path.parent().unwrap_or(Path::new(""));
+    for path in config.paths_mut() {
+        // Joining leaves an absolute path as it is.
+        *path = folder.join(&*path);
+    }
+    Ok(config)
+}
+
+impl Config {
+    fn paths_mut(&mut self) -> [&mut PathBuf; 12] {
+        [
+            &mut self.exchange.certificate,
+            &mut self.exchange.key,
+            &mut self.desk.certificate,
+            &mut self.desk.key,
+            &mut self.desk.ca,
+            &mut self.desk.crl,
+            &mut self.directory.folder,
+            &mut self.keys.statement,
+            &mut self.keys.receipt,
+            &mut self.keys.log,
+            &mut self.store.folder,
+            &mut self.store.key,
+        ]
+    }
+}
+
+fn authority<'de, D: Deserializer<'de>>(deserializer: D) -> Result<AuthorityId, D::Error> {
+    parsed(deserializer)
+}
+
+fn anchor<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Anchor, D::Error> {
+    parsed::<D, Anchor, DirectoryError>(deserializer)
+}
+
+fn parsed<'de, D, T, E>(deserializer: D) -> Result<T, D::Error>
+where
+    D: Deserializer<'de>,
+    T: FromStr<Err = E>,
+    E: fmt::Display,
+{
+    String::deserialize(deserializer)?
+        .parse()
+        .map_err(de::Error::custom)
+}
+
+#[cfg(test)]
+#[path = "config_tests.rs"]
+mod tests;

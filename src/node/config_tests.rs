@@ -1,0 +1,102 @@
+//! The reference file, and what is refused beside it.
+
+use super::*;
+use crate::node::CONFIG_REFERENCE;
+
+/// Checks a changed copy of the reference.
+fn with(from: &str, to: &str) -> Result<Config, String> {
+    assert!(
+        CONFIG_REFERENCE.contains(from),
+        "the reference has `{from}`"
+    );
+    checked(&CONFIG_REFERENCE.replacen(from, to, 1))
+}
+
+fn checked(text: &str) -> Result<Config, String> {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("node.toml");
+    fs::write(&file, text).expect("written");
+    check(&file).map_err(|error| error.to_string())
+}
+
+#[test]
+fn the_reference_is_legal_and_its_paths_count_from_its_folder() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("node.toml");
+    fs::write(&file, CONFIG_REFERENCE).expect("written");
+    let mut config = check(&file).expect("legal");
+    assert_eq!(config.authority.as_str(), "XA-POL");
+    assert_eq!(config.store.key, folder.path().join("store.key"));
+    assert!(
+        config
+            .paths_mut()
+            .iter()
+            .all(|path| path.starts_with(folder.path()))
+    );
+}
+
+#[test]
+fn absolute_paths_stay() {
+    let config = with("\"store.key\"", "\"/etc/allpoints/store.key\"").expect("legal");
+    assert_eq!(config.store.key, Path::new("/etc/allpoints/store.key"));
+}
+
+#[test]
+fn the_delivery_part_may_be_left_out_and_every_other_key_may_not() {
+    let value: toml::Table = toml::from_str(CONFIG_REFERENCE).expect("TOML");
+    let mut keys = 0;
+    for (part, content) in &value {
+        let Some(content) = content.as_table() else {
+            continue;
+        };
+        for key in content.keys() {
+            let mut without = value.clone();
+            let table = without[part].as_table_mut().expect("a table");
+            table.remove(key);
+            let text = toml::to_string(&without).expect("TOML");
+            assert_eq!(checked(&text).is_ok(), part == "delivery", "{part}.{key}");
+            keys += 1;
+        }
+    }
+    assert_eq!(keys, 18, "every key of the struct stands in the reference");
+}
+
+#[test]
+fn every_fault_names_file_place_and_what_would_be_right() {
+    for (from, to, words) in [
+        (
+            "authority = \"XA-POL\"",
+            "authority = \"xa-pol\"",
+            "is no authority id",
+        ),
+        (
+            "listen = \"127.0.0.1:7444\"",
+            "listen = \"desk\"",
+            "socket address",
+        ),
+        (
+            "[ops]",
+            "[ops]\nport = 1",
+            "unknown field `port`, expected `listen`",
+        ),
+        ("[log]", "[logs]", "unknown field `logs`"),
+        (
+            "format = \"text\"",
+            "format = \"xml\"",
+            "expected `text` or `json`",
+        ),
+        ("anchor = \"sha256:", "anchor = \"sha256:zz", "anchor"),
+        ("workers = 0", "workers = -1", "workers"),
+    ] {
+        let error = with(from, to).expect_err(to);
+        assert!(error.contains("node.toml"), "{error}");
+        assert!(error.contains(words), "{error}");
+        assert!(error.contains("config reference"), "{error}");
+    }
+}
+
+#[test]
+fn a_missing_file_is_named() {
+    let error = check(Path::new("/nowhere/node.toml")).expect_err("missing");
+    assert!(error.to_string().contains("/nowhere/node.toml"));
+}

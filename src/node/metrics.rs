@@ -1,0 +1,273 @@
+//! Figures for monitoring, with typed labels: reasons, authorities, lanes and nothing that names a statement
+//! or a person (invariant I8).
+
+use std::{
+    fmt::{self, Write as _},
+    sync::Arc,
+};
+
+use prometheus_client::{
+    encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder, text::encode},
+    metrics::{counter::Counter, family::Family, gauge::Gauge},
+    registry::Registry,
+};
+
+use crate::{
+    delivery::LinkState,
+    domain::{id::AuthorityId, reason::Reason, receipt::Verdict, routing::Priority},
+    store::{Figures, event::Event},
+};
+
+/// Everything that is counted.
+#[derive(Clone, Default)]
+pub(super) struct Metrics {
+    accepted: Family<OfPriority, Counter>,
+    received: Family<OfPriority, Counter>,
+    delivered: Family<OfPartner, Counter>,
+    refused: Family<Refusal, Counter>,
+    incidents: Family<OfReason, Counter>,
+    handshakes_refused: Family<OfListener, Counter>,
+    queued: Family<OfPartner, Gauge>,
+    link_healthy: Family<OfPartner, Gauge>,
+    journal_entries: Gauge,
+    journal_bytes: Gauge,
+    journal_groups: Gauge,
+    journal_syncs: Gauge,
+    view_lag: Gauge,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OfPriority {
+    priority: Label,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OfPartner {
+    partner: Partner,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OfReason {
+    reason: Label,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OfListener {
+    listener: Label,
+}
+
+/// Who refused whom is told by `side`: `here` or `partner`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Refusal {
+    partner: Partner,
+    side: Label,
+    reason: Label,
+}
+
+/// A value from a closed list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct Label(&'static str);
+
+/// A member of the directory: a bounded list too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct Partner(AuthorityId);
+
+impl EncodeLabelValue for Label {
+    fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> fmt::Result {
+        encoder.write_str(self.0)
+    }
+}
+
+impl EncodeLabelValue for Partner {
+    fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> fmt::Result {
+        encoder.write_str(self.0.as_str())
+    }
+}
+
+impl Metrics {
+    /// Counts one durable event.
+    pub(super) fn count(&self, event: &Event) {
+        match event {
+            Event::Accepted { routing, .. } => {
+                self.accepted.get_or_create(&of(routing.priority)).inc();
+            }
+            Event::Received { routing, .. } => {
+                self.received.get_or_create(&of(routing.priority)).inc();
+            }
+            Event::ReceiptStored { receipt, .. } => match receipt.verdict {
+                Verdict::Held => {
+                    self.delivered.get_or_create(&with(receipt.recipient)).inc();
+                }
+                Verdict::Refused(reason) => self.refuse(receipt.recipient, "partner", reason, 1),
+            },
+            Event::RefusedStatement { peer, reason, .. }
+            | Event::RefusedInput { peer, reason, .. } => self.refuse(*peer, "here", *reason, 1),
+            Event::RefusalsCounted {
+                peer,
+                reason,
+                count,
+            } => self.refuse(*peer, "here", *reason, u64::from(*count)),
+            Event::Incident { reason, .. } => {
+                let label = OfReason {
+                    reason: Label(reason.name()),
+                };
+                self.incidents.get_or_create(&label).inc();
+            }
+            _ => {}
+        }
+    }
+
+    /// Counts a refused TLS handshake. Who it was is not known: nothing was verified.
+    pub(super) fn handshake_refused(&self, listener: &'static str) {
+        let label = OfListener {
+            listener: Label(listener),
+        };
+        self.handshakes_refused.get_or_create(&label).inc();
+    }
+
+    /// The figures as text, in the OpenMetrics format.
+    pub(super) fn text(&self, figures: Figures, links: &[LinkState]) -> Result<String, fmt::Error> {
+        let gauge = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
+        self.journal_entries.set(gauge(figures.entries));
+        self.journal_bytes.set(gauge(figures.bytes));
+        self.journal_groups.set(gauge(figures.groups));
+        self.journal_syncs.set(gauge(figures.syncs));
+        self.view_lag.set(gauge(figures.view_lag_entries));
+        // A partner that left the directory shall not stand here for ever.
+        self.queued.clear();
+        self.link_healthy.clear();
+        for link in links {
+            let partner = with(link.authority);
+            self.queued.get_or_create(&partner).set(gauge(link.queued));
+            self.link_healthy
+                .get_or_create(&partner)
+                .set(i64::from(link.healthy));
+        }
+        let mut text = String::new();
+        encode(&mut text, &self.registry())?;
+        Ok(text)
+    }
+
+    fn refuse(&self, partner: AuthorityId, side: &'static str, reason: Reason, count: u64) {
+        let label = Refusal {
+            partner: Partner(partner),
+            side: Label(side),
+            reason: Label(reason.name()),
+        };
+        self.refused.get_or_create(&label).inc_by(count);
+    }
+
+    fn registry(&self) -> Registry {
+        let mut registry = Registry::with_prefix("allpoints");
+        let all = &mut registry;
+        all.register(
+            "accepted",
+            "Own statements accepted, durable",
+            self.accepted.clone(),
+        );
+        all.register("received", "Foreign statements held", self.received.clone());
+        all.register("delivered", "Receipts stored", self.delivered.clone());
+        all.register("refused", "Refusals by reason", self.refused.clone());
+        all.register(
+            "incidents",
+            "What people must look at",
+            self.incidents.clone(),
+        );
+        all.register(
+            "handshakes_refused",
+            "TLS handshakes refused",
+            self.handshakes_refused.clone(),
+        );
+        all.register(
+            "queued",
+            "Statements waiting per partner",
+            self.queued.clone(),
+        );
+        all.register(
+            "link_healthy",
+            "1 when a receipt or heartbeat came within the last minute",
+            self.link_healthy.clone(),
+        );
+        all.register("journal_entries", "Entries", self.journal_entries.clone());
+        all.register("journal_bytes", "Bytes", self.journal_bytes.clone());
+        all.register(
+            "journal_groups",
+            "Groups since start",
+            self.journal_groups.clone(),
+        );
+        all.register(
+            "journal_syncs",
+            "fdatasync calls since start",
+            self.journal_syncs.clone(),
+        );
+        all.register(
+            "view_lag_entries",
+            "Entries that the view has yet to take",
+            self.view_lag.clone(),
+        );
+        registry
+    }
+}
+
+fn of(priority: Priority) -> OfPriority {
+    OfPriority {
+        priority: Label(priority.name()),
+    }
+}
+
+fn with(partner: AuthorityId) -> OfPartner {
+    OfPartner {
+        partner: Partner(partner),
+    }
+}
+
+/// Counts until the store ends; events that were missed are missing in the counters, and said so.
+pub(super) async fn follow(
+    metrics: Metrics,
+    mut events: tokio::sync::broadcast::Receiver<Arc<Event>>,
+) {
+    use tokio::sync::broadcast::error::RecvError;
+    loop {
+        match events.recv().await {
+            Ok(event) => metrics.count(&event),
+            Err(RecvError::Lagged(missed)) => {
+                tracing::debug!(missed, "metrics fell behind and do not count these events");
+            }
+            Err(RecvError::Closed) => return,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::id::{MessageId, StatementRef};
+
+    #[test]
+    fn refusals_stand_by_reason_and_partner_and_name_no_statement() {
+        let metrics = Metrics::default();
+        let peer: AuthorityId = "XB-POL".parse().expect("legal id");
+        let statement = StatementRef {
+            origin: peer,
+            id: MessageId::from_parts(1_795_000_000_000, [9; 10]),
+        };
+        metrics.count(&Event::RefusedStatement {
+            statement,
+            peer,
+            leaf: crate::domain::receipt::LeafHash([0; 32]),
+            reason: Reason::NotAddressed,
+        });
+        metrics.count(&Event::RefusalsCounted {
+            peer,
+            reason: Reason::NotAddressed,
+            count: 4,
+        });
+        metrics.handshake_refused("exchange");
+        let text = metrics.text(Figures::default(), &[]).expect("encodes");
+        let line =
+            "allpoints_refused_total{partner=\"XB-POL\",side=\"here\",reason=\"NOT_ADDRESSED\"} 5";
+        assert!(text.contains(line), "{text}");
+        assert!(text.contains("allpoints_handshakes_refused_total{listener=\"exchange\"} 1"));
+        assert!(!text.contains(&statement.id.to_string()));
+    }
+}
