@@ -11,8 +11,6 @@ pub mod sled;
 /// Keys and values, in order of the keys.
 pub type ViewRows<'a> = Box<dyn Iterator<Item = Result<(Vec<u8>, Vec<u8>), ViewError>> + Send + 'a>;
 
-pub mod sled;
-
 /// A row store: keys and values are ours, durability is not its business.
 pub trait View: Send + Sync {
     /// The value of a key.
