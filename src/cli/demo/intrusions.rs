@@ -75,7 +75,7 @@ pub(super) async fn all(stage: &mut Stage<'_>, anchor: &str) -> Result<(), CliEr
         (
             "a changed byte is refused",
             Tampering::OneByte,
-            "BAD_SIGNATURE",
+            "BAD_BATCH",
         ),
     ];
     for (name, tampering, expected) in cases {
