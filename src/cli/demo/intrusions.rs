@@ -72,11 +72,7 @@ pub(super) async fn all(stage: &mut Stage<'_>, anchor: &str) -> Result<(), CliEr
             Tampering::OriginOfArcadia,
             "ORIGIN_MISMATCH",
         ),
-        (
-            "a changed byte is refused",
-            Tampering::OneByte,
-            "BAD_SIGNATURE",
-        ),
+        ("a changed byte is refused", Tampering::OneByte, "BAD_BATCH"),
     ];
     for (name, tampering, expected) in cases {
         let batch = statement(stage, tampering)?;
