@@ -11,7 +11,10 @@ use prost::Message as _;
 use super::window::{FrameCaps, Sent};
 use crate::{
     proto::envelope::v1::BatchHeader,
-    trust::batch::{Proof, SignedHeader, Unverified, UnverifiedItem},
+    trust::{
+        batch::{ProofSource, SignedHeader, Unverified, UnverifiedItem},
+        merkle::Hash,
+    },
 };
 
 /// A statement that is ready to leave.
@@ -19,7 +22,34 @@ use crate::{
 pub(super) struct Item {
     pub(super) sent: Sent,
     pub(super) document: Bytes,
-    pub(super) proof: Proof,
+    pub(super) proof: ProofSource,
+}
+
+impl Item {
+    /// The header that it stands under.
+    pub(super) fn signed(&self) -> &Arc<SignedHeader> {
+        match &self.proof {
+            ProofSource::Whole(batch, _) => &batch.signed,
+            ProofSource::Path(proof) => &proof.signed,
+        }
+    }
+
+    fn index(&self) -> u32 {
+        match &self.proof {
+            ProofSource::Whole(_, index) => *index,
+            ProofSource::Path(proof) => proof.index,
+        }
+    }
+
+    /// Made only when it must travel: it costs a hash for every leaf of the batch.
+    fn path(&self) -> Vec<Hash> {
+        match &self.proof {
+            ProofSource::Whole(batch, index) => batch
+                .proof(*index)
+                .map_or_else(Vec::new, |proof| proof.path),
+            ProofSource::Path(proof) => proof.path.clone(),
+        }
+    }
 }
 
 /// Takes the next frame from the front. A run under one signature that fits into a frame of its own is not cut by
@@ -47,10 +77,10 @@ pub(super) fn next_frame(queue: &mut VecDeque<Item>, caps: FrameCaps) -> Vec<Ite
 
 /// Length and bytes of the items at the front that stand under one header.
 fn front_run(queue: &VecDeque<Item>) -> Option<(usize, usize)> {
-    let header = &queue.front()?.proof.signed;
+    let header = queue.front()?.signed();
     let run = queue
         .iter()
-        .take_while(|item| same_header(&item.proof.signed, header));
+        .take_while(|item| same_header(item.signed(), header));
     Some(run.fold((0, 0), |(count, bytes), item| {
         (count + 1, bytes + item.document.len())
     }))
@@ -72,20 +102,16 @@ fn fill(frame: &mut Vec<Item>, queue: &mut VecDeque<Item>, mut bytes: usize, cap
 /// Consecutive items under one header, as they travel.
 pub(super) fn batches(items: &[Item]) -> Vec<Unverified> {
     items
-        .chunk_by(|a, b| same_header(&a.proof.signed, &b.proof.signed))
+        .chunk_by(|a, b| same_header(a.signed(), b.signed()))
         .filter_map(|run| {
-            let signed = run.first()?.proof.signed.as_ref().clone();
+            let signed = run.first()?.signed().as_ref().clone();
             let whole = is_whole(&signed, run);
             let items = run
                 .iter()
                 .map(|item| UnverifiedItem {
                     document: item.document.clone(),
-                    index: item.proof.index,
-                    path: if whole {
-                        Vec::new()
-                    } else {
-                        item.proof.path.clone()
-                    },
+                    index: item.index(),
+                    path: if whole { Vec::new() } else { item.path() },
                 })
                 .collect();
             Some(Unverified { signed, items })
@@ -104,7 +130,7 @@ fn is_whole(signed: &SignedHeader, run: &[Item]) -> bool {
         && run
             .iter()
             .zip(0..)
-            .all(|(item, index)| item.proof.index == index)
+            .all(|(item, index)| item.index() == index)
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use super::*;
 use crate::{
     delivery::testing::named, domain::receipt::LeafHash, proto::envelope::v1::BatchHeader,
+    trust::batch::Proof,
 };
 
 /// Items under one header of that size: those with these indexes, each of so many bytes.
@@ -25,11 +26,11 @@ fn batch(name: u8, size: u32, indexes: &[u32], bytes: usize) -> Vec<Item> {
                 leaf: LeafHash([name; 32]),
             },
             document: vec![0; bytes].into(),
-            proof: Proof {
+            proof: ProofSource::Path(Proof {
                 signed: Arc::clone(&signed),
                 index: *index,
                 path: vec![[9; 32]],
-            },
+            }),
         })
         .collect()
 }

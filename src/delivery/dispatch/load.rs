@@ -8,8 +8,11 @@ use prost::Message as _;
 
 use super::{frames::Item, window::Sent};
 use crate::{
-    delivery::core::Core, domain::limits::BATCH_MAX_LEAVES, proto::envelope::v1::BatchHeader,
-    store::record::MessageRecord, trust::batch::Proof,
+    delivery::core::Core,
+    domain::limits::BATCH_MAX_LEAVES,
+    proto::envelope::v1::BatchHeader,
+    store::record::MessageRecord,
+    trust::batch::{ProofSource, SignedHeader},
 };
 
 /// What could be read, and which statements are damaged.
@@ -38,7 +41,7 @@ pub(super) fn load(core: &Arc<Core>, records: Vec<MessageRecord>) -> Loaded {
                     leaf: record.leaf,
                 },
                 document,
-                proof,
+                proof: ProofSource::Path(proof),
             }),
             None => loaded.damaged.push(record),
         }
@@ -52,21 +55,19 @@ fn sign_again(core: &Core, items: &mut VecDeque<Item>) {
     let present = core.statement_signer.key_id().0;
     let mut outdated: Vec<&mut Item> = items
         .iter_mut()
-        .filter(|item| !is_under(&item.proof, &present))
+        .filter(|item| !is_under(item.signed(), &present))
         .collect();
     for part in outdated.chunks_mut(BATCH_MAX_LEAVES) {
         let batch = core
             .statement_signer
             .sign(part.iter().map(|item| item.sent.leaf).collect());
         for (item, index) in part.iter_mut().zip(0..) {
-            if let Some(proof) = batch.proof(index) {
-                item.proof = proof;
-            }
+            item.proof = ProofSource::Whole(batch.clone(), index);
         }
     }
 }
 
-/// True when the proof's header names this key.
-fn is_under(proof: &Proof, key: &[u8]) -> bool {
-    BatchHeader::decode(proof.signed.header.as_ref()).is_ok_and(|header| header.key_id == key)
+/// True when the header names this key.
+fn is_under(signed: &SignedHeader, key: &[u8]) -> bool {
+    BatchHeader::decode(signed.header.as_ref()).is_ok_and(|header| header.key_id == key)
 }
