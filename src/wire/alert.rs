@@ -44,6 +44,13 @@ pub struct ParsedDraft {
     pub warnings: Vec<String>,
 }
 
+impl ParsedDraft {
+    /// Writes the statement that `in_reply_to` names into a payload that carries its target.
+    pub fn aim_at(&mut self, _target: StatementRef) -> Result<(), Reason> {
+        todo!()
+    }
+}
+
 /// Checks every field and lists *all* faults, in the order of the fields.
 pub fn parse_draft(
     _draft: &pb::Draft,
