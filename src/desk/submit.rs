@@ -73,10 +73,11 @@ impl Unresolved {
         let expected = match reason_of(&self.status)? {
             Reason::NotFound => "the id of a statement that is held here",
             Reason::AmbiguousId => "an id long enough to name one statement",
+            Reason::TargetMismatch => "the statement that the payload names as its target",
             _ => return None,
         };
         Some(Fault {
-            path: "in_reply_to".to_owned(),
+            path: "inReplyTo".to_owned(),
             found: format!("`{}`", self.found.escape_default()),
             expected: expected.to_owned(),
         })
@@ -91,19 +92,22 @@ impl Unresolved {
 /// Looks up what a draft replies to.
 pub(super) async fn resolve(
     desk: &DeskService,
-    draft: ParsedDraft,
+    mut draft: ParsedDraft,
 ) -> Result<Submission, Unresolved> {
-    let in_reply_to = match draft.in_reply_to {
+    let in_reply_to = match draft.in_reply_to.clone() {
         None => None,
-        Some(text) => match desk.find(&text).await {
-            Ok(statement) => Some(statement),
-            Err(status) => {
-                return Err(Unresolved {
-                    status,
-                    found: text,
-                });
-            }
-        },
+        Some(found) => {
+            let unresolved = |status| Unresolved {
+                status,
+                found: found.clone(),
+            };
+            let target = desk.find(&found).await.map_err(unresolved)?;
+            // The payload names its target too, and receivers refuse one that differs from the header's.
+            draft
+                .aim_at(target)
+                .map_err(|reason| unresolved(refusal(reason, reason.meaning())))?;
+            Some(target)
+        }
     };
     Ok(Submission {
         id: draft.id,
@@ -220,7 +224,7 @@ mod tests {
         let fault = unresolved(Reason::NotFound).fault().expect("a fault");
         assert_eq!(
             (fault.path.as_str(), fault.found.as_str()),
-            ("in_reply_to", "`0198`")
+            ("inReplyTo", "`0198`")
         );
         assert!(unresolved(Reason::AmbiguousId).fault().is_some());
         assert!(unresolved(Reason::Stopping).fault().is_none());
