@@ -28,22 +28,20 @@ pub(super) fn load(core: &Arc<Core>, records: Vec<MessageRecord>) -> Loaded {
         damaged: Vec::new(),
     };
     for record in records {
-        let entry = core.store.entry(record.index);
-        let readable = entry
-            .map_err(|error| tracing::error!(%error, "a queued statement cannot be read"))
-            .ok()
-            .and_then(|entry| entry.proof.map(|proof| (entry.body, proof)));
-        match readable {
-            Some((document, proof)) => loaded.items.push_back(Item {
+        match core.store.statement(record.ordinal) {
+            Ok(kept) => loaded.items.push_back(Item {
                 sent: Sent {
                     ordinal: record.ordinal,
                     statement: record.statement,
                     leaf: record.leaf,
                 },
-                document,
-                proof: ProofSource::Path(proof),
+                document: kept.document,
+                proof: kept.proof,
             }),
-            None => loaded.damaged.push(record),
+            Err(error) => {
+                tracing::error!(%error, "a queued statement cannot be read");
+                loaded.damaged.push(record);
+            }
         }
     }
     sign_again(core, &mut loaded.items);
