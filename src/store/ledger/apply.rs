@@ -171,7 +171,7 @@ impl Ledger {
         size: usize,
     ) {
         // I6: one effect per (origin, id), whatever the journal holds.
-        if self.ids.slot(&routing.statement).is_some() {
+        if self.ids.is_settled(&routing.statement) {
             return;
         }
         let record = MessageRecord {

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, HashMap};
 use crate::{
     domain::{
         id::{AuthorityId, StatementRef},
-        reason::Reason,
+        reason::{Class, Reason},
         receipt::LeafHash,
     },
     store::{entry::EntryIndex, record::Ordinal},
@@ -60,9 +60,21 @@ impl Ids {
         }
     }
 
+    /// True when the verdict stands. A refusal that waits for a person gives way when it is sent again.
+    pub(super) fn is_settled(&self, statement: &StatementRef) -> bool {
+        match self.slot(statement) {
+            None => false,
+            Some(Slot::Held(_)) => true,
+            Some(Slot::Refused(refusal)) => refusal.reason.class() != Class::Hold,
+        }
+    }
+
     pub(super) fn hold(&mut self, statement: StatementRef, ordinal: Ordinal) {
         if let Some(key) = self.key(statement) {
-            self.slots.entry(key).or_insert(ordinal);
+            let held = self.slots.entry(key).or_insert(ordinal);
+            if *held & REFUSED != 0 {
+                *held = ordinal;
+            }
         }
     }
 
