@@ -10,11 +10,13 @@ use super::{
         answer::AnswerArgs,
         audit::AuditCommand,
         change::{ChangeArgs, CloseArgs, RecallArgs},
+        config::ConfigCommand,
         instruct::InstructArgs,
         links::LinksArgs,
         list::ListArgs,
         reasons::ReasonsArgs,
         send::SendArgs,
+        serve::ServeArgs,
         show::ShowArgs,
         track::TrackArgs,
     },
@@ -97,6 +99,15 @@ pub enum Command {
     Audit(AuditCommand),
     /// The named reasons, what they mean, and what to do
     Reasons(ReasonsArgs),
+    /// Run a node
+    Serve(ServeArgs),
+    /// Check a node's configuration, or print every key
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// Keys, certificates and revocation lists of one authority
+    Pki(super::pki::PkiArgs),
+    /// Found and keep a federation: who belongs, with which keys, where
+    Federation(super::federation::FederationArgs),
     /// Three invented countries on this machine, and everything that is promised to them
     Demo(DemoArgs),
     /// A completion script for a shell

@@ -13,6 +13,7 @@ pub mod connection;
 pub mod demo;
 pub mod drafts;
 pub mod exit;
+pub mod federation;
 pub mod output;
 pub mod outside;
 pub mod pki;
@@ -30,7 +31,6 @@ use outside::SystemClock;
 use session::{ProfileChoice, Session};
 
 use crate::proto::desk::v1::Box as MailBox;
-pub mod federation;
 
 /// Parses the arguments, runs the command, and answers with the design's exit codes.
 #[must_use]
@@ -68,6 +68,10 @@ async fn dispatch(command: Command, session: &Session) -> Result<(), CliError> {
         Command::Status => commands::status::run(session).await,
         Command::Audit(command) => commands::audit::run(command, session).await,
         Command::Reasons(args) => commands::reasons::run(&args, session),
+        Command::Pki(args) => pki::run(args, session.clock.as_ref()),
+        Command::Federation(args) => federation::run(args, session.clock.as_ref()),
+        Command::Serve(args) => commands::serve::run(&args),
+        Command::Config(command) => commands::config::run(command, session),
         Command::Demo(args) => demo::run(args, session).await,
         Command::Completions { shell } => {
             let mut script = Vec::new();

@@ -3,11 +3,13 @@
 pub mod answer;
 pub mod audit;
 pub mod change;
+pub mod config;
 pub mod instruct;
 pub mod links;
 pub mod list;
 pub mod reasons;
 pub mod send;
+pub mod serve;
 pub mod show;
 pub mod status;
 pub mod track;

@@ -1,0 +1,219 @@
+//! A whole federation in this process: real certificates, real files, loopback only, synthetic data.
+
+#![allow(dead_code, reason = "each test file uses a part of it")]
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that cannot be set up fails"
+)]
+
+use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
+
+use allpoints::{
+    domain::{id::AuthorityId, routing::Status, time::Clock},
+    node::{
+        Node,
+        config::{self, Config},
+        system::SystemClock,
+    },
+    proto::{alert::v1 as alert, desk::v1 as pb, desk::v1::desk_client::DeskClient},
+    trust::{
+        federation::{self, Change, Setup, Terms},
+        keys::{KeyUse, SigningKey},
+        pki::{self, AuthorityPlan, Contact, DeskProfile, Replace},
+        tls::{self, Role, TlsIdentity},
+    },
+    wire::generate::{Recipe, drafts},
+};
+use tempfile::TempDir;
+use tonic::transport::Channel;
+
+/// A desk of one authority, in one role.
+pub type Desk = DeskClient<Channel>;
+
+/// Some authorities' nodes, all running, all knowing each other.
+pub struct Net {
+    folder: TempDir,
+    clock: Arc<SystemClock>,
+    nodes: Vec<(AuthorityId, Config, Option<Node>)>,
+}
+
+impl Net {
+    /// Makes and starts one node for each id.
+    pub async fn of(ids: &[&str]) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let clock = Arc::new(SystemClock::new());
+        let ids: Vec<AuthorityId> = ids.iter().map(|id| id.parse().expect("legal id")).collect();
+        let anchor = found(folder.path(), &ids, &clock);
+        let mut nodes = Vec::new();
+        for (id, exchange) in ids.iter().zip(anchor.1) {
+            let config = configured(folder.path(), *id, exchange, &anchor.0);
+            let node = Node::start(config.clone()).await.expect("a node starts");
+            nodes.push((*id, config, Some(node)));
+        }
+        Self {
+            folder,
+            clock,
+            nodes,
+        }
+    }
+
+    /// A desk client of one authority with a certificate of this role.
+    pub async fn desk(&self, id: &str, role: Role) -> Desk {
+        let authority: AuthorityId = id.parse().expect("legal id");
+        let folder = self.folder.path().join(id);
+        let profile = DeskProfile {
+            authority,
+            role,
+            name: "duty-7".parse().expect("legal name"),
+        };
+        let stem = folder.join(format!("desk/{role}-duty-7"));
+        let (certificate, key) = (stem.with_extension("pem"), stem.with_extension("key"));
+        if !certificate.exists() {
+            pki::issue_desk(&folder, &profile, Replace::Never, &*self.clock).expect("issued");
+        }
+        let identity = TlsIdentity::load(&certificate, &key, &*self.clock).expect("loaded");
+        let ca = std::fs::read(folder.join("ca/desk-ca.pem")).expect("read");
+        let config = tls::desk_client(&identity, &ca, authority).expect("a configuration");
+        let at = self.node(id).addresses().desk;
+        let channel = tls::dial_desk(&at.to_string(), config)
+            .await
+            .expect("dialled");
+        DeskClient::new(channel)
+    }
+
+    /// Stops one node in order.
+    pub async fn stop(&mut self, id: &str) {
+        let node = self.entry(id).2.take().expect("it runs");
+        node.stop().await.expect("it stops in order");
+    }
+
+    /// Starts it again, on the same ports and files.
+    pub async fn start(&mut self, id: &str) {
+        let entry = self.entry(id);
+        let node = Node::start(entry.1.clone()).await.expect("it starts again");
+        entry.2 = Some(node);
+    }
+
+    /// A legal draft of a synthetic alert.
+    pub fn draft(&self, to: &[&str]) -> alert::Draft {
+        let recipe = Recipe {
+            seed: 7,
+            to: to.iter().map(ToString::to_string).collect(),
+            status: Status::Exercise,
+            priority: None,
+            now: self.clock.now(),
+            payload_bytes: None,
+        };
+        drafts(recipe)
+            .find(|draft| {
+                let kind = draft
+                    .payload
+                    .as_ref()
+                    .and_then(|payload| payload.kind.as_ref());
+                matches!(kind, Some(alert::payload::Kind::MissingOffender(_)))
+            })
+            .expect("an endless supply")
+    }
+
+    fn node(&self, id: &str) -> &Node {
+        let entry = self.nodes.iter().find(|(own, ..)| own.as_str() == id);
+        entry.and_then(|entry| entry.2.as_ref()).expect("it runs")
+    }
+
+    fn entry(&mut self, id: &str) -> &mut (AuthorityId, Config, Option<Node>) {
+        self.nodes
+            .iter_mut()
+            .find(|(own, ..)| own.as_str() == id)
+            .expect("a member")
+    }
+}
+
+/// Asks again until the answer is as wanted, for at most 75 seconds: a lane that failed waits up to a minute.
+pub async fn until<T, F: Future<Output = Option<T>>>(what: &str, mut ask: impl FnMut() -> F) -> T {
+    for _ in 0..1500 {
+        if let Some(answer) = ask().await {
+            return answer;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("waited in vain: {what}");
+}
+
+/// The newest of a box.
+pub async fn newest(desk: &mut Desk, list: pb::Box) -> Option<pb::Summary> {
+    let request = pb::ListRequest {
+        r#box: list.into(),
+        ..<_>::default()
+    };
+    let response = desk.list(request).await.expect("listed").into_inner();
+    response.items.into_iter().next()
+}
+
+/// Founds the federation with all authorities admitted and every node's directory filled.
+fn found(folder: &Path, ids: &[AuthorityId], clock: &SystemClock) -> (String, Vec<SocketAddr>) {
+    let federation = folder.join("federation");
+    let setup = Setup {
+        name: "test-federation".to_owned(),
+        roots: 1,
+        threshold: 1,
+    };
+    let anchor = federation::init(&federation, &setup, clock).expect("founded");
+    let mut changes = Vec::new();
+    let mut addresses = Vec::new();
+    for id in ids {
+        let address = free_port();
+        let home = folder.join(id.as_str());
+        std::fs::create_dir_all(&home).expect("a folder");
+        let plan = AuthorityPlan {
+            id: *id,
+            name: format!("Police of {}", id.country()),
+            country: id.country().to_owned(),
+            endpoints: vec![address.to_string()],
+            contact: Contact {
+                function: "Duty officer".to_owned(),
+                telephone: "+999 1".to_owned(),
+                email: "duty@example.invalid".to_owned(),
+            },
+            groups: vec![],
+            federation: setup.name.clone(),
+            desk_hosts: vec![],
+        };
+        pki::init(&home, &plan, clock).expect("an authority");
+        let application = federation::read_application(&home.join("application.json"));
+        changes.push(Change::Admit(Box::new(application.expect("read"))));
+        addresses.push(address);
+    }
+    let proposed = federation::propose(&federation, &changes, Terms::default(), clock);
+    let to_sign = proposed.expect("proposed").to_sign.expect("a membership");
+    let root = SigningKey::load(&federation.join("root-1.key"), KeyUse::Root).expect("a root");
+    federation::sign(&to_sign, &root).expect("signed");
+    let published = federation::publish(&federation, clock).expect("published");
+    for id in ids {
+        let directory = folder.join(id.as_str()).join("directory");
+        std::fs::create_dir_all(&directory).expect("a folder");
+        federation::install(&published.file, &directory, anchor, clock).expect("installed");
+    }
+    (anchor.to_string(), addresses)
+}
+
+fn configured(folder: &Path, id: AuthorityId, exchange: SocketAddr, anchor: &str) -> Config {
+    let reference = allpoints::node::CONFIG_REFERENCE;
+    let zeros = format!("sha256:{}", "0".repeat(64));
+    let text = reference
+        .replace("XA-POL", id.as_str())
+        .replace("0.0.0.0:7443", &exchange.to_string())
+        .replace("127.0.0.1:7444", "127.0.0.1:0")
+        .replace("127.0.0.1:7445", "127.0.0.1:0")
+        .replace(&zeros, anchor)
+        .replace("workers = 0", "workers = 1");
+    let file = folder.join(id.as_str()).join("node.toml");
+    std::fs::write(&file, text).expect("written");
+    config::check(&file).expect("legal")
+}
+
+fn free_port() -> SocketAddr {
+    std::net::TcpListener::bind("127.0.0.1:0")
+        .and_then(|socket| socket.local_addr())
+        .expect("a free port")
+}
