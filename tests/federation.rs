@@ -98,8 +98,17 @@ async fn what_waits_for_a_partner_is_delivered_when_it_is_back() {
         .submit(submit(vec![net.draft(&["XB-POL"])]))
         .await
         .expect("accepted");
-    net.start("XB-POL").await;
     let desk = &sender;
+    until("shown as not reached, and why", || async {
+        let delivery = newest(&mut desk.clone(), pb::Box::Out)
+            .await?
+            .deliveries
+            .remove(0);
+        assert_eq!(delivery.state(), pb::DeliveryState::Queued);
+        (delivery.reason == "UNREACHABLE" && delivery.attempts > 0).then_some(())
+    })
+    .await;
+    net.start("XB-POL").await;
     until("delivered", || async {
         let item = newest(&mut desk.clone(), pb::Box::Out).await?;
         (item.deliveries[0].state() == pb::DeliveryState::Delivered).then_some(())

@@ -110,7 +110,8 @@ pub struct Overdue {
 ///
 /// `record` is the alert, `thread` all of its thread that is here, `own` ourselves. Of an own alert: what each
 /// recipient owes, and what we owe them. Of a foreign one: what we owe, and the instruction owed to us. Alerts that
-/// are closed or recalled owe nothing.
+/// are closed or recalled owe nothing. What follows an alert asks for its receipt alone: a recall that does not
+/// arrive is late too.
 #[must_use]
 pub fn overdue(
     own: AuthorityId,
@@ -118,10 +119,17 @@ pub fn overdue(
     thread: &[MessageRecord],
     now: Timestamp,
 ) -> Vec<Overdue> {
-    if !record.kind.is_alert() || record.life != AlertLife::Live {
+    let alert = record.kind.is_alert();
+    if alert && record.life != AlertLife::Live {
         return Vec::new();
     }
     let dues = match record.direction {
+        Direction::Own if !alert => record
+            .deliveries
+            .iter()
+            .filter_map(|delivery| Partner::of_own(record, delivery, thread, now).receipt_due())
+            .collect(),
+        Direction::Foreign if !alert => Vec::new(),
         Direction::Own => record
             .deliveries
             .iter()
@@ -197,12 +205,7 @@ impl<'a> Partner<'a> {
     /// Every clock that runs, whether it has run out or not.
     fn dues(&self) -> Vec<Overdue> {
         let Some(received_at) = self.received_at else {
-            let due = self.accepted_at.plus(self.deadlines.delivered);
-            return if self.given_up {
-                Vec::new()
-            } else {
-                vec![self.owed(ClockName::Delivered, due)]
-            };
+            return self.receipt_due().into_iter().collect();
         };
         let mut dues = Vec::new();
         if !self.opened && self.answers.is_empty() {
@@ -212,6 +215,15 @@ impl<'a> Partner<'a> {
         dues.extend(self.answer_due(received_at));
         dues.extend(self.instructions_due());
         dues
+    }
+
+    /// While it is on its way.
+    fn receipt_due(&self) -> Option<Overdue> {
+        if self.received_at.is_some() || self.given_up {
+            return None;
+        }
+        let due = self.accepted_at.plus(self.deadlines.delivered);
+        Some(self.owed(ClockName::Delivered, due))
     }
 
     /// The recipient's clock, stopped while its questions wait; and the originator's for each of those.

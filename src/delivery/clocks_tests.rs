@@ -80,6 +80,25 @@ fn a_delivery_without_receipt_is_overdue_after_its_time() {
 }
 
 #[test]
+fn what_follows_an_alert_owes_its_receipt_and_nothing_else() {
+    let mut recall = said("XA", "XB", Kind::Recall, 0);
+    recall.deliveries[0].life = DeliveryLife::Queued;
+    let allowed = i64::try_from(deadlines(recall.priority).delivered.as_secs() / 60).unwrap();
+    assert_eq!(late(&recall, &[], allowed), []);
+    assert_eq!(
+        late(&recall, &[], allowed + 1),
+        [owed(ClockName::Delivered, "XB")]
+    );
+    recall.deliveries[0].life = DeliveryLife::Delivered;
+    assert_eq!(late(&recall, &[], 100_000), []);
+    let foreign = MessageRecord {
+        direction: Direction::Foreign,
+        ..recall
+    };
+    assert_eq!(late(&foreign, &[], 100_000), []);
+}
+
+#[test]
 fn unopened_and_unanswered_are_the_recipients() {
     assert_eq!(late(&own(), &[], 60), []);
     assert_eq!(late(&own(), &[], 61), [owed(ClockName::Opened, "XB")]);

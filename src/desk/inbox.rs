@@ -4,17 +4,22 @@ use tonic::Status;
 
 use super::{
     cursor::{self, Paged},
+    moment::Moment,
     service::{DeskService, store_failed},
     summary::summary,
 };
 use crate::{
     domain::{
         limits::{PAGE_DEFAULT_ITEMS, PAGE_MAX_ITEMS},
+        lives::AlertLife,
         reason::Reason,
         routing::{self, Kind},
     },
     proto::desk::v1 as pb,
-    store::ledger::{ListBox, ListFilter},
+    store::{
+        ledger::{Ledger, ListBox, ListFilter},
+        record::MessageRecord,
+    },
     wire::status::refusal,
 };
 
@@ -39,19 +44,43 @@ pub(super) async fn list(
     let mut records = desk
         .parts()
         .store
-        .read(|ledger| ledger.list(list_box, &filter, before, limit + 1))
+        .read(|ledger| with_threads(ledger, list_box, &filter, before, limit + 1))
         .await
         .map_err(|error| store_failed(&error))?;
     let more = records.len() > limit;
     records.truncate(limit);
-    let now = desk.parts().clock.now();
+    let moment = Moment::of(desk.parts());
     Ok(pb::ListResponse {
         next_cursor: records
             .last()
             .filter(|_| more)
-            .map_or_else(String::new, |last| cursor::write(paged, last.ordinal)),
-        items: records.iter().map(|record| summary(record, now)).collect(),
+            .map_or_else(String::new, |(last, _)| cursor::write(paged, last.ordinal)),
+        items: records
+            .iter()
+            .map(|(record, thread)| summary(record, thread, &moment))
+            .collect(),
     })
+}
+
+/// Records of a list, each with its thread: what is owed stands in what came after.
+pub(super) fn with_threads(
+    ledger: &Ledger,
+    list_box: ListBox,
+    filter: &ListFilter,
+    before: Option<u64>,
+    limit: usize,
+) -> Vec<(MessageRecord, Vec<MessageRecord>)> {
+    let records = ledger.list(list_box, filter, before, limit);
+    let with_thread = |record: MessageRecord| {
+        // Only what lives owes anything.
+        let thread = if record.life == AlertLife::Live {
+            ledger.thread(&record.thread)
+        } else {
+            Vec::new()
+        };
+        (record, thread)
+    };
+    records.into_iter().map(with_thread).collect()
 }
 
 /// Items of a page: 1 to 200, and 50 when none is said.

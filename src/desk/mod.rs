@@ -9,7 +9,7 @@ mod audit;
 mod cursor;
 mod export;
 mod inbox;
-mod overdue;
+mod moment;
 mod overview;
 pub mod rights;
 mod service;

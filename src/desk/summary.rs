@@ -1,7 +1,8 @@
 //! A kept statement as a line of a list: routing and state only, no person.
 
-use super::overdue::{self, Overdue};
+use super::moment::Moment;
 use crate::{
+    delivery::clocks::{Overdue, overdue},
     domain::{
         id::StatementRef,
         lives::{DeliveryLife, HandlingLife},
@@ -12,8 +13,12 @@ use crate::{
     store::record::{DeliveryRecord, Direction, MessageRecord},
 };
 
-/// The line of one record.
-pub(super) fn summary(record: &MessageRecord, now: Timestamp) -> pb::Summary {
+/// The line of one record. `thread` is all of its thread that is here, from which its clocks are read.
+pub(super) fn summary(
+    record: &MessageRecord,
+    thread: &[MessageRecord],
+    moment: &Moment,
+) -> pb::Summary {
     let own = record.direction == Direction::Own;
     pb::Summary {
         statement: Some(reference_of(&record.statement)),
@@ -36,7 +41,7 @@ pub(super) fn summary(record: &MessageRecord, now: Timestamp) -> pb::Summary {
             handling(record.handling_life).into()
         },
         deliveries: if own {
-            deliveries(record, now)
+            deliveries(record, thread, moment)
         } else {
             Vec::new()
         },
@@ -45,7 +50,7 @@ pub(super) fn summary(record: &MessageRecord, now: Timestamp) -> pb::Summary {
             .iter()
             .map(|delivery| delivery.recipient.to_string())
             .collect(),
-        overdue: overdue::overdue(record, now)
+        overdue: overdue(moment.own, record, thread, moment.now)
             .into_iter()
             .map(overdue_line)
             .collect(),
@@ -53,8 +58,12 @@ pub(super) fn summary(record: &MessageRecord, now: Timestamp) -> pb::Summary {
 }
 
 /// Every recipient of an own statement, with where it stands.
-pub(super) fn deliveries(record: &MessageRecord, now: Timestamp) -> Vec<pb::Delivery> {
-    let late = overdue::overdue(record, now);
+pub(super) fn deliveries(
+    record: &MessageRecord,
+    thread: &[MessageRecord],
+    moment: &Moment,
+) -> Vec<pb::Delivery> {
+    let late = overdue(moment.own, record, thread, moment.now);
     record
         .deliveries
         .iter()
@@ -65,7 +74,7 @@ pub(super) fn deliveries(record: &MessageRecord, now: Timestamp) -> Vec<pb::Deli
                 .copied()
                 .map(overdue_line)
                 .collect(),
-            ..delivery_line(delivery)
+            ..delivery_line(record, delivery, moment)
         })
         .collect()
 }
@@ -93,8 +102,22 @@ pub(super) fn short_reference(statement: &StatementRef) -> String {
     statement.reference().to_string()
 }
 
-fn delivery_line(delivery: &DeliveryRecord) -> pb::Delivery {
-    let (state, reason) = state(delivery.life);
+fn delivery_line(
+    record: &MessageRecord,
+    delivery: &DeliveryRecord,
+    moment: &Moment,
+) -> pb::Delivery {
+    let (state, reason, attempts) = match delivery.life {
+        DeliveryLife::Queued => {
+            let wait = moment.wait(record, &delivery.recipient);
+            let reason = wait.reason.map_or_else(String::new, |it| it.to_string());
+            (pb::DeliveryState::Queued, reason, wait.attempts)
+        }
+        life => {
+            let (state, reason) = settled(life);
+            (state, reason, 0)
+        }
+    };
     let answer = |code: Option<AnswerCode>| code.map_or_else(String::new, |code| code.to_string());
     let micros = |time: Option<Timestamp>| time.map_or(0, Timestamp::as_micros);
     pb::Delivery {
@@ -102,7 +125,7 @@ fn delivery_line(delivery: &DeliveryRecord) -> pb::Delivery {
         state: state.into(),
         since_us: delivery.since.as_micros(),
         reason,
-        attempts: 0,
+        attempts,
         handling: handling(delivery.handling).into(),
         opened_at_us: micros(delivery.opened_at),
         latest_answer: answer(delivery.handling.latest),
@@ -112,7 +135,7 @@ fn delivery_line(delivery: &DeliveryRecord) -> pb::Delivery {
     }
 }
 
-fn state(life: DeliveryLife) -> (pb::DeliveryState, String) {
+fn settled(life: DeliveryLife) -> (pb::DeliveryState, String) {
     let none = String::new;
     match life {
         DeliveryLife::Queued => (pb::DeliveryState::Queued, none()),
@@ -126,7 +149,7 @@ fn state(life: DeliveryLife) -> (pb::DeliveryState, String) {
 
 fn overdue_line(late: Overdue) -> pb::Overdue {
     pb::Overdue {
-        clock: late.clock.to_owned(),
+        clock: late.clock.name().to_owned(),
         due_us: late.due.as_micros(),
         owed_by: late.owed_by.to_string(),
     }

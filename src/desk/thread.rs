@@ -6,6 +6,7 @@ use prost::Message as _;
 use tonic::Status;
 
 use super::{
+    moment::Moment,
     service::{DeskService, Permit, read_failed, store_failed, submit_failed},
     summary::{deliveries, handling, reference_of, summary},
 };
@@ -52,8 +53,8 @@ pub(super) async fn show(
             i32::from(handling(first.handling_life)),
         )
     });
-    let (store, now) = (desk.parts().store.clone(), desk.parts().clock.now());
-    let statements = blocking(move || views(&store, &records, now)).await?;
+    let (store, moment) = (desk.parts().store.clone(), Moment::of(desk.parts()));
+    let statements = blocking(move || views(&store, &records, &moment)).await?;
     Ok(pb::ShowResponse {
         statements,
         life,
@@ -68,13 +69,13 @@ pub(super) async fn track(
 ) -> Result<pb::TrackResponse, Status> {
     let (record, thread) = located(desk, &request.id).await?;
     let records = records_of(desk, thread).await?;
-    let now = desk.parts().clock.now();
+    let moment = Moment::of(desk.parts());
     let mut events = records.iter().flat_map(events_of).collect::<Vec<_>>();
     events.sort_by_key(|event| event.at_us);
     Ok(pb::TrackResponse {
-        summary: Some(summary(&record, now)),
+        summary: Some(summary(&record, &records, &moment)),
         deliveries: match record.direction {
-            Direction::Own => deliveries(&record, now),
+            Direction::Own => deliveries(&record, &records, &moment),
             Direction::Foreign => Vec::new(),
         },
         events,
@@ -125,7 +126,7 @@ pub(super) async fn blocking<T: Send + 'static>(
 fn views(
     store: &Store,
     records: &[MessageRecord],
-    now: Timestamp,
+    moment: &Moment,
 ) -> Result<Vec<pb::StatementView>, Status> {
     let mut left = DESK_MESSAGE_MAX_BYTES;
     let mut views = Vec::with_capacity(records.len());
@@ -133,7 +134,7 @@ fn views(
         let entry = store
             .entry(record.index)
             .map_err(|error| read_failed(&error))?;
-        let view = view(record, &entry, now)?;
+        let view = view(record, records, &entry, moment)?;
         left = left.checked_sub(view.encoded_len()).ok_or_else(|| {
             refusal(
                 Reason::TooLarge,
@@ -147,8 +148,9 @@ fn views(
 
 fn view(
     record: &MessageRecord,
+    thread: &[MessageRecord],
     entry: &StoredEntry,
-    now: Timestamp,
+    moment: &Moment,
 ) -> Result<pb::StatementView, Status> {
     let unreadable = |reason: Reason| {
         tracing::error!(index = record.index, %reason, "a kept statement cannot be decoded");
@@ -157,7 +159,7 @@ fn view(
     let (routing, payload): (Routing, Bytes) =
         decode_kept_statement(&entry.body).map_err(unreadable)?;
     Ok(pb::StatementView {
-        summary: Some(summary(record, now)),
+        summary: Some(summary(record, thread, moment)),
         payload: Some(decode_payload(&payload).map_err(unreadable)?),
         leaf: record.leaf.0.to_vec(),
         signing_key_id: signing_key(entry),

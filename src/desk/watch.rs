@@ -15,12 +15,13 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::Status;
 
 use super::{
-    inbox::kinds,
-    overdue::overdue,
+    inbox::{kinds, with_threads},
+    moment::Moment,
     service::{DeskService, store_failed},
     summary::summary,
 };
 use crate::{
+    delivery::clocks::{ClockName, overdue},
     domain::{
         id::{AuthorityId, StatementRef},
         limits::{OBSERVE_INTERVAL, PAGE_MAX_ITEMS, RESPONSE_QUEUE_MESSAGES},
@@ -69,7 +70,7 @@ struct Watcher {
     /// Empty: all.
     kinds: Vec<Kind>,
     healthy: HashMap<AuthorityId, bool>,
-    overdue: HashSet<(StatementRef, &'static str, AuthorityId)>,
+    overdue: HashSet<(StatementRef, ClockName, AuthorityId)>,
 }
 
 /// What is worth telling of one event.
@@ -122,19 +123,23 @@ impl Watcher {
             None => None,
             Some(statement) => parts
                 .store
-                .read(|ledger| ledger.message(&statement))
+                .read(|ledger| {
+                    let record = ledger.message(&statement)?;
+                    let thread = ledger.thread(&record.thread);
+                    Some((record, thread))
+                })
                 .await
                 .map_err(|error| store_failed(&error))?,
         };
-        let kind = record.as_ref().map(|record| record.kind);
+        let kind = record.as_ref().map(|(record, _)| record.kind);
         if !self.kinds.is_empty() && !kind.is_some_and(|kind| self.kinds.contains(&kind)) {
             return Ok(None);
         }
-        let now = parts.clock.now();
+        let moment = Moment::of(parts);
         Ok(Some(pb::WatchResponse {
-            at_us: now.as_micros(),
+            at_us: moment.now.as_micros(),
             event: news.word.to_owned(),
-            summary: record.map(|record| summary(&record, now)),
+            summary: record.map(|(record, thread)| summary(&record, &thread, &moment)),
             peer: news.peer.map_or_else(String::new, |peer| peer.to_string()),
             reason: news
                 .reason
@@ -142,7 +147,7 @@ impl Watcher {
         }))
     }
 
-    /// What nobody does, but time: links that changed, clocks that ran out on the newest page of the outbox.
+    /// What nobody does, but time: links that changed, clocks that ran out on the newest page of each box.
     async fn observed(&mut self) -> Result<Vec<News>, Status> {
         let parts = self.desk.parts();
         let now = parts.clock.now();
@@ -160,11 +165,17 @@ impl Watcher {
         }
         let records = parts
             .store
-            .read(|ledger| ledger.list(ListBox::Out, &ListFilter::default(), None, PAGE_MAX_ITEMS))
+            .read(|ledger| {
+                let page = |list| {
+                    let all = ListFilter::default();
+                    with_threads(ledger, list, &all, None, PAGE_MAX_ITEMS)
+                };
+                [page(ListBox::Out), page(ListBox::In)].concat()
+            })
             .await
             .map_err(|error| store_failed(&error))?;
-        let late = records.iter().flat_map(|record| {
-            overdue(record, now)
+        let late = records.iter().flat_map(|(record, thread)| {
+            overdue(parts.authority, record, thread, now)
                 .into_iter()
                 .map(|late| (record.statement, late))
         });

@@ -1,6 +1,10 @@
 //! A whole federation in this process: real certificates, real files, loopback only, synthetic data.
 
-#![allow(dead_code, reason = "each test file uses a part of it")]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    reason = "each test file uses a part of it"
+)]
 #![allow(
     clippy::expect_used,
     clippy::panic,
