@@ -35,6 +35,7 @@ mod receipts;
 mod receive;
 mod refusals;
 mod repeat;
+mod resume;
 mod submit;
 mod verdict;
 mod workers;
@@ -207,6 +208,25 @@ impl Broker {
     /// Sends a heartbeat on every lane and waits for it; lanes that are down are dialled at once.
     pub async fn check_links(&self) {
         self.dispatch.check().await;
+    }
+
+    /// A peer's greeting arrived at our exchange: it is there, so lanes to it that wait to dial again do so now,
+    /// and begin anew to count failures. Of an authority to whom no lanes are kept, nothing.
+    pub fn heard_from(&self, peer: AuthorityId) {
+        self.dispatch.heard_from(&peer);
+    }
+
+    /// Lets a held delivery go on; answers when durable. Its lane sends it at once.
+    ///
+    /// # Errors
+    /// `NOT_FOUND` when we sent no such statement to this recipient, or nothing of it is held.
+    pub async fn resume(
+        &self,
+        actor: Actor,
+        statement: StatementRef,
+        recipient: AuthorityId,
+    ) -> Result<(), SubmitError> {
+        resume::resume(&self.core, actor, statement, recipient).await
     }
 
     /// Takes the directory that now stands in the handle: verifies under it, journals it, and starts or ends

@@ -100,6 +100,13 @@ impl Dispatch {
         drop(tokio::time::timeout(GREETING_TIMEOUT, all).await);
     }
 
+    /// A partner's greeting arrived: lanes to it that wait to dial do so now.
+    pub(super) fn heard_from(&self, peer: &AuthorityId) {
+        if let Some(partner) = self.lock().get(peer) {
+            partner.lanes.iter().for_each(|lane| lane.heard());
+        }
+    }
+
     /// Lets what is under way settle, for a bounded time, and ends all lanes.
     pub(super) async fn drain(&self, at_most: Duration) {
         let lanes = self.lanes();
