@@ -12,7 +12,7 @@ use crate::{
     domain::{
         id::{AuthorityId, MessageId, StatementRef},
         reason::Reason,
-        routing::{Effect, HandlingSet, Kind, Priority, Recipient, Status, TransferGround},
+        routing::{Effect, HandlingSet, Kind, Lane, Priority, Recipient, Status, TransferGround},
         time::{Clock, Timestamp},
     },
     store::{Store, StoreFailed, entry::Actor, event::Peek},
@@ -31,6 +31,7 @@ mod expire;
 mod life;
 mod link;
 mod links;
+mod quota;
 mod receipts;
 mod receive;
 mod refusals;
@@ -168,16 +169,18 @@ impl Broker {
         submit::hand_in_each(&self.core, actor, submissions).await
     }
 
-    /// A frame from a peer: verifies, decides, keeps, and answers with results and receipts when durable.
+    /// A frame from a peer on one of its lanes: verifies, decides, keeps, and answers with results and receipts
+    /// when durable. What comes on the fast lane is not worked on behind bulk.
     ///
     /// # Errors
-    /// When the frame as a whole is refused; nothing of it was kept.
+    /// When the frame as a whole is refused: nothing of it was kept but the refusal.
     pub async fn receive(
         &self,
         peer: AuthorityId,
+        lane: Lane,
         batches: Vec<Unverified>,
     ) -> Result<FrameOutcome, Reason> {
-        receive::receive(&self.core, peer, batches).await
+        receive::receive(&self.core, peer, lane, batches).await
     }
 
     /// An officer's full view: journals it, and the first time answers `opened` to the origin.
@@ -201,7 +204,7 @@ impl Broker {
 
     /// What we say first on a stream, for both directions.
     #[must_use]
-    pub fn greeting(&self, lane: crate::domain::routing::Lane) -> Greeting {
+    pub fn greeting(&self, lane: Lane) -> Greeting {
         dispatch::greeting(&self.core, lane)
     }
 
@@ -226,7 +229,9 @@ impl Broker {
         statement: StatementRef,
         recipient: AuthorityId,
     ) -> Result<(), SubmitError> {
-        resume::resume(&self.core, actor, statement, recipient).await
+        resume::resume(&self.core, actor, statement, recipient).await?;
+        self.dispatch.resume(statement, &recipient);
+        Ok(())
     }
 
     /// Takes the directory that now stands in the handle: verifies under it, journals it, and starts or ends

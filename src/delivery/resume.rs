@@ -1,6 +1,6 @@
 //! A person lets a held delivery go on.
 //!
-//! The way in is [`resume`]; the lane hears of it by the event. Must never resume what is settled, nor what nobody
+//! The way in is [`resume`]; the lane is told afterwards. Must never resume what is settled, nor what nobody
 //! held.
 
 use std::sync::Arc;
