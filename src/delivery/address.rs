@@ -64,15 +64,15 @@ impl Addressed {
     /// # Errors
     /// When its kind cannot stand first, or nobody is addressed.
     pub(super) fn first(&self) -> Result<Routing, SubmitError> {
-        if !self.submission.kind.starts_thread() {
-            return Err(SubmitError::refused(
+        verdict::check_first(self.submission.kind).map_err(|_| {
+            SubmitError::refused(
                 Reason::FaultyDraft,
                 format!(
                     "`in_reply_to` is empty: expected the statement that this {} is about",
                     self.submission.kind
                 ),
-            ));
-        }
+            )
+        })?;
         self.routing(self.statement, self.to.iter().copied(), |_| 0)
     }
 
@@ -98,14 +98,10 @@ impl Addressed {
                 "`in_reply_to` names no statement that is here: check the id",
             ));
         };
-        if first.delivery(&self.statement.origin).is_none()
-            && first.statement.origin != self.statement.origin
-        {
-            return Err(Reason::NotInThread.into());
-        }
-        if self.submission.kind.owner_only() && target.statement.origin != self.statement.origin {
-            return Err(Reason::NotOwner.into());
-        }
+        // Asked before anything is addressed: to whom it would go says nothing to somebody who may not write.
+        let writer = &self.statement.origin;
+        verdict::check_part(&first, writer)?;
+        verdict::check_owner(self.submission.kind, writer, &target.statement)?;
         let to = self.readers(&target, &first);
         let thread = first.statement;
         let routing = self.routing(thread, to, |recipient| thread_seq(&thread, recipient))?;

@@ -13,7 +13,7 @@ use crate::{
     domain::{
         id::{MessageId, StatementRef},
         reason::Reason,
-        routing::{AnswerCode, Effect, Handling, HandlingSet, Kind, TransferGround},
+        routing::{AnswerCode, Effect, Handling, HandlingSet, Kind, Lane, TransferGround},
     },
     store::{
         entry::Actor,
@@ -35,7 +35,7 @@ pub(super) async fn consult(
     peek: Peek,
 ) -> Result<(), SubmitError> {
     let committing = core
-        .run(move |core| decide(core, actor, thread, peek))
+        .run(Lane::Fast, move |core| decide(core, actor, thread, peek))
         .await?;
     committing.durable().await?
 }

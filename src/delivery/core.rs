@@ -18,7 +18,8 @@ use tokio::{runtime::Handle, sync::oneshot};
 use super::{
     Connector, Random, SubmitError,
     links::LinkTable,
-    refusals::Refusals,
+    quota::Quotas,
+    refusals::{Noted, Refusals},
     workers::{Job, WorkQueue},
 };
 use crate::{
@@ -27,6 +28,7 @@ use crate::{
         limits::INCIDENTS_TOLD_MAX,
         reason::Reason,
         receipt::LeafHash,
+        routing::Lane,
         time::{Clock, Timestamp},
     },
     store::{Durable, Plan, Store, StoreFailed, event::Event, ledger::Ledger},
@@ -51,6 +53,7 @@ pub(super) struct Core {
     pub(super) queue: WorkQueue,
     pub(super) links: LinkTable,
     pub(super) refusals: Mutex<Refusals>,
+    pub(super) quotas: Quotas,
     pub(super) stopping: AtomicBool,
     pub(super) told: Mutex<BTreeSet<Incident>>,
 }
@@ -101,13 +104,15 @@ impl Core {
     /// `OVERLOADED` or `STOPPING`: it did not run.
     pub(super) async fn run<T: Send + 'static>(
         &self,
+        lane: Lane,
         work: impl FnOnce(&Arc<Self>) -> T + Send + 'static,
     ) -> Result<T, Reason> {
         let (answer, answered) = oneshot::channel();
-        self.queue.push(Job::Task(Box::new(move |core| {
+        let task = Job::Task(Box::new(move |core| {
             // Nobody waits any more: the work itself was done all the same.
             drop(answer.send(work(core)));
-        })))?;
+        }));
+        self.queue.push(lane, task)?;
         answered.await.map_err(|_| Reason::Stopping)
     }
 
@@ -147,6 +152,15 @@ impl Core {
         reading: impl FnOnce(&Ledger) -> T + Send,
     ) -> Result<T, StoreFailed> {
         self.store.read(reading).await
+    }
+
+    /// Counts a refusal of a peer's, and says how it is to be journaled.
+    pub(super) fn note(&self, peer: AuthorityId, reason: Reason) -> Noted {
+        let now = self.now();
+        self.refusals
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .note(peer, reason, now)
     }
 
     /// The incident's event, the first time that it is seen since the start.

@@ -35,6 +35,7 @@ pub(super) fn start(parts: BrokerParts) -> Broker {
         queue: workers::WorkQueue::default(),
         links: super::links::LinkTable::default(),
         refusals: Mutex::default(),
+        quotas: super::quota::Quotas::default(),
         stopping: false.into(),
         told: Mutex::default(),
     });
@@ -128,8 +129,9 @@ pub(super) async fn stop(core: &Arc<Core>, dispatch: &Arc<Dispatch>) {
     }
     dispatch.drain(DRAIN_TIMEOUT).await;
     // What was queued before this point is done before this piece of work.
-    let behind = tokio::time::timeout(DRAIN_TIMEOUT, core.run(|_| ())).await;
-    if !matches!(behind, Ok(Ok(()))) {
+    let lanes = [Lane::Fast, Lane::Bulk].map(|lane| core.run(lane, |_| ()));
+    let behind = futures_util::future::try_join_all(lanes);
+    if !matches!(tokio::time::timeout(DRAIN_TIMEOUT, behind).await, Ok(Ok(_))) {
         tracing::warn!("work was still waiting when the time for draining ended");
     }
     core.queue.close();

@@ -12,7 +12,7 @@ use crate::{
     domain::{
         id::{AuthorityId, MessageId, StatementRef},
         reason::Reason,
-        routing::{Effect, HandlingSet, Kind, Priority, Recipient, Status, TransferGround},
+        routing::{Effect, HandlingSet, Kind, Lane, Priority, Recipient, Status, TransferGround},
         time::{Clock, Timestamp},
     },
     store::{Store, StoreFailed, entry::Actor, event::Peek},
@@ -31,10 +31,12 @@ mod expire;
 mod life;
 mod link;
 mod links;
+mod quota;
 mod receipts;
 mod receive;
 mod refusals;
 mod repeat;
+mod resume;
 mod submit;
 mod verdict;
 mod workers;
@@ -167,16 +169,18 @@ impl Broker {
         submit::hand_in_each(&self.core, actor, submissions).await
     }
 
-    /// A frame from a peer: verifies, decides, keeps, and answers with results and receipts when durable.
+    /// A frame from a peer on one of its lanes: verifies, decides, keeps, and answers with results and receipts
+    /// when durable. What comes on the fast lane is not worked on behind bulk.
     ///
     /// # Errors
-    /// When the frame as a whole is refused; nothing of it was kept.
+    /// When the frame as a whole is refused: nothing of it was kept but the refusal.
     pub async fn receive(
         &self,
         peer: AuthorityId,
+        lane: Lane,
         batches: Vec<Unverified>,
     ) -> Result<FrameOutcome, Reason> {
-        receive::receive(&self.core, peer, batches).await
+        receive::receive(&self.core, peer, lane, batches).await
     }
 
     /// An officer's full view: journals it, and the first time answers `opened` to the origin.
@@ -200,13 +204,34 @@ impl Broker {
 
     /// What we say first on a stream, for both directions.
     #[must_use]
-    pub fn greeting(&self, lane: crate::domain::routing::Lane) -> Greeting {
+    pub fn greeting(&self, lane: Lane) -> Greeting {
         dispatch::greeting(&self.core, lane)
     }
 
     /// Sends a heartbeat on every lane and waits for it; lanes that are down are dialled at once.
     pub async fn check_links(&self) {
         self.dispatch.check().await;
+    }
+
+    /// A peer's greeting arrived at our exchange: it is there, so lanes to it that wait to dial again do so now,
+    /// and begin anew to count failures. Of an authority to whom no lanes are kept, nothing.
+    pub fn heard_from(&self, peer: AuthorityId) {
+        self.dispatch.heard_from(&peer);
+    }
+
+    /// Lets a held delivery go on; answers when durable. Its lane sends it at once.
+    ///
+    /// # Errors
+    /// `NOT_FOUND` when we sent no such statement to this recipient, or nothing of it is held.
+    pub async fn resume(
+        &self,
+        actor: Actor,
+        statement: StatementRef,
+        recipient: AuthorityId,
+    ) -> Result<(), SubmitError> {
+        resume::resume(&self.core, actor, statement, recipient).await?;
+        self.dispatch.resume(statement, &recipient);
+        Ok(())
     }
 
     /// Takes the directory that now stands in the handle: verifies under it, journals it, and starts or ends

@@ -10,6 +10,7 @@ use prost::Message as _;
 use super::{
     FrameOutcome, StatementOutcome,
     core::{Committing, Core, Incident},
+    quota::Entered,
     receipts,
     refusals::Noted,
     verdict::{self, Arrival, Recognised},
@@ -20,6 +21,7 @@ use crate::{
         limits::{FRAME_MAX_BYTES, FRAME_MAX_STATEMENTS, STATEMENT_MAX_BYTES},
         reason::{Class, Reason},
         receipt::{LeafHash, Verdict},
+        routing::Lane,
         time::Timestamp,
     },
     proto::envelope::v1 as pb,
@@ -42,19 +44,51 @@ use crate::{
 pub(super) async fn receive(
     core: &Arc<Core>,
     peer: AuthorityId,
+    lane: Lane,
     batches: Vec<Unverified>,
 ) -> Result<FrameOutcome, Reason> {
+    let decided = match admitted(core, &peer, &batches) {
+        Ok(_under_way) => {
+            let deciding = core.run(lane, move |core| take_frame(core, peer, &batches));
+            match deciding.await {
+                // A store that failed says nothing any more: to the peer the node is stopping.
+                Ok(committing) => Ok(committing.durable().await.map_err(|_| Reason::Stopping)?),
+                Err(reason) => Err(reason),
+            }
+        }
+        Err(reason) => Err(reason),
+    };
+    match decided {
+        Ok(taken) => answer(core, lane, taken).await,
+        Err(reason) => Err(turned_away(core, peer, reason).await),
+    }
+}
+
+/// What is asked before a frame is queued; what it gives counts the frame while it is under way.
+fn admitted(core: &Core, peer: &AuthorityId, batches: &[Unverified]) -> Result<Entered, Reason> {
     if core.is_stopping() {
         return Err(Reason::Stopping);
     }
-    check_standing(core, &peer)?;
-    check_limits(&batches)?;
-    let committing = core
-        .run(move |core| take_frame(core, peer, &batches))
-        .await?;
-    // A store that failed says nothing any more: to the peer the node is stopping.
-    let taken = committing.durable().await.map_err(|_| Reason::Stopping)?;
-    answer(core, taken).await
+    check_standing(core, peer)?;
+    check_limits(batches)?;
+    core.quotas.enter(*peer)
+}
+
+/// A frame that no worker saw leaves its entry too, one by one up to the cap of the minute. A node that stops has
+/// refused nothing.
+async fn turned_away(core: &Arc<Core>, peer: AuthorityId, reason: Reason) -> Reason {
+    if reason == Reason::Stopping || core.note(peer, reason) == Noted::Counted {
+        return reason;
+    }
+    let refused = Event::RefusedInput {
+        peer,
+        reason,
+        leaf: None,
+    };
+    if let Err(error) = core.record(vec![refused]).await {
+        tracing::error!(%error, "a refusal could not be journaled");
+    }
+    reason
 }
 
 /// The peer is a member in good standing, and the directory can be relied on.
@@ -292,7 +326,7 @@ impl Sitting<'_> {
 
     /// The same id with other content: the refusal names the new hash, the incident the first one.
     fn conflict(&mut self, statement: StatementRef, leaf: LeafHash, known: Known) -> Outcome {
-        if self.note(Reason::IdConflict) == Noted::Counted {
+        if self.core.note(self.arrival.peer, Reason::IdConflict) == Noted::Counted {
             return Outcome::Bare(Reason::IdConflict);
         }
         let incident = Incident {
@@ -308,7 +342,7 @@ impl Sitting<'_> {
     }
 
     fn refuse_input(&mut self, leaf: LeafHash, reason: Reason) -> Outcome {
-        if self.note(reason) == Noted::Single {
+        if self.core.note(self.arrival.peer, reason) == Noted::Single {
             self.record(Event::RefusedInput {
                 peer: self.arrival.peer,
                 reason,
@@ -332,14 +366,6 @@ impl Sitting<'_> {
         if let Some(event) = self.core.incident(incident) {
             self.record(event);
         }
-    }
-
-    fn note(&self, reason: Reason) -> Noted {
-        self.core
-            .refusals
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
-            .note(self.arrival.peer, reason, self.arrival.now)
     }
 
     /// Records, and gives the place of the event in this plan.
@@ -399,10 +425,10 @@ fn seal(
 }
 
 /// Results in order, with the new receipts and those read back from the journal.
-async fn answer(core: &Arc<Core>, taken: Taken) -> Result<FrameOutcome, Reason> {
+async fn answer(core: &Arc<Core>, lane: Lane, taken: Taken) -> Result<FrameOutcome, Reason> {
     let mut receipts = taken.receipts;
     if !taken.earlier.is_empty() {
-        receipts.extend(earlier_receipts(core, taken.earlier).await?);
+        receipts.extend(earlier_receipts(core, lane, taken.earlier).await?);
     }
     let results = taken
         .judged
@@ -429,10 +455,11 @@ fn refused(verdict: Verdict) -> Option<Reason> {
 /// Reads receipts back: the very same bytes. A racing first one is waited for, as only durable state is read.
 async fn earlier_receipts(
     core: &Arc<Core>,
+    lane: Lane,
     earlier: Vec<Known>,
 ) -> Result<Vec<Unverified>, Reason> {
     core.read(|_| ()).await.map_err(|_| Reason::Stopping)?;
-    core.run(move |core| {
+    core.run(lane, move |core| {
         let mut batches: HashMap<Arc<SignedHeader>, Vec<UnverifiedItem>> = HashMap::new();
         for known in earlier {
             match core.store.entry(known.index) {

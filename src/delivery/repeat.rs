@@ -14,15 +14,16 @@ use crate::{
     domain::{
         id::{AuthorityId, StatementRef},
         reason::Reason,
-        routing::Routing,
+        routing::{Lane, Routing},
     },
     wire,
 };
 
 /// Compares the drafts whose ids are known, and hands the job in again with their first answers.
 pub(super) async fn take_up_again(core: &Arc<Core>, mut job: SubmitJob, known: Vec<StatementRef>) {
+    let lane = job.lane();
     for statement in known {
-        let earlier = match kept(core, statement).await {
+        let earlier = match kept(core, lane, statement).await {
             Ok(earlier) => earlier,
             Err(error) => return drop(job.answer.send(Err(error))),
         };
@@ -57,7 +58,7 @@ pub(super) async fn take_up_again(core: &Arc<Core>, mut job: SubmitJob, known: V
         return drop(job.answer.send(Ok(answers)));
     }
     // A refused push drops the job, and its caller is told that the node is stopping or full.
-    if let Err(reason) = core.queue.push(Job::Submit(job)) {
+    if let Err(reason) = core.queue.push(lane, Job::Submit(job)) {
         tracing::debug!(%reason, "a repeated job was not taken up again");
     }
 }
@@ -69,13 +70,17 @@ struct Earlier {
     accepted: Accepted,
 }
 
-async fn kept(core: &Arc<Core>, statement: StatementRef) -> Result<Earlier, SubmitError> {
+async fn kept(
+    core: &Arc<Core>,
+    lane: Lane,
+    statement: StatementRef,
+) -> Result<Earlier, SubmitError> {
     let record = core
         .read(|ledger| ledger.message(&statement))
         .await?
         .ok_or(Reason::NotFound)?;
     let entry = core
-        .run(move |core| core.store.entry(record.index))
+        .run(lane, move |core| core.store.entry(record.index))
         .await?
         .map_err(|error| {
             tracing::error!(%error, "a kept statement cannot be read");

@@ -13,6 +13,7 @@ use super::{
     address::{self, Addressed},
     core::{Committing, Core},
     repeat,
+    workers::Job,
 };
 use crate::{
     domain::{
@@ -20,7 +21,7 @@ use crate::{
         limits::{BATCH_MAX_LEAVES, STATEMENT_MAX_BYTES, SUBMIT_MAX_DRAFTS},
         reason::Reason,
         receipt::LeafHash,
-        routing::Routing,
+        routing::{Lane, Routing},
         time::Timestamp,
     },
     store::{Plan, Signed, entry::Actor, event::Event, ledger::Ledger},
@@ -48,6 +49,22 @@ impl SubmitJob {
     pub(super) fn len(&self) -> usize {
         self.drafts.len()
     }
+
+    /// The lane of the most urgent of them: they are accepted together.
+    pub(super) fn lane(&self) -> Lane {
+        lane(&self.drafts)
+    }
+}
+
+fn lane(drafts: &[Draft]) -> Lane {
+    let lanes = drafts.iter().map(|draft| {
+        let submission = &draft.submission;
+        Lane::of(submission.kind, submission.priority)
+    });
+    match lanes.into_iter().any(|lane| lane == Lane::Fast) {
+        true => Lane::Fast,
+        false => Lane::Bulk,
+    }
 }
 
 /// Whether drafts are kept.
@@ -70,19 +87,21 @@ pub(super) async fn hand_in(
     run: Run,
 ) -> Result<Vec<Accepted>, SubmitError> {
     check_whole(core, &submissions)?;
-    let drafts = submissions
+    let drafts: Vec<Draft> = submissions
         .into_iter()
         .map(|submission| Draft::new(core, submission))
         .collect();
+    let lane = lane(&drafts);
     if run == Run::Dry {
-        return core.run(move |core| rehearse(core, drafts)).await?;
+        return core.run(lane, move |core| rehearse(core, drafts)).await?;
     }
     let (answer, answered) = oneshot::channel();
-    core.queue.push(super::workers::Job::Submit(SubmitJob {
+    let job = SubmitJob {
         actor,
         drafts,
         answer,
-    }))?;
+    };
+    core.queue.push(lane, Job::Submit(job))?;
     answered
         .await
         .unwrap_or_else(|_| Err(Reason::Stopping.into()))

@@ -11,7 +11,7 @@ use crate::{
         limits::CLOCK_TOLERANCE,
         reason::{Class, Reason},
         receipt::{LeafHash, Verdict},
-        routing::{Effect, Release, Routing},
+        routing::{Effect, Kind, Release, Routing},
         time::Timestamp,
     },
     store::{
@@ -145,11 +145,7 @@ fn check_release(release: &Release) -> Result<(), Reason> {
 /// `THREAD_NOT_YET` when the thread's first statement must be here first and is not.
 pub(super) fn check_thread(routing: &Routing, holdings: &impl Holdings) -> Result<(), Reason> {
     if routing.is_first() {
-        return if routing.kind.starts_thread() {
-            Ok(())
-        } else {
-            Err(Reason::Malformed)
-        };
+        return check_first(routing.kind);
     }
     if routing.kind.is_alert() {
         return Err(Reason::Malformed);
@@ -166,7 +162,48 @@ pub(super) fn check_thread(routing: &Routing, holdings: &impl Holdings) -> Resul
     check_breadth(routing, target.as_ref())
 }
 
-/// Nobody but its origin changes a statement; and the target stands in the same thread.
+/// Only some kinds stand first in a thread.
+///
+/// # Errors
+/// `MALFORMED`: this kind refers to another statement.
+pub(super) fn check_first(kind: Kind) -> Result<(), Reason> {
+    if kind.starts_thread() {
+        Ok(())
+    } else {
+        Err(Reason::Malformed)
+    }
+}
+
+/// Nobody but its origin changes a statement.
+///
+/// # Errors
+/// `NOT_OWNER`.
+pub(super) fn check_owner(
+    kind: Kind,
+    writer: &AuthorityId,
+    target: &StatementRef,
+) -> Result<(), Reason> {
+    if kind.owner_only() && target.origin != *writer {
+        Err(Reason::NotOwner)
+    } else {
+        Ok(())
+    }
+}
+
+/// A thread is its first origin's and that of those whom its first statement names.
+///
+/// # Errors
+/// `NOT_IN_THREAD`.
+pub(super) fn check_part(first: &MessageRecord, authority: &AuthorityId) -> Result<(), Reason> {
+    let takes_part = first.statement.origin == *authority || first.delivery(authority).is_some();
+    if takes_part {
+        Ok(())
+    } else {
+        Err(Reason::NotInThread)
+    }
+}
+
+/// What a kind aims at, if it must: a statement of the same thread, changed by nobody but its origin.
 fn check_target(
     routing: &Routing,
     holdings: &impl Holdings,
@@ -180,9 +217,7 @@ fn check_target(
             Ok(None)
         };
     };
-    if routing.kind.owner_only() && named.origin != routing.statement.origin {
-        return Err(Reason::NotOwner);
-    }
+    check_owner(routing.kind, &routing.statement.origin, &named)?;
     let target = holdings.message(&named);
     match &target {
         Some(target) if target.thread != routing.thread => Err(Reason::TargetMismatch),
@@ -205,21 +240,11 @@ fn before_first(routing: &Routing, holdings: &impl Holdings) -> Result<(), Reaso
     }
 }
 
-/// Writer and readers are the thread's first origin and those whom its first statement names.
+/// Writer and readers take part in the thread.
 fn check_participants(routing: &Routing, first: &MessageRecord) -> Result<(), Reason> {
-    let takes_part = |authority: &AuthorityId| {
-        first.statement.origin == *authority || first.delivery(authority).is_some()
-    };
-    let all = takes_part(&routing.statement.origin)
-        && routing
-            .recipients
-            .iter()
-            .all(|recipient| takes_part(&recipient.authority));
-    if all {
-        Ok(())
-    } else {
-        Err(Reason::NotInThread)
-    }
+    check_part(first, &routing.statement.origin)?;
+    let mut readers = routing.recipients.iter();
+    readers.try_for_each(|recipient| check_part(first, &recipient.authority))
 }
 
 /// Instructions come from the thread's first origin; answers go to it, alone.

@@ -1,9 +1,10 @@
-//! The queue of work and the threads that take it: verifying, hashing, signing and sealing run here, never on the
+//! The queues of work and the threads that take it: verifying, hashing, signing and sealing run here, never on the
 //! async runtime.
 //!
-//! The way in is [`WorkQueue::push`]. Submissions that wait together are taken together, so that one signature and
-//! one sync cover them; one alert on a quiet day is taken alone and at once. Must never grow past its cap: callers
-//! are told `OVERLOADED`.
+//! The way in is [`WorkQueue::push`]. What is flash or urgent has a queue of its own and goes first, so that it never
+//! waits behind bulk; bulk still gets its turn. Submissions that wait together are taken together, so that one
+//! signature and one sync cover them; one alert on a quiet day is taken alone and at once. Must never grow past its
+//! caps: callers are told `OVERLOADED`.
 
 use std::{
     collections::VecDeque,
@@ -13,8 +14,9 @@ use std::{
 
 use super::{core::Core, submit};
 use crate::domain::{
-    limits::{WORK_MAX_STATEMENTS, WORK_QUEUE_MAX_JOBS},
+    limits::{WORK_FAST_IN_A_ROW_MAX, WORK_MAX_STATEMENTS, WORK_QUEUE_MAX_JOBS},
     reason::Reason,
+    routing::Lane,
 };
 
 /// Work of any other kind.
@@ -34,7 +36,7 @@ enum Taken {
     Task(Task),
 }
 
-/// Jobs in the order of their coming.
+/// Jobs of each lane in the order of their coming.
 #[derive(Default)]
 pub(super) struct WorkQueue {
     state: Mutex<Waiting>,
@@ -43,7 +45,10 @@ pub(super) struct WorkQueue {
 
 #[derive(Default)]
 struct Waiting {
-    jobs: VecDeque<Job>,
+    fast: VecDeque<Job>,
+    bulk: VecDeque<Job>,
+    /// Fast jobs taken since the last bulk one, while bulk waited.
+    fast_in_a_row: u32,
     closed: bool,
 }
 
@@ -51,16 +56,17 @@ impl WorkQueue {
     /// Adds a job.
     ///
     /// # Errors
-    /// `OVERLOADED` when the queue is full, `STOPPING` when it is closed; the job is dropped.
-    pub(super) fn push(&self, job: Job) -> Result<(), Reason> {
+    /// `OVERLOADED` when the lane's queue is full, `STOPPING` when it is closed; the job is dropped.
+    pub(super) fn push(&self, lane: Lane, job: Job) -> Result<(), Reason> {
         let mut waiting = self.lock();
         if waiting.closed {
             return Err(Reason::Stopping);
         }
-        if waiting.jobs.len() >= WORK_QUEUE_MAX_JOBS {
+        let jobs = waiting.of(lane);
+        if jobs.len() >= WORK_QUEUE_MAX_JOBS {
             return Err(Reason::Overloaded);
         }
-        waiting.jobs.push_back(job);
+        jobs.push_back(job);
         drop(waiting);
         self.changed.notify_one();
         Ok(())
@@ -76,10 +82,12 @@ impl WorkQueue {
     fn take(&self) -> Option<Taken> {
         let mut waiting = self.lock();
         loop {
-            match waiting.jobs.pop_front() {
+            let lane = waiting.turn();
+            let jobs = waiting.of(lane);
+            match jobs.pop_front() {
                 Some(Job::Task(task)) => return Some(Taken::Task(task)),
                 Some(Job::Submit(first)) => {
-                    return Some(Taken::Submits(join_waiting(first, &mut waiting.jobs)));
+                    return Some(Taken::Submits(join_waiting(first, jobs)));
                 }
                 None if waiting.closed => return None,
                 None => {
@@ -94,6 +102,27 @@ impl WorkQueue {
 
     fn lock(&self) -> MutexGuard<'_, Waiting> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Waiting {
+    fn of(&mut self, lane: Lane) -> &mut VecDeque<Job> {
+        match lane {
+            Lane::Fast => &mut self.fast,
+            Lane::Bulk => &mut self.bulk,
+        }
+    }
+
+    /// Whose turn it is: fast first, but a flood of it does not stop bulk for ever.
+    fn turn(&mut self) -> Lane {
+        let fast = !self.fast.is_empty()
+            && (self.bulk.is_empty() || self.fast_in_a_row < WORK_FAST_IN_A_ROW_MAX);
+        if fast {
+            self.fast_in_a_row += u32::from(!self.bulk.is_empty());
+            return Lane::Fast;
+        }
+        self.fast_in_a_row = 0;
+        Lane::Bulk
     }
 }
 
@@ -137,29 +166,82 @@ fn work(core: &Arc<Core>) {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::mpsc;
+
     use super::*;
 
     fn task() -> Job {
         Job::Task(Box::new(|_| {}))
     }
 
+    /// The lanes in the order in which their jobs are taken.
+    fn order(queue: &WorkQueue, count: usize) -> String {
+        (0..count)
+            .map(|_| {
+                let before = queue.lock().fast.len();
+                assert!(queue.take().is_some());
+                if queue.lock().fast.len() < before {
+                    'f'
+                } else {
+                    'b'
+                }
+            })
+            .collect()
+    }
+
     #[test]
     fn a_full_queue_says_overloaded_and_a_closed_one_stopping() {
         let queue = WorkQueue::default();
         for _ in 0..WORK_QUEUE_MAX_JOBS {
-            assert_eq!(queue.push(task()), Ok(()));
+            assert_eq!(queue.push(Lane::Bulk, task()), Ok(()));
         }
-        assert_eq!(queue.push(task()), Err(Reason::Overloaded));
+        assert_eq!(queue.push(Lane::Bulk, task()), Err(Reason::Overloaded));
         queue.close();
-        assert_eq!(queue.push(task()), Err(Reason::Stopping));
+        assert_eq!(queue.push(Lane::Bulk, task()), Err(Reason::Stopping));
+    }
+
+    #[test]
+    fn a_flood_of_bulk_neither_refuses_nor_delays_what_is_urgent() {
+        let queue = WorkQueue::default();
+        while queue.push(Lane::Bulk, task()).is_ok() {}
+        assert_eq!(queue.push(Lane::Fast, task()), Ok(()));
+        assert_eq!(order(&queue, 3), "fbb");
+    }
+
+    #[test]
+    fn a_flood_of_what_is_urgent_leaves_bulk_its_turns() {
+        let queue = WorkQueue::default();
+        queue.push(Lane::Bulk, task()).unwrap();
+        queue.push(Lane::Bulk, task()).unwrap();
+        let in_a_row = WORK_FAST_IN_A_ROW_MAX as usize;
+        for _ in 0..in_a_row * 2 {
+            queue.push(Lane::Fast, task()).unwrap();
+        }
+        let fast = "f".repeat(in_a_row);
+        assert_eq!(order(&queue, in_a_row * 2 + 2), format!("{fast}b{fast}b"));
     }
 
     #[test]
     fn what_waited_at_the_close_is_still_done() {
         let queue = WorkQueue::default();
-        queue.push(task()).unwrap();
+        queue.push(Lane::Fast, task()).unwrap();
+        queue.push(Lane::Bulk, task()).unwrap();
         queue.close();
         assert!(queue.take().is_some());
+        assert!(queue.take().is_some());
         assert!(queue.take().is_none());
+    }
+
+    #[test]
+    fn who_waits_is_woken_by_either_lane() {
+        for lane in [Lane::Fast, Lane::Bulk] {
+            let queue = Arc::new(WorkQueue::default());
+            let (told, tell) = mpsc::channel();
+            let waiting = Arc::clone(&queue);
+            let worker = thread::spawn(move || told.send(waiting.take().is_some()));
+            queue.push(lane, task()).unwrap();
+            assert_eq!(tell.recv(), Ok(true));
+            worker.join().unwrap().unwrap();
+        }
     }
 }

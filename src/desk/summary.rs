@@ -143,7 +143,6 @@ fn settled(life: DeliveryLife) -> (pb::DeliveryState, String) {
         DeliveryLife::Refused(reason) => (pb::DeliveryState::Refused, reason.to_string()),
         DeliveryLife::Expired => (pb::DeliveryState::Expired, none()),
         DeliveryLife::Held(reason) => (pb::DeliveryState::Held, reason.to_string()),
-        DeliveryLife::Recalled => (pb::DeliveryState::Recalled, none()),
     }
 }
 

@@ -226,7 +226,6 @@ fn settled(life: crate::domain::lives::DeliveryLife) -> Option<String> {
         DeliveryLife::Refused(reason) => Some(format!("refused: {reason}")),
         DeliveryLife::Expired => Some("expired".to_owned()),
         DeliveryLife::Held(reason) => Some(format!("held: {reason}")),
-        DeliveryLife::Recalled => Some("recalled before delivery".to_owned()),
     }
 }
 

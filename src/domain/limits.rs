@@ -28,7 +28,7 @@ pub const PAGE_MAX_ITEMS: usize = 200;
 pub const PAGE_DEFAULT_ITEMS: usize = 50;
 /// Statements of one thread that are shown and exported.
 pub const THREAD_MAX_STATEMENTS: usize = 4096;
-/// Jobs that wait for a worker before callers are told `OVERLOADED`.
+/// Jobs of one lane that wait for a worker before callers are told `OVERLOADED`.
 pub const WORK_QUEUE_MAX_JOBS: usize = 4096;
 /// Statements that one worker takes at once.
 pub const WORK_MAX_STATEMENTS: usize = 256;
@@ -189,3 +189,9 @@ pub const RELOAD_INTERVAL: Duration = Duration::from_secs(15);
 pub const OBSERVE_INTERVAL: Duration = Duration::from_secs(5);
 /// Directory versions by which a newer one may be ahead of ours: a century of publishing three times a day.
 pub const DIRECTORY_STEP_MAX: u64 = 100_000;
+/// Between two greetings of a partner that end a lane's wait to dial it again.
+pub const HEARD_AGAIN_AFTER: Duration = Duration::from_secs(1);
+/// Jobs of the fast lane that workers take in a row while bulk waits.
+pub const WORK_FAST_IN_A_ROW_MAX: u32 = 16;
+/// Frames of one peer that are worked on at once, all its streams together; more are refused with `QUOTA`.
+pub const PEER_FRAMES_MAX: u32 = 512;

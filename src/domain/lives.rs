@@ -70,8 +70,6 @@ pub enum DeliveryLife {
     Expired,
     /// Stopped until a person acts.
     Held(Reason),
-    /// Recalled before it left.
-    Recalled,
 }
 
 /// What happens to a delivery.
@@ -103,7 +101,6 @@ impl DeliveryLife {
                 Class::Retry => None,
             },
             DeliveryStep::Ended(Reason::CarriageEnded) => Some(Self::Expired),
-            DeliveryStep::Ended(Reason::RecalledUnsent) => Some(Self::Recalled),
             DeliveryStep::Ended(reason) => Some(Self::Refused(reason)),
             DeliveryStep::Held(reason) => Some(Self::Held(reason)),
             DeliveryStep::Resumed => matches!(self, Self::Held(_)).then_some(Self::Queued),
@@ -199,7 +196,6 @@ mod tests {
             DeliveryLife::Delivered,
             DeliveryLife::Refused(Reason::NotAddressed),
             DeliveryLife::Expired,
-            DeliveryLife::Recalled,
         ];
         for life in settled {
             assert!(life.is_settled());
@@ -244,7 +240,6 @@ mod tests {
     fn an_end_without_receipt_is_named() {
         let cases = [
             (Reason::CarriageEnded, DeliveryLife::Expired),
-            (Reason::RecalledUnsent, DeliveryLife::Recalled),
             (
                 Reason::PeerUnknown,
                 DeliveryLife::Refused(Reason::PeerUnknown),

@@ -102,6 +102,7 @@ pub enum Code {
     Unauthenticated = 16,
 }
 
+// Numbers that are gone and never used again: 61.
 reasons! {
     1 BadSignature "BAD_SIGNATURE" Final Unauthenticated
         "the signature does not verify under a key of the origin" "the origin checks its signing key and its directory entry";
@@ -187,8 +188,6 @@ reasons! {
         "connected, but neither receipt nor heartbeat within the last minute" "look at the partner's node";
     60 CarriageEnded "CARRIAGE_ENDED" Final FailedPrecondition
         "the end of carriage passed before it was delivered" "issue it anew if it still matters";
-    61 RecalledUnsent "RECALLED_UNSENT" Final FailedPrecondition
-        "recalled by its origin before it was delivered" "nothing to do";
     62 ForgedReceipt "FORGED_RECEIPT" Final Unauthenticated
         "a receipt that does not verify or does not fit was ignored" "look at the partner's node: the statement stays pending";
     63 DirectoryFork "DIRECTORY_FORK" Hold FailedPrecondition

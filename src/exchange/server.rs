@@ -181,9 +181,10 @@ impl Host for NodeHost {
     async fn receive(
         &self,
         peer: AuthorityId,
+        lane: Lane,
         batches: Vec<Unverified>,
     ) -> Result<FrameOutcome, Reason> {
-        self.parts.broker.receive(peer, batches).await
+        self.parts.broker.receive(peer, lane, batches).await
     }
 }
 

@@ -44,6 +44,7 @@ pub(super) trait Host: Send + Sync + 'static {
     async fn receive(
         &self,
         peer: AuthorityId,
+        lane: Lane,
         batches: Vec<Unverified>,
     ) -> Result<FrameOutcome, Reason>;
 }
@@ -75,6 +76,8 @@ pub(super) struct Session<H> {
     host: Arc<H>,
     responses: Responses,
     deadlines: Deadlines,
+    /// As the greeting names it.
+    lane: Lane,
     window: Window,
     last_frame: u64,
 }
@@ -91,6 +94,7 @@ impl<H: Host> Session<H> {
             host,
             responses,
             deadlines,
+            lane: Lane::Bulk,
             window: Window::new(WINDOW_MAX_STATEMENTS, WINDOW_MAX_BYTES),
             last_frame: 0,
         }
@@ -112,7 +116,7 @@ impl<H: Host> Session<H> {
     where
         S: Stream<Item = Result<DeliverRequest, Status>> + Send + Unpin,
     {
-        timeout(self.deadlines.greeting, self.greet(requests))
+        self.lane = timeout(self.deadlines.greeting, self.greet(requests))
             .await
             .map_err(|_| Reason::GreetingTimeout)??;
         let mut recheck = interval(self.deadlines.admission);
@@ -128,7 +132,7 @@ impl<H: Host> Session<H> {
         }
     }
 
-    async fn greet<S>(&self, requests: &mut S) -> Result<(), Reason>
+    async fn greet<S>(&self, requests: &mut S) -> Result<Lane, Reason>
     where
         S: Stream<Item = Result<DeliverRequest, Status>> + Send + Unpin,
     {
@@ -144,7 +148,7 @@ impl<H: Host> Session<H> {
         self.host.greeted(&self.peer, &theirs);
         self.answer(Response::Greeting(convert::greeting_into(&ours)))
             .await;
-        Ok(())
+        Ok(theirs.lane)
     }
 
     async fn take(&mut self, request: Request) -> Result<(), Reason> {
@@ -168,9 +172,10 @@ impl<H: Host> Session<H> {
         self.last_frame = number;
         let (batches, size) = convert::frame_from(frame).map_err(|error| self.broken(&error))?;
         let room = self.window.take(size).await?;
-        let (host, peer, responses) = (Arc::clone(&self.host), self.peer, self.responses.clone());
+        let (host, responses) = (Arc::clone(&self.host), self.responses.clone());
+        let (peer, lane) = (self.peer, self.lane);
         tokio::spawn(async move {
-            let response = work(&*host, peer, number, batches).await;
+            let response = work(&*host, peer, lane, number, batches).await;
             drop(room);
             let response = response.map_err(status::to_peer);
             // The stream may be gone; what was kept is kept, and a repeat gets the same receipt.
@@ -198,6 +203,7 @@ impl<H: Host> Session<H> {
 async fn work(
     host: &impl Host,
     peer: AuthorityId,
+    lane: Lane,
     number: u64,
     batches: Vec<Unverified>,
 ) -> Result<DeliverResponse, Reason> {
@@ -206,7 +212,7 @@ async fn work(
         .flat_map(|batch| &batch.items)
         .map(|item| item.document.clone())
         .collect::<Vec<_>>();
-    let outcome = match host.receive(peer, batches).await {
+    let outcome = match host.receive(peer, lane, batches).await {
         Ok(outcome) => outcome,
         Err(Reason::FrameBroken) => return Err(Reason::FrameBroken),
         Err(reason) => FrameOutcome {

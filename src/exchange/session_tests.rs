@@ -40,6 +40,7 @@ impl Host for Scripted {
     async fn receive(
         &self,
         _peer: AuthorityId,
+        _lane: Lane,
         batches: Vec<Unverified>,
     ) -> Result<FrameOutcome, Reason> {
         let now = self.at_once.fetch_add(1, Ordering::SeqCst) + 1;

@@ -79,7 +79,7 @@ pub enum Event {
         /// How many.
         count: u32,
     },
-    /// A delivery of ours ended without receipt: `CARRIAGE_ENDED` or `RECALLED_UNSENT`.
+    /// A delivery of ours ended without receipt: `CARRIAGE_ENDED`.
     DeliveryEnded {
         /// Which statement.
         statement: StatementRef,

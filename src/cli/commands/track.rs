@@ -100,7 +100,7 @@ impl Stage {
 fn is_ended(delivery: &Delivery) -> bool {
     matches!(
         delivery.state(),
-        DeliveryState::Refused | DeliveryState::Expired | DeliveryState::Recalled
+        DeliveryState::Refused | DeliveryState::Expired
     )
 }
 

@@ -2,11 +2,12 @@
 //!
 //! The way in is [`keep_up`]. Must never take a connection for a link: it is up after its greeting.
 
-use std::sync::{
-    Arc, Mutex, PoisonError,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
+use futures_util::FutureExt as _;
 use tokio::sync::{Notify, watch};
 
 use super::{
@@ -22,7 +23,7 @@ use crate::{
     },
     domain::{
         id::{AuthorityId, StatementRef},
-        limits::{CLOCK_TOLERANCE, GREETING_TIMEOUT, HANDSHAKE_TIMEOUT},
+        limits::{CLOCK_TOLERANCE, GREETING_TIMEOUT, HANDSHAKE_TIMEOUT, HEARD_AGAIN_AFTER},
         reason::Reason,
         routing::Lane,
     },
@@ -37,8 +38,10 @@ pub(super) struct LaneHandle {
     /// A heartbeat is wanted.
     pub(super) heartbeat: Notify,
     pub(super) beats: Beats,
+    /// The partner greeted us: it is there.
+    heard: Notify,
     resumed: Mutex<Vec<StatementRef>>,
-    stopping: AtomicBool,
+    stopping: watch::Sender<bool>,
     over: watch::Sender<bool>,
 }
 
@@ -50,8 +53,9 @@ impl LaneHandle {
             wake: Notify::new(),
             heartbeat: Notify::new(),
             beats: watch::Sender::new(0),
+            heard: Notify::new(),
             resumed: Mutex::default(),
-            stopping: false.into(),
+            stopping: watch::Sender::new(false),
             over: watch::Sender::new(false),
         }
     }
@@ -69,7 +73,7 @@ impl LaneHandle {
 
     /// Asks the lane to settle what is under way, and waits until it has ended.
     pub(super) fn stop(&self) -> impl Future<Output = ()> + use<> {
-        self.stopping.store(true, Ordering::Release);
+        self.stopping.send_replace(true);
         self.wake.notify_one();
         let mut over = self.over.subscribe();
         async move { drop(over.wait_for(|over| *over).await) }
@@ -77,7 +81,18 @@ impl LaneHandle {
 
     /// True when nothing new is to be sent.
     pub(super) fn is_stopping(&self) -> bool {
-        self.stopping.load(Ordering::Acquire)
+        *self.stopping.borrow()
+    }
+
+    /// Waits until nothing new is to be sent.
+    async fn stopped(&self) {
+        // The sender is our own: it cannot be gone.
+        drop(self.stopping.subscribe().wait_for(|is| *is).await);
+    }
+
+    /// The partner is there: a lane that waits to dial again does so now.
+    pub(super) fn heard(&self) {
+        self.heard.notify_one();
     }
 
     /// The task has ended.
@@ -104,14 +119,18 @@ impl LaneHandle {
 /// Keeps the lane up until it is stopped.
 pub(super) async fn keep_up(core: Arc<Core>, handle: Arc<LaneHandle>) {
     let mut memory = Memory::default();
-    let mut failures = 0;
+    let mut backoff = Backoff::default();
     while !handle.is_stopping() {
-        let error = match open(&core, &handle).await {
+        let opened = tokio::select! {
+            () = handle.stopped() => return,
+            opened = open(&core, &handle) => opened,
+        };
+        let error = match opened {
             Err(error) => error,
             Ok(link) => {
                 let (ended, use_) = pump::run(&core, &handle, link, &mut memory).await;
                 if use_ == pump::Use::Proved {
-                    failures = 0;
+                    backoff.failures = 0;
                 }
                 match ended {
                     Ok(()) => return,
@@ -119,20 +138,47 @@ pub(super) async fn keep_up(core: Arc<Core>, handle: Arc<LaneHandle>) {
                 }
             }
         };
-        failures = u32::saturating_add(failures, 1);
-        let wait = retry::wait(failures, u32::from_le_bytes(core.random_bytes()));
         tracing::debug!(peer = %handle.peer, lane = %handle.lane, %error, "lane is down");
-        core.links.down(
-            &handle.peer,
-            handle.lane,
-            core.now(),
-            error.reason,
-            failures,
-            wait,
-        );
+        backoff.rest(&core, &handle, error.reason).await;
+    }
+}
+
+/// How long a lane waits before it dials again.
+#[derive(Debug, Default)]
+struct Backoff {
+    /// Attempts in a row that brought nothing.
+    failures: u32,
+    /// When a greeting of the partner's last ended a wait (monotonic).
+    heard_at: Option<Duration>,
+}
+
+impl Backoff {
+    /// Shows the lane as down and waits, until its time or until somebody knows better.
+    async fn rest(&mut self, core: &Core, handle: &LaneHandle, reason: Reason) {
+        self.failures = self.failures.saturating_add(1);
+        let wait = retry::wait(self.failures, u32::from_le_bytes(core.random_bytes()));
+        let (peer, lane) = (&handle.peer, handle.lane);
+        let links = &core.links;
+        links.down(peer, lane, core.now(), reason, self.failures, wait);
         tokio::select! {
             () = tokio::time::sleep(wait) => {}
+            () = handle.stopped() => {}
             () = handle.heartbeat.notified() => {}
+            () = self.heard(core, handle) => self.failures = 0,
+        }
+    }
+
+    /// Until the partner greets us. Two nodes that cannot agree would wake each other for ever, so that greetings
+    /// end waits only so often.
+    async fn heard(&mut self, core: &Core, handle: &LaneHandle) {
+        loop {
+            handle.heard.notified().await;
+            let now = core.clock.monotonic();
+            let again = self.heard_at.map(|at| at + HEARD_AGAIN_AFTER);
+            if again.is_none_or(|again| now >= again) {
+                self.heard_at = Some(now);
+                return;
+            }
         }
     }
 }
@@ -153,6 +199,8 @@ async fn open(core: &Arc<Core>, handle: &LaneHandle) -> Result<Box<dyn Link>, Li
             detail: "no greeting in time".into(),
         })??;
     compare(core, handle, link.greeting()).await?;
+    // What was heard before does not count against the next break.
+    handle.heard.notified().now_or_never();
     core.links.up(
         &handle.peer,
         handle.lane,

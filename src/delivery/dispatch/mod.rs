@@ -3,6 +3,7 @@
 //! The way in is [`Dispatch::start`]; [`Dispatch::reconcile`] follows the directory. Must never keep a lane to an
 //! authority that is suspended or gone.
 
+mod feed;
 mod frames;
 mod lane;
 mod load;
@@ -27,7 +28,7 @@ use super::{
 };
 use crate::{
     domain::{
-        id::AuthorityId,
+        id::{AuthorityId, StatementRef},
         limits::{
             FRAME_MAX_BYTES, FRAME_MAX_STATEMENTS, GREETING_TIMEOUT, STATEMENT_MAX_BYTES,
             WINDOW_MAX_BYTES, WINDOW_MAX_STATEMENTS,
@@ -100,6 +101,13 @@ impl Dispatch {
         drop(tokio::time::timeout(GREETING_TIMEOUT, all).await);
     }
 
+    /// A partner's greeting arrived: lanes to it that wait to dial do so now.
+    pub(super) fn heard_from(&self, peer: &AuthorityId) {
+        if let Some(partner) = self.lock().get(peer) {
+            partner.lanes.iter().for_each(|lane| lane.heard());
+        }
+    }
+
     /// Lets what is under way settle, for a bounded time, and ends all lanes.
     pub(super) async fn drain(&self, at_most: Duration) {
         let lanes = self.lanes();
@@ -110,28 +118,21 @@ impl Dispatch {
 
     /// Wakes the lanes that an event concerns.
     fn tell(&self, event: &Event) {
+        let Event::Accepted { routing, .. } = event else {
+            return;
+        };
         let partners = self.lock();
-        match event {
-            Event::Accepted { routing, .. } => {
-                for recipient in &routing.recipients {
-                    if let Some(partner) = partners.get(&recipient.authority) {
-                        partner.lane(routing.lane()).wake.notify_one();
-                    }
-                }
+        for recipient in &routing.recipients {
+            if let Some(partner) = partners.get(&recipient.authority) {
+                partner.lane(routing.lane()).wake.notify_one();
             }
-            Event::DeliveryResumed {
-                statement,
-                recipient,
-                ..
-            } => {
-                if let Some(partner) = partners.get(recipient) {
-                    partner
-                        .lanes
-                        .iter()
-                        .for_each(|lane| lane.resume(*statement));
-                }
-            }
-            _ => {}
+        }
+    }
+
+    /// A person let a held delivery go on. Told at once and not by its event, which a slow follower could miss.
+    pub(super) fn resume(&self, statement: StatementRef, recipient: &AuthorityId) {
+        if let Some(partner) = self.lock().get(recipient) {
+            partner.lanes.iter().for_each(|lane| lane.resume(statement));
         }
     }
 

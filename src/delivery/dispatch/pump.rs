@@ -1,20 +1,16 @@
-//! One stream while it stands: fetches what is queued, sends frames, takes results, keeps it alive.
+//! One stream while it stands: sends frames, takes results, keeps it alive.
 //!
-//! The way in is [`run`]. Must never have more under way than the window allows, and never let one statement that
-//! is put off hold up the others.
+//! The way in is [`run`]; what is to be sent comes from [`Feed`]. Must never have more under way than the window
+//! allows, and never let one statement that is put off hold up the others.
 
-use std::{
-    collections::{BTreeSet, VecDeque},
-    sync::Arc,
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use tokio::sync::mpsc;
 
 use super::{
+    feed::Feed,
     frames::{self, Item},
     lane::LaneHandle,
-    load,
     results::{self, Next, Worked},
     retry::{Company, RetryBook},
     window::{Flight, FrameCaps, Sent, Window},
@@ -22,23 +18,13 @@ use super::{
 use crate::{
     delivery::{
         core::Core,
-        expire,
         link::{Incoming, Link, LinkError, Outgoing, StatementOutcome},
     },
     domain::{
-        limits::{
-            FRAME_MAX_STATEMENTS, HEARTBEAT_INTERVAL, RESULT_TIMEOUT, RETRYING_MAX_STATEMENTS,
-        },
-        lives::DeliveryLife,
+        limits::{HEARTBEAT_INTERVAL, RESULT_TIMEOUT},
         reason::Reason,
-        routing::Lane,
     },
-    store::{
-        StoreFailed,
-        event::Event,
-        ledger::Ledger,
-        record::{MessageRecord, Ordinal},
-    },
+    store::{StoreFailed, record::Ordinal},
     trust::batch::Unverified,
 };
 
@@ -77,10 +63,7 @@ pub(super) async fn run(
         handle,
         link,
         memory,
-        ready: VecDeque::new(),
-        alone: BTreeSet::new(),
-        cursor: None,
-        exhausted: false,
+        feed: Feed::new(core, handle),
         working: 0,
         worked_out,
         frame_number: 0,
@@ -105,14 +88,7 @@ struct Pump<'a> {
     memory: &'a mut Memory,
     caps: FrameCaps,
     window: Window,
-    /// Read and ready to leave.
-    ready: VecDeque<Item>,
-    /// Under way or ready in a frame of their own.
-    alone: BTreeSet<Ordinal>,
-    /// Last ordinal that was fetched from the queue on this stream.
-    cursor: Option<Ordinal>,
-    /// The queue had nothing more when last asked.
-    exhausted: bool,
+    feed: Feed<'a>,
     /// Results that are being worked up.
     working: usize,
     worked_out: mpsc::UnboundedSender<Result<Worked, LinkError>>,
@@ -144,7 +120,7 @@ impl Pump<'_> {
                 biased;
                 Some(worked) = worked.recv() => self.settle(worked?),
                 incoming = self.link.receive() => self.hear(incoming?),
-                () = self.handle.wake.notified() => self.look_again().await?,
+                () = self.handle.wake.notified() => self.feed.look_again(&mut self.memory.book).await?,
                 () = self.handle.heartbeat.notified() => self.beat().await?,
                 () = tokio::time::sleep(nap) => {}
             }
@@ -159,29 +135,17 @@ impl Pump<'_> {
             return Ok(());
         }
         loop {
-            if self.ready.is_empty() && !self.fetch().await? {
+            if !self.feed.refill(&mut self.memory.book).await? {
                 return Ok(());
             }
-            let Some(front) = self.ready.front() else {
+            let (statements, bytes, caps) = self.feed.next_size(self.caps);
+            if statements == 0 {
                 continue;
-            };
-            let caps = if self.alone.contains(&front.sent.ordinal) {
-                FrameCaps {
-                    statements: 1,
-                    ..self.caps
-                }
-            } else {
-                self.caps
-            };
-            let bytes = self.ready.iter().map(|item| item.document.len()).sum();
-            let (statements, bytes) = (
-                self.ready.len().min(caps.statements),
-                usize::min(bytes, caps.bytes),
-            );
+            }
             if !self.window.has_room(statements, bytes) {
                 return Ok(());
             }
-            let items = frames::next_frame(&mut self.ready, caps);
+            let items = frames::next_frame(self.feed.ready(), caps);
             self.send(&items).await?;
         }
     }
@@ -204,134 +168,6 @@ impl Pump<'_> {
         tokio::time::timeout(RESULT_TIMEOUT, self.link.send(outgoing))
             .await
             .unwrap_or_else(|_| Err(timed_out()))
-    }
-
-    /// Reads the next statements: first what was put off and is due, then the queue. False: nothing now.
-    async fn fetch(&mut self) -> Result<bool, LinkError> {
-        let now = self.core.clock.monotonic();
-        let due = self.memory.book.take_due(now, FRAME_MAX_STATEMENTS);
-        let (ordinals, company) = if !due.is_empty() {
-            let alone = due.len() == 1 && self.memory.book.is_alone(due[0]);
-            (due, alone)
-        } else if self.exhausted || self.memory.book.len() >= RETRYING_MAX_STATEMENTS {
-            return Ok(false);
-        } else {
-            (self.next_queued().await?, false)
-        };
-        if ordinals.is_empty() {
-            return Ok(!self.exhausted);
-        }
-        if company {
-            self.alone.extend(&ordinals);
-        }
-        let records = self.still_open(&ordinals).await?;
-        for gone in &ordinals {
-            if !records.iter().any(|record| record.ordinal == *gone) {
-                self.memory.book.settle(*gone);
-            }
-        }
-        let records = self.end_overdue(records).await?;
-        let loaded = self
-            .core
-            .run(move |core| load::load(core, records))
-            .await
-            .map_err(refused_by_us)?;
-        self.hold_damaged(loaded.damaged).await?;
-        self.ready.extend(loaded.items);
-        Ok(true)
-    }
-
-    /// The next part of the queue, without what waits for its own time.
-    async fn next_queued(&mut self) -> Result<Vec<Ordinal>, LinkError> {
-        let (peer, lane, after) = (self.handle.peer, self.handle.lane, self.cursor);
-        let mut ordinals = self
-            .core
-            .read(|ledger| ledger.queued(&peer, lane, after, FRAME_MAX_STATEMENTS))
-            .await
-            .map_err(store_failed)?;
-        self.exhausted = ordinals.len() < FRAME_MAX_STATEMENTS;
-        self.cursor = ordinals.last().copied().or(self.cursor);
-        ordinals.retain(|ordinal| !self.memory.book.contains(*ordinal));
-        Ok(ordinals)
-    }
-
-    /// Records of those that are still queued.
-    async fn still_open(&mut self, ordinals: &[Ordinal]) -> Result<Vec<MessageRecord>, LinkError> {
-        let peer = self.handle.peer;
-        let open = |ledger: &Ledger| {
-            ordinals
-                .iter()
-                .filter_map(|ordinal| ledger.message_at(*ordinal))
-                .filter(|record| {
-                    record
-                        .delivery(&peer)
-                        .is_some_and(|delivery| delivery.life == DeliveryLife::Queued)
-                })
-                .collect()
-        };
-        self.core.read(open).await.map_err(store_failed)
-    }
-
-    /// Ends what is past its carriage instead of sending it.
-    async fn end_overdue(
-        &mut self,
-        records: Vec<MessageRecord>,
-    ) -> Result<Vec<MessageRecord>, LinkError> {
-        let (now, own_clock) = (self.core.now(), self.core.links.own_clock());
-        let (over, open): (Vec<_>, Vec<_>) = records
-            .into_iter()
-            .partition(|record| expire::is_over(record.carried_until, now, own_clock));
-        let events = over
-            .iter()
-            .map(|record| {
-                self.memory.book.settle(record.ordinal);
-                expire::ended(record, self.handle.peer)
-            })
-            .collect();
-        self.core.record(events).await.map_err(store_failed)?;
-        Ok(open)
-    }
-
-    /// A kept body that cannot be read waits for a person; the others go on.
-    async fn hold_damaged(&mut self, damaged: Vec<MessageRecord>) -> Result<(), LinkError> {
-        let events = damaged
-            .iter()
-            .map(|record| {
-                self.memory.book.settle(record.ordinal);
-                Event::DeliveryHeld {
-                    statement: record.statement,
-                    recipient: self.handle.peer,
-                    reason: Reason::DamagedBody,
-                }
-            })
-            .collect();
-        self.core.record(events).await.map_err(store_failed)
-    }
-
-    /// Something was queued, or let go on by a person.
-    async fn look_again(&mut self) -> Result<(), LinkError> {
-        self.exhausted = false;
-        let resumed = self.handle.take_resumed();
-        if resumed.is_empty() {
-            return Ok(());
-        }
-        let (lane, now) = (self.handle.lane, self.core.clock.monotonic());
-        let ordinals: Vec<Ordinal> = self
-            .core
-            .read(|ledger| {
-                resumed
-                    .iter()
-                    .filter_map(|statement| ledger.message(statement))
-                    .filter(|r| Lane::of(r.kind, r.priority) == lane)
-                    .map(|record| record.ordinal)
-                    .collect()
-            })
-            .await
-            .map_err(store_failed)?;
-        for ordinal in ordinals {
-            self.memory.book.put_off(ordinal, Company::Joined, now, 0);
-        }
-        Ok(())
     }
 
     fn hear(&mut self, incoming: Incoming) {
@@ -368,19 +204,22 @@ impl Pump<'_> {
         let sent = flight
             .statements
             .into_iter()
-            .map(|sent| (sent, self.alone.remove(&sent.ordinal)))
+            .map(|sent| (sent, self.feed.arrived(sent.ordinal)))
             .collect();
         let said = results::match_up(sent, outcomes);
         let put_off: Vec<(Ordinal, Next)> = said
             .iter()
             .map(|said| (said.sent.ordinal, Next::Retry(Reason::Overloaded)))
             .collect();
-        let (core, peer) = (Arc::clone(self.core), self.handle.peer);
+        let core = Arc::clone(self.core);
+        let (peer, lane) = (self.handle.peer, self.handle.lane);
         let worked_out = self.worked_out.clone();
         self.working += 1;
         self.core.runtime.spawn(async move {
             let taken = core
-                .run(move |core| results::take(core, peer, &said, &receipts))
+                .run(lane, move |core| {
+                    results::take(core, peer, &said, &receipts)
+                })
                 .await;
             let worked = match taken {
                 Ok(committing) => committing.durable().await.map_err(store_failed),
@@ -514,16 +353,9 @@ fn timed_out() -> LinkError {
     clippy::needless_pass_by_value,
     reason = "used as a function for `map_err`"
 )]
-fn store_failed(error: StoreFailed) -> LinkError {
+pub(super) fn store_failed(error: StoreFailed) -> LinkError {
     LinkError {
         reason: Reason::Stopping,
         detail: error.to_string(),
-    }
-}
-
-fn refused_by_us(reason: Reason) -> LinkError {
-    LinkError {
-        reason,
-        detail: "our own queue of work did not take it".into(),
     }
 }

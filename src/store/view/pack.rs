@@ -103,7 +103,6 @@ impl Packer {
             DeliveryLife::Refused(reason) => (2, Some(reason)),
             DeliveryLife::Expired => (3, None),
             DeliveryLife::Held(reason) => (4, Some(reason)),
-            DeliveryLife::Recalled => (5, None),
         };
         let flags = u8::from(delivery.receipt.is_some()) << 4
             | u8::from(delivery.opened_at.is_some()) << 5
@@ -242,7 +241,6 @@ impl<'a> Unpacker<'a> {
             2 => DeliveryLife::Refused(self.reason()?),
             3 => DeliveryLife::Expired,
             4 => DeliveryLife::Held(self.reason()?),
-            5 => DeliveryLife::Recalled,
             _ => return None,
         };
         Some(DeliveryRecord {

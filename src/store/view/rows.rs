@@ -299,7 +299,6 @@ mod tests {
             Just(DeliveryLife::Queued),
             Just(DeliveryLife::Delivered),
             Just(DeliveryLife::Expired),
-            Just(DeliveryLife::Recalled),
             reason.clone().prop_map(DeliveryLife::Refused),
             reason.prop_map(DeliveryLife::Held),
         ];

@@ -1,0 +1,213 @@
+//! What a stream sends next: first what was put off and is due, then the queue, read in order.
+//!
+//! The way in is [`Feed::refill`]. Must never give what is settled or past its carriage, and never fetch the same
+//! place of the queue twice on one stream.
+
+use std::{
+    collections::{BTreeSet, VecDeque},
+    sync::Arc,
+};
+
+use super::{
+    frames::Item,
+    lane::LaneHandle,
+    load,
+    pump::store_failed,
+    retry::{Company, RetryBook},
+    window::FrameCaps,
+};
+use crate::{
+    delivery::{core::Core, expire, link::LinkError},
+    domain::{
+        limits::{FRAME_MAX_STATEMENTS, RETRYING_MAX_STATEMENTS},
+        lives::DeliveryLife,
+        reason::Reason,
+        routing::Lane,
+    },
+    store::{
+        event::Event,
+        ledger::Ledger,
+        record::{MessageRecord, Ordinal},
+    },
+};
+
+/// The statements of one lane on one stream, up to the frame.
+pub(super) struct Feed<'a> {
+    core: &'a Arc<Core>,
+    handle: &'a LaneHandle,
+    /// Read and ready to leave.
+    ready: VecDeque<Item>,
+    /// Under way or ready in a frame of their own.
+    alone: BTreeSet<Ordinal>,
+    /// Last ordinal that was fetched from the queue on this stream.
+    cursor: Option<Ordinal>,
+    /// The queue had nothing more when last asked.
+    exhausted: bool,
+}
+
+impl<'a> Feed<'a> {
+    pub(super) fn new(core: &'a Arc<Core>, handle: &'a LaneHandle) -> Self {
+        Self {
+            core,
+            handle,
+            ready: VecDeque::new(),
+            alone: BTreeSet::new(),
+            cursor: None,
+            exhausted: false,
+        }
+    }
+
+    /// Reads the next statements when none is ready. False: there is nothing to send now.
+    pub(super) async fn refill(&mut self, book: &mut RetryBook) -> Result<bool, LinkError> {
+        if !self.ready.is_empty() {
+            return Ok(true);
+        }
+        let now = self.core.clock.monotonic();
+        let mut ordinals = book.take_due(now, FRAME_MAX_STATEMENTS);
+        if let [only] = ordinals.as_slice()
+            && book.is_alone(*only)
+        {
+            self.alone.insert(*only);
+        }
+        if ordinals.is_empty() {
+            if self.exhausted || book.len() >= RETRYING_MAX_STATEMENTS {
+                return Ok(false);
+            }
+            ordinals = self.next_queued(book).await?;
+            if ordinals.is_empty() {
+                return Ok(!self.exhausted);
+            }
+        }
+        self.read(&ordinals, book).await?;
+        Ok(true)
+    }
+
+    /// Statements and bytes that the next frame has at most, and its caps.
+    pub(super) fn next_size(&self, caps: FrameCaps) -> (usize, usize, FrameCaps) {
+        let front = self.ready.front().map(|item| item.sent.ordinal);
+        let statements = match front {
+            Some(ordinal) if self.alone.contains(&ordinal) => 1,
+            _ => caps.statements,
+        };
+        let bytes: usize = self.ready.iter().map(|item| item.document.len()).sum();
+        (
+            self.ready.len().min(statements),
+            bytes.min(caps.bytes),
+            FrameCaps { statements, ..caps },
+        )
+    }
+
+    /// What is read and not yet sent, oldest first.
+    pub(super) fn ready(&mut self) -> &mut VecDeque<Item> {
+        &mut self.ready
+    }
+
+    /// Its result came; true when it had gone in a frame of its own.
+    pub(super) fn arrived(&mut self, ordinal: Ordinal) -> bool {
+        self.alone.remove(&ordinal)
+    }
+
+    /// Something was queued, or let go on by a person.
+    pub(super) async fn look_again(&mut self, book: &mut RetryBook) -> Result<(), LinkError> {
+        self.exhausted = false;
+        let resumed = self.handle.take_resumed();
+        if resumed.is_empty() {
+            return Ok(());
+        }
+        let (lane, now) = (self.handle.lane, self.core.clock.monotonic());
+        let of_lane = |ledger: &Ledger| -> Vec<Ordinal> {
+            resumed
+                .iter()
+                .filter_map(|statement| ledger.message(statement))
+                .filter(|record| Lane::of(record.kind, record.priority) == lane)
+                .map(|record| record.ordinal)
+                .collect()
+        };
+        for ordinal in self.core.read(of_lane).await.map_err(store_failed)? {
+            book.put_off(ordinal, Company::Joined, now, 0);
+        }
+        Ok(())
+    }
+
+    /// The next part of the queue, without what waits for its own time.
+    async fn next_queued(&mut self, book: &RetryBook) -> Result<Vec<Ordinal>, LinkError> {
+        let (peer, lane, after) = (self.handle.peer, self.handle.lane, self.cursor);
+        let mut ordinals = self
+            .core
+            .read(|ledger| ledger.queued(&peer, lane, after, FRAME_MAX_STATEMENTS))
+            .await
+            .map_err(store_failed)?;
+        self.exhausted = ordinals.len() < FRAME_MAX_STATEMENTS;
+        self.cursor = ordinals.last().copied().or(self.cursor);
+        ordinals.retain(|ordinal| !book.contains(*ordinal));
+        Ok(ordinals)
+    }
+
+    /// Reads those that are still to be sent, and lets the others go.
+    async fn read(&mut self, ordinals: &[Ordinal], book: &mut RetryBook) -> Result<(), LinkError> {
+        let open = self.still_open(ordinals).await?;
+        let open = self.end_overdue(open).await?;
+        let lane = self.handle.lane;
+        let loaded = self
+            .core
+            .run(lane, move |core| load::load(core, open))
+            .await
+            .map_err(|reason| LinkError {
+                reason,
+                detail: "our own queue of work did not take it".into(),
+            })?;
+        self.hold_damaged(loaded.damaged).await?;
+        if loaded.items.len() < ordinals.len() {
+            let read: BTreeSet<Ordinal> = loaded.items.iter().map(|i| i.sent.ordinal).collect();
+            for gone in ordinals.iter().filter(|ordinal| !read.contains(ordinal)) {
+                book.settle(*gone);
+                self.alone.remove(gone);
+            }
+        }
+        self.ready.extend(loaded.items);
+        Ok(())
+    }
+
+    /// Records of those that are still queued.
+    async fn still_open(&self, ordinals: &[Ordinal]) -> Result<Vec<MessageRecord>, LinkError> {
+        let peer = self.handle.peer;
+        let open = |ledger: &Ledger| {
+            ordinals
+                .iter()
+                .filter_map(|ordinal| ledger.message_at(*ordinal))
+                .filter(|record| {
+                    record
+                        .delivery(&peer)
+                        .is_some_and(|delivery| delivery.life == DeliveryLife::Queued)
+                })
+                .collect()
+        };
+        self.core.read(open).await.map_err(store_failed)
+    }
+
+    /// Ends what is past its carriage instead of sending it.
+    async fn end_overdue(
+        &self,
+        records: Vec<MessageRecord>,
+    ) -> Result<Vec<MessageRecord>, LinkError> {
+        let (now, own_clock) = (self.core.now(), self.core.links.own_clock());
+        let (over, open): (Vec<_>, Vec<_>) = records
+            .into_iter()
+            .partition(|record| expire::is_over(record.carried_until, now, own_clock));
+        let ended = |record| expire::ended(record, self.handle.peer);
+        let events = over.iter().map(ended).collect();
+        self.core.record(events).await.map_err(store_failed)?;
+        Ok(open)
+    }
+
+    /// A kept body that cannot be read waits for a person; the others go on.
+    async fn hold_damaged(&self, damaged: Vec<MessageRecord>) -> Result<(), LinkError> {
+        let held = |record: &MessageRecord| Event::DeliveryHeld {
+            statement: record.statement,
+            recipient: self.handle.peer,
+            reason: Reason::DamagedBody,
+        };
+        let events = damaged.iter().map(held).collect();
+        self.core.record(events).await.map_err(store_failed)
+    }
+}
