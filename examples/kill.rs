@@ -100,7 +100,9 @@ async fn run(arguments: &Arguments, program: &std::path::Path) -> Outcome<ExitCo
         Ok(result) => {
             println!("{}", table(&result, arguments.rounds, seed, seconds));
             let faults = result.faults.all().chain(&result.refusals);
-            faults.take(LISTED_MAX).for_each(|fault| println!("{fault}"));
+            faults
+                .take(LISTED_MAX)
+                .for_each(|fault| println!("{fault}"));
             if result.faults.all().count() + result.refusals.len() == 0 {
                 return Ok(ExitCode::SUCCESS);
             }
@@ -111,12 +113,7 @@ async fn run(arguments: &Arguments, program: &std::path::Path) -> Outcome<ExitCo
     Ok(ExitCode::FAILURE)
 }
 
-async fn prove(
-    fleet: &mut Fleet,
-    rounds: u64,
-    seed: u64,
-    bar: &ProgressBar,
-) -> Outcome<Reckoning> {
+async fn prove(fleet: &mut Fleet, rounds: u64, seed: u64, bar: &ProgressBar) -> Outcome<Reckoning> {
     let book = Arc::new(Book::open(&fleet.folder().join("acknowledged"))?);
     for at in 0..fleet.members().len() {
         fleet.start(at)?;
@@ -152,8 +149,14 @@ fn table(result: &Reckoning, rounds: u64, seed: u64, seconds: Duration) -> Table
         row(&format!("killed {}", moment.words()), kills.to_string());
     }
     let (repeated, known) = result.repeated;
-    row("acknowledged: accepted", result.said.accepted.len().to_string());
-    row("acknowledged: delivered", result.said.delivered.len().to_string());
+    row(
+        "acknowledged: accepted",
+        result.said.accepted.len().to_string(),
+    );
+    row(
+        "acknowledged: delivered",
+        result.said.delivered.len().to_string(),
+    );
     row(
         "outcome unknown, handed in again",
         format!("{repeated}, of which known already {known}"),
@@ -161,7 +164,10 @@ fn table(result: &Reckoning, rounds: u64, seed: u64, seconds: Duration) -> Table
     row("refused", result.refusals.len().to_string());
     row("lost", result.faults.lost.len().to_string());
     row("doubled", result.faults.doubled.len().to_string());
-    row("order broken within threads", result.faults.disordered.len().to_string());
+    row(
+        "order broken within threads",
+        result.faults.disordered.len().to_string(),
+    );
     row(
         "journals verified",
         format!(
@@ -171,7 +177,10 @@ fn table(result: &Reckoning, rounds: u64, seed: u64, seconds: Duration) -> Table
             result.faults.heads_verified
         ),
     );
-    row("drained after", format!("{:.1} s", result.played.drained_after.as_secs_f64()));
+    row(
+        "drained after",
+        format!("{:.1} s", result.played.drained_after.as_secs_f64()),
+    );
     row("seconds", format!("{:.1}", seconds.as_secs_f64()));
     table
 }
@@ -191,5 +200,9 @@ fn built_beside() -> Outcome<PathBuf> {
     } else {
         "cargo build --bin allpoints"
     };
-    Err(format!("{} is not there: build it with `{command}`", program.display()).into())
+    Err(format!(
+        "{} is not there: build it with `{command}`",
+        program.display()
+    )
+    .into())
 }

@@ -36,7 +36,9 @@ const GROUP_MAX: usize = 16;
 const THREADS_MAX: usize = 12;
 /// Updates of one thread, at most.
 const UPDATES_MAX: usize = 200;
-const PAUSE_MAX: Duration = Duration::from_millis(25);
+/// Messages without a pause, at most: so that a kill finds some under way.
+const BURST_MAX: usize = 6;
+const PAUSE_MAX: Duration = Duration::from_millis(90);
 /// Drafts that are handed in again at once.
 const REPEAT_MAX: usize = 64;
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
@@ -108,6 +110,7 @@ impl Load {
             self.origin,
             Arc::clone(&self.book),
         ));
+        let mut burst = 0;
         while self.is_wanted() {
             if self.dice.below(3) == 0 {
                 self.update_a_thread(&mut desk, supply).await?;
@@ -121,7 +124,12 @@ impl Load {
                 };
                 requests.send(request).await?;
             }
-            sleep(self.dice.wait(PAUSE_MAX)).await;
+            if burst == 0 {
+                burst = self.dice.below(BURST_MAX);
+                sleep(self.dice.wait(PAUSE_MAX)).await;
+            } else {
+                burst -= 1;
+            }
         }
         drop(requests);
         // Goes on reading what is settled; ends with the stream.
@@ -182,7 +190,8 @@ impl Load {
             },
             None => fresh,
         };
-        self.book.hand_in(self.origin, std::slice::from_ref(&draft))?;
+        self.book
+            .hand_in(self.origin, std::slice::from_ref(&draft))?;
         self.submit(desk, vec![draft]).await.map(drop)
     }
 

@@ -156,7 +156,12 @@ pub(super) fn journals(
             single("received", statement.to_string(), *count, faults);
         }
         for ((statement, by), count) in &acts.receipted {
-            single(&format!("receipt of {by} kept"), statement.to_string(), *count, faults);
+            single(
+                &format!("receipt of {by} kept"),
+                statement.to_string(),
+                *count,
+                faults,
+            );
         }
     }
     for statement in said.accepted.union(&said.delivered) {
@@ -164,11 +169,15 @@ pub(super) fn journals(
             let own = *id == statement.origin;
             let kept = if own { &acts.accepted } else { &acts.received };
             if !kept.contains_key(statement) {
-                faults.lost.insert(format!("{statement} is not in the journal of {id}"));
+                faults
+                    .lost
+                    .insert(format!("{statement} is not in the journal of {id}"));
             }
             let receipts = all.get(&statement.origin).map(|acts| &acts.receipted);
             if !own && !receipts.is_some_and(|kept| kept.contains_key(&(*statement, *id))) {
-                faults.lost.insert(format!("{statement}: the receipt of {id} is not kept"));
+                faults
+                    .lost
+                    .insert(format!("{statement}: the receipt of {id} is not kept"));
             }
         }
     }
@@ -181,7 +190,12 @@ fn read(fleet: &Fleet, member: &Member, heads: &[Head], faults: &mut Faults) -> 
     };
     let report = check(&member.journal(fleet.clock()), &RealDisk, &mut |_| {})?;
     for finding in report.findings {
-        bad(format!("{} at {}: {}", finding.file.display(), finding.offset, finding.what));
+        bad(format!(
+            "{} at {}: {}",
+            finding.file.display(),
+            finding.offset,
+            finding.what
+        ));
     }
     let (journal, _) = Journal::open(member.journal(fleet.clock()), Arc::new(RealDisk))?;
     let mut told: BTreeMap<u64, BTreeSet<&Vec<u8>>> = BTreeMap::new();
@@ -196,7 +210,10 @@ fn read(fleet: &Fleet, member: &Member, heads: &[Head], faults: &mut Faults) -> 
         tree.push(leaf(&bytes));
         if let Some(roots) = told.remove(&tree.size()) {
             if roots.iter().any(|root| ***root != tree.root()) {
-                bad(format!("the log of {} entries had another root once", tree.size()));
+                bad(format!(
+                    "the log of {} entries had another root once",
+                    tree.size()
+                ));
             }
             verified += roots.len();
         }

@@ -1,11 +1,7 @@
 //! Round after round: load on one node, `kill -9` of a random one at a random moment, restart; at the end all
 //! drains.
 
-use std::{
-    collections::BTreeMap,
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use allpoints::{
     domain::time::Clock as _,

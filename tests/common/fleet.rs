@@ -142,7 +142,10 @@ impl Fleet {
         let (say, said) = mpsc::channel();
         let stdout = child.stdout.take();
         std::thread::spawn(move || {
-            for line in stdout.into_iter().flat_map(|out| BufReader::new(out).lines()) {
+            for line in stdout
+                .into_iter()
+                .flat_map(|out| BufReader::new(out).lines())
+            {
                 // Nobody may want to know any more.
                 let _ = say.send(line.unwrap_or_default());
             }
