@@ -106,7 +106,7 @@ pub(super) async fn records_of(
 ) -> Result<Vec<MessageRecord>, Status> {
     desk.parts()
         .store
-        .read(|ledger| ledger.thread(&thread))
+        .read(|ledger| ledger.thread_in_order(&thread))
         .await
         .map_err(|error| store_failed(&error))
 }

@@ -1,5 +1,7 @@
 //! Reading the state: records, threads, queues, lists, look-ups. Every answer is bounded.
 
+use std::collections::BTreeSet;
+
 use super::{Found, Known, Ledger, ListBox, ListFilter, ids::Slot, rows::Tag};
 use crate::{
     domain::{
@@ -12,7 +14,7 @@ use crate::{
     store::{
         entry::{Actor, EntryIndex},
         event::Event,
-        record::{MessageRecord, Ordinal},
+        record::{Direction, MessageRecord, Ordinal},
     },
 };
 
@@ -70,6 +72,43 @@ impl Ledger {
             .collect();
         thread.reverse();
         thread
+    }
+
+    /// The same for people: what one authority sent stands in the order of its numbers, though statements may
+    /// overtake each other on their way, and the first statement stands first.
+    #[must_use]
+    pub fn thread_in_order(&self, first: &StatementRef) -> Vec<MessageRecord> {
+        let mut thread = self.thread(first);
+        self.put_in_order(&mut thread);
+        thread
+    }
+
+    /// Each origin's statements keep the places that it has, and take them by turn.
+    fn put_in_order(&self, thread: &mut [MessageRecord]) {
+        let seq = |record: &MessageRecord| record.delivery(&self.own).map(|d| d.thread_seq);
+        let foreign = |record: &MessageRecord| record.direction == Direction::Foreign;
+        let origins: BTreeSet<AuthorityId> = thread
+            .iter()
+            .filter(|record| foreign(record))
+            .map(|record| record.statement.origin)
+            .collect();
+        for origin in origins {
+            let is_theirs = |record: &MessageRecord| record.statement.origin == origin;
+            let theirs = thread.iter().filter(|record| is_theirs(record));
+            if theirs.clone().is_sorted_by_key(seq) {
+                continue;
+            }
+            let mut sorted: Vec<MessageRecord> = theirs.cloned().collect();
+            sorted.sort_by_key(seq);
+            let places = thread.iter_mut().filter(|record| is_theirs(record));
+            places
+                .zip(sorted)
+                .for_each(|(place, record)| *place = record);
+        }
+        let first = thread.iter().position(|it| it.statement == it.thread);
+        if let Some(before) = first.and_then(|first| thread.get_mut(..=first)) {
+            before.rotate_right(1);
+        }
     }
 
     /// The next `thread_seq` of ours to this recipient in this thread.

@@ -145,6 +145,21 @@ fn later_statements_wait_for_a_gap_and_recalls_do_not() {
 }
 
 #[test]
+fn a_thread_is_told_in_the_order_of_its_origins_numbers() {
+    let first = alert("XB-POL", 1, &[OWN]);
+    let later = |number, seq| follow(&first, "XB-POL", number, Effect::Updates, &[(OWN, seq)]);
+    let (one, two, three) = (later(2, 1), later(3, 2), later(4, 3));
+    let ours = answer(&first, OWN, 5, 0, AnswerCode::Hit);
+    let arrived = [&three, &first, &two];
+    let events = arrived.map(received).into_iter();
+    let ledger = with(events.chain([accepted(&ours), received(&one)]));
+    let told = ledger.thread_in_order(&first.statement);
+    let told: Vec<_> = told.iter().map(|record| record.statement).collect();
+    let expected = [&first, &one, &two, &ours, &three].map(|it| it.statement);
+    assert_eq!(told, expected);
+}
+
+#[test]
 fn what_is_recalled_while_it_waits_is_never_applied() {
     let alert = alert("XB-POL", 1, &[OWN]);
     let update = follow(&alert, "XB-POL", 2, Effect::Updates, &[(OWN, 1)]);

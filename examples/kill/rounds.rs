@@ -1,0 +1,197 @@
+//! Round after round: load on one node, `kill -9` of a random one at a random moment, restart; at the end all
+//! drains.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use allpoints::{
+    domain::time::Clock as _,
+    proto::desk::v1::{LinksRequest, StatusRequest, StatusResponse},
+};
+use indicatif::ProgressBar;
+use tokio::{sync::watch, task::JoinSet, time::sleep};
+
+use super::{
+    book::Book,
+    dice::Dice,
+    fleet::{Desk, Fleet, Outcome},
+    load::{Load, Phase},
+};
+
+/// When a node is killed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Moment {
+    Sending,
+    Receiving,
+    Starting,
+    Draining,
+}
+
+impl Moment {
+    pub(super) const ALL: [Self; 4] = [
+        Self::Sending,
+        Self::Receiving,
+        Self::Starting,
+        Self::Draining,
+    ];
+
+    pub(super) fn words(self) -> &'static str {
+        match self {
+            Self::Sending => "while it sends",
+            Self::Receiving => "while it receives",
+            Self::Starting => "while it starts",
+            Self::Draining => "while it drains",
+        }
+    }
+}
+
+/// A log's size and root, as a node told it.
+pub(super) type Head = (u64, Vec<u8>);
+
+/// What the rounds left.
+pub(super) struct Played {
+    pub(super) kills: BTreeMap<Moment, u64>,
+    /// By member.
+    pub(super) heads: Vec<Vec<Head>>,
+    /// Seconds from the last round until nothing waited.
+    pub(super) drained_after: Duration,
+}
+
+const UP_BEFORE_KILL_MAX: Duration = Duration::from_millis(500);
+const START_BEFORE_KILL_MAX: Duration = Duration::from_millis(150);
+const DRAIN_BEFORE_KILL_MAX: Duration = Duration::from_millis(60);
+const DOWN_MAX: Duration = Duration::from_millis(300);
+const AFTER_RESTART_MAX: Duration = Duration::from_millis(400);
+const DRAINED_WITHIN: Duration = Duration::from_secs(150);
+
+/// Plays all rounds on running nodes.
+pub(super) async fn play(
+    fleet: &mut Fleet,
+    seed: u64,
+    rounds: u64,
+    book: &Arc<Book>,
+    bar: &ProgressBar,
+) -> Outcome<Played> {
+    let members = fleet.members().len();
+    let (phase, loads) = loads(fleet, seed, book);
+    let mut dice = Dice::of(seed, 0);
+    let mut played = Played {
+        kills: BTreeMap::new(),
+        heads: vec![Vec::new(); members],
+        drained_after: Duration::ZERO,
+    };
+    for _ in 0..rounds {
+        let moment = Moment::ALL[dice.below(Moment::ALL.len())];
+        let sender = dice.below(members);
+        let victim = match moment {
+            Moment::Sending => sender,
+            Moment::Receiving => (sender + 1 + dice.below(members - 1)) % members,
+            Moment::Starting | Moment::Draining => dice.below(members),
+        };
+        phase.send_replace(Phase::On(sender));
+        round(fleet, moment, victim, &mut dice).await?;
+        *played.kills.entry(moment).or_default() += 1;
+        let mut desk = fleet.members()[victim].door.open().await?;
+        played.heads[victim].push(head(&status(&mut desk).await?));
+        // Partners dial at once, as a person would make them do.
+        check_links(fleet).await;
+        sleep(dice.wait(AFTER_RESTART_MAX)).await;
+        bar.inc(1);
+    }
+    phase.send_replace(Phase::End);
+    bar.set_message("draining");
+    played.drained_after = drain(fleet, loads).await?;
+    for (member, heads) in fleet.members().iter().zip(&mut played.heads) {
+        heads.push(head(&status(&mut member.door.open().await?).await?));
+    }
+    Ok(played)
+}
+
+fn loads(fleet: &Fleet, seed: u64, book: &Arc<Book>) -> (watch::Sender<Phase>, JoinSet<()>) {
+    let (phase, heard) = watch::channel(Phase::Quiet);
+    let mut loads = JoinSet::new();
+    let ids: Vec<String> = fleet.members().iter().map(|it| it.id.to_string()).collect();
+    for (at, member) in fleet.members().iter().enumerate() {
+        let to = ids.iter().filter(|id| **id != member.id.to_string());
+        let load = Load {
+            at,
+            origin: member.id,
+            to: to.cloned().collect(),
+            door: member.door.clone(),
+            book: Arc::clone(book),
+            dice: Dice::of(seed, 1 + at as u64),
+            clock: Arc::clone(fleet.clock()),
+            phase: heard.clone(),
+        };
+        loads.spawn(load.run());
+    }
+    (phase, loads)
+}
+
+/// One kill, and the node serves again.
+async fn round(fleet: &mut Fleet, moment: Moment, victim: usize, dice: &mut Dice) -> Outcome<()> {
+    sleep(dice.wait(UP_BEFORE_KILL_MAX)).await;
+    match moment {
+        Moment::Sending | Moment::Receiving => {}
+        Moment::Draining => {
+            fleet.ask_to_stop(victim)?;
+            sleep(dice.wait(DRAIN_BEFORE_KILL_MAX)).await;
+        }
+        Moment::Starting => {
+            fleet.kill(victim);
+            fleet.launch(victim)?;
+            sleep(dice.wait(START_BEFORE_KILL_MAX)).await;
+        }
+    }
+    fleet.kill(victim);
+    sleep(dice.wait(DOWN_MAX)).await;
+    fleet.start(victim)
+}
+
+/// Waits until all that was handed in is answered and nothing is queued anywhere.
+async fn drain(fleet: &Fleet, mut loads: JoinSet<()>) -> Outcome<Duration> {
+    let clock = Arc::clone(fleet.clock());
+    let begun = clock.monotonic();
+    let answered = async { while loads.join_next().await.is_some() {} };
+    tokio::time::timeout(DRAINED_WITHIN, answered)
+        .await
+        .map_err(|_| "the loads did not settle what was unanswered")?;
+    loop {
+        check_links(fleet).await;
+        let mut queued = 0;
+        for member in fleet.members() {
+            queued += status(&mut member.door.open().await?).await?.outbox_queued;
+        }
+        let waited = clock.monotonic().saturating_sub(begun);
+        if queued == 0 {
+            return Ok(waited);
+        }
+        if waited > DRAINED_WITHIN {
+            return Err(format!("{queued} deliveries still wait after {waited:?}").into());
+        }
+        sleep(Duration::from_millis(100)).await;
+    }
+}
+
+async fn status(desk: &mut Desk) -> Outcome<StatusResponse> {
+    Ok(desk.status(StatusRequest {}).await?.into_inner())
+}
+
+fn head(status: &StatusResponse) -> Head {
+    (status.journal_entries, status.journal_root.clone())
+}
+
+/// What does not answer is dialled again later.
+async fn check_links(fleet: &Fleet) {
+    let mut checks = JoinSet::new();
+    for member in fleet.members() {
+        let door = member.door.clone();
+        checks.spawn(async move {
+            let mut desk = door.open().await?;
+            desk.links(LinksRequest { check: true }).await?;
+            Outcome::Ok(())
+        });
+    }
+    let all = async { while checks.join_next().await.is_some() {} };
+    // Bounded: a check waits for every lane.
+    let _ = tokio::time::timeout(Duration::from_secs(3), all).await;
+}
