@@ -53,6 +53,34 @@ fn usage_and_configuration_errors_end_with_2_and_name_the_fix() {
 }
 
 #[test]
+fn a_profile_set_for_the_day_gives_way_to_one_given_by_hand() {
+    let cases = [
+        (
+            "inbox",
+            "cannot read the profile /nonexistent/allpoints/day.toml",
+        ),
+        (
+            "inbox --profile-file /other.toml",
+            "cannot read the profile /other.toml",
+        ),
+        (
+            "pki desk /nonexistent --role officer --name duty-1",
+            "cannot read /nonexistent/node.toml",
+        ),
+    ];
+    for (line, named) in cases {
+        let assert = Command::new(env!("CARGO_BIN_EXE_allpoints"))
+            .args(line.split_whitespace())
+            .env("ALLPOINTS_PROFILE", "day")
+            .env("XDG_CONFIG_HOME", "/nonexistent")
+            .assert()
+            .code(2);
+        let (_, err) = said(&assert);
+        assert!(err.contains(named), "`{line}` should name {named}: {err}");
+    }
+}
+
+#[test]
 fn a_reason_is_explained_and_an_unknown_one_ends_with_4() {
     let (out, _) = said(&allpoints("reasons not_addressed").code(0));
     assert!(

@@ -46,7 +46,7 @@ pub struct Global {
     #[arg(long, global = true, env = "ALLPOINTS_PROFILE", value_name = "NAME")]
     pub profile: Option<String>,
     /// The same, as a path
-    #[arg(long, global = true, value_name = "PATH", conflicts_with = "profile")]
+    #[arg(long, global = true, value_name = "PATH")]
     pub profile_file: Option<PathBuf>,
     /// Write canonical JSON
     #[arg(long, global = true)]

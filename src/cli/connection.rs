@@ -35,7 +35,11 @@ pub async fn connect(profile: &Profile, clock: &dyn Clock) -> Result<Desk, CliEr
         let mut causes = error.to_string();
         let mut source = std::error::Error::source(&error);
         while let Some(cause) = source {
-            causes = format!("{causes}: {cause}");
+            let said = cause.to_string();
+            // Each layer repeats the one below it.
+            if !causes.ends_with(&said) {
+                causes = format!("{causes}: {said}");
+            }
             source = cause.source();
         }
         CliError::new(

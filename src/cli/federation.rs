@@ -13,6 +13,7 @@ use clap::{Args, Subcommand};
 use super::exit::{CliError, Exit};
 use crate::{
     domain::{id::AuthorityId, time::Clock},
+    node::config,
     trust::{
         directory::{Anchor, Directory, DirectoryError, Member, Standing},
         federation::{self, Change, FederationError, Published, Setup, Terms},
@@ -50,13 +51,13 @@ enum Command {
         #[command(flatten)]
         facts: Facts,
     },
-    /// Add a root's signature to a proposed membership.
+    /// Add roots' signatures to a proposed membership.
     Sign {
         /// `proposal/membership.json` of the federation's folder.
         file: PathBuf,
-        /// A root's key file.
-        #[arg(long)]
-        key: PathBuf,
+        /// A root's key file; more than one only where one keeper holds them.
+        #[arg(long, required = true)]
+        key: Vec<PathBuf>,
     },
     /// Take in the proposal, sign a timestamp for 24 h, write `directory.bundle`.
     Publish {
@@ -67,12 +68,8 @@ enum Command {
     Install {
         /// The bundle.
         file: PathBuf,
-        /// The node's directory folder.
-        #[arg(long, value_name = "FOLDER")]
-        directory: PathBuf,
-        /// Fingerprint of the first root, as `federation init` printed it.
-        #[arg(long, value_name = "sha256:HEX")]
-        anchor: Anchor,
+        #[command(flatten)]
+        places: Places,
     },
     /// Show what a bundle says.
     Show {
@@ -90,6 +87,20 @@ enum Command {
         #[arg(long, value_name = "FILE")]
         out: PathBuf,
     },
+}
+
+/// Where a bundle goes, and the anchor that it must be verified from.
+#[derive(Debug, Args)]
+struct Places {
+    /// The node's configuration, which names folder and anchor; may be given again.
+    #[arg(long, value_name = "FILE", required_unless_present = "directory", conflicts_with_all = ["directory", "anchor"])]
+    config: Vec<PathBuf>,
+    /// The node's directory folder, without its configuration.
+    #[arg(long, value_name = "FOLDER", requires = "anchor")]
+    directory: Option<PathBuf>,
+    /// Fingerprint of the first root, as `federation init` printed it.
+    #[arg(long, value_name = "sha256:HEX", requires = "directory")]
+    anchor: Option<Anchor>,
 }
 
 /// What is proposed.
@@ -123,14 +134,14 @@ pub fn run(args: FederationArgs, clock: &dyn Clock) -> Result<(), CliError> {
 }
 
 fn run_to(args: FederationArgs, clock: &dyn Clock, out: &mut dyn Write) -> Result<(), CliError> {
-    let text = perform(args.command, clock).map_err(explain)?;
+    let text = perform(args.command, clock)?;
     out.write_all(text.as_bytes())
         .and_then(|()| out.flush())
         .map_err(|error| CliError::new(Exit::Failed, format!("cannot write the output: {error}")))
 }
 
 /// Does it, and gives what to print.
-fn perform(command: Command, clock: &dyn Clock) -> Result<String, FederationError> {
+fn perform(command: Command, clock: &dyn Clock) -> Result<String, CliError> {
     Ok(match command {
         Command::Init {
             dir,
@@ -151,23 +162,19 @@ fn perform(command: Command, clock: &dyn Clock) -> Result<String, FederationErro
             proposed_text(&proposed, &dir)
         }
         Command::Sign { file, key } => {
-            let key = SigningKey::load(&key, KeyUse::Root)?;
-            let signatures = federation::sign(&file, &key)?;
-            format!("{} of {} signatures\n", signatures.have, signatures.need)
+            let mut text = String::new();
+            for key in key {
+                text.push_str(&sign(&file, &key)?);
+            }
+            text
         }
         Command::Publish { dir } => published_text(&federation::publish(&dir, clock)?),
-        Command::Install {
-            file,
-            directory,
-            anchor,
-        } => {
-            let installed = federation::install(&file, &directory, anchor, clock)?;
-            format!(
-                "installed directory version {} of {}: {}\n",
-                installed.version(),
-                installed.federation(),
-                standing_text(installed.standing(clock.now()))
-            )
+        Command::Install { file, places } => {
+            let mut text = String::new();
+            for (directory, anchor) in places.each()? {
+                text.push_str(&install(&file, &directory, anchor, clock)?);
+            }
+            text
         }
         Command::Show { file, anchor } => {
             show_text(&federation::open(&file, anchor, clock)?, anchor, clock)
@@ -179,6 +186,46 @@ fn perform(command: Command, clock: &dyn Clock) -> Result<String, FederationErro
             )
         }
     })
+}
+
+impl Places {
+    /// Folder and anchor of each node. An anchor comes from a person or a configuration, never from the bundle.
+    fn each(self) -> Result<Vec<(PathBuf, Anchor)>, CliError> {
+        if let (Some(directory), Some(anchor)) = (self.directory, self.anchor) {
+            return Ok(vec![(directory, anchor)]);
+        }
+        let read = |file: &PathBuf| {
+            let config = config::check(file)
+                .map_err(|error| CliError::new(Exit::Usage, error.to_string()))?;
+            Ok((config.directory.folder, config.directory.anchor))
+        };
+        self.config.iter().map(read).collect()
+    }
+}
+
+fn sign(file: &Path, key: &Path) -> Result<String, FederationError> {
+    let key = SigningKey::load(key, KeyUse::Root)?;
+    let signatures = federation::sign(file, &key)?;
+    Ok(format!(
+        "{} of {} signatures\n",
+        signatures.have, signatures.need
+    ))
+}
+
+fn install(
+    file: &Path,
+    directory: &Path,
+    anchor: Anchor,
+    clock: &dyn Clock,
+) -> Result<String, FederationError> {
+    let installed = federation::install(file, directory, anchor, clock)?;
+    Ok(format!(
+        "installed directory version {} of {} in {}: {}\n",
+        installed.version(),
+        installed.federation(),
+        directory.display(),
+        standing_text(installed.standing(clock.now()))
+    ))
 }
 
 impl Facts {
@@ -304,13 +351,15 @@ fn standing_text(standing: Standing) -> &'static str {
 }
 
 /// Exit code and hint of each way to fail.
-#[allow(
-    clippy::needless_pass_by_value,
-    reason = "it ends here; `map_err` hands it over"
-)]
-fn explain(error: FederationError) -> CliError {
+impl From<FederationError> for CliError {
+    fn from(error: FederationError) -> Self {
+        explain(&error)
+    }
+}
+
+fn explain(error: &FederationError) -> CliError {
     use FederationError as E;
-    let exit = match &error {
+    let exit = match error {
         E::TooFewSignatures { .. }
         | E::NothingNew
         | E::NothingToPublish(_)

@@ -5,7 +5,9 @@
 
 use std::{io::Write as _, process::ExitCode, sync::Arc};
 
-use clap::{CommandFactory as _, Parser as _};
+use clap::{
+    ArgMatches, CommandFactory as _, FromArgMatches as _, error::ErrorKind, parser::ValueSource,
+};
 
 pub mod arguments;
 pub mod commands;
@@ -35,7 +37,7 @@ use crate::proto::desk::v1::Box as MailBox;
 /// Parses the arguments, runs the command, and answers with the design's exit codes.
 #[must_use]
 pub fn run() -> ExitCode {
-    let line = CommandLine::parse();
+    let line = parse();
     if line.global.no_color {
         anstream::ColorChoice::Never.write_global();
     }
@@ -47,6 +49,24 @@ pub fn run() -> ExitCode {
             ExitCode::from(error.exit as u8)
         }
     }
+}
+
+/// Ends the program with usage and exit 2 when the line is wrong, and with exit 0 after help.
+fn parse() -> CommandLine {
+    let matches = CommandLine::command().get_matches();
+    if profile_is_named_twice(&matches) {
+        let message = "the argument '--profile-file <PATH>' cannot be used with '--profile <NAME>'";
+        CommandLine::command()
+            .error(ErrorKind::ArgumentConflict, message)
+            .exit();
+    }
+    CommandLine::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
+}
+
+/// `--profile-file` goes before `ALLPOINTS_PROFILE`, which may be set for the day, and contradicts `--profile`.
+fn profile_is_named_twice(matches: &ArgMatches) -> bool {
+    let by_hand = |id| matches.value_source(id) == Some(ValueSource::CommandLine);
+    by_hand("profile") && by_hand("profile_file")
 }
 
 async fn dispatch(command: Command, session: &Session) -> Result<(), CliError> {

@@ -117,11 +117,11 @@ struct DeskArgs {
     /// New certificate for the same key; the profile is left as it is
     #[arg(long)]
     renew: bool,
-    /// Name of the profile; the pseudonym when not given
-    #[arg(long)]
-    profile: Option<DeskName>,
+    /// Name of the profile to write; the pseudonym when not given
+    #[arg(long, value_name = "PROFILE")]
+    save_as: Option<DeskName>,
     /// Write the profile to this file instead of the configuration folder
-    #[arg(long, conflicts_with = "profile")]
+    #[arg(long, conflicts_with = "save_as")]
     profile_file: Option<PathBuf>,
     /// host:port of the desk; that of node.toml when not given
     #[arg(long)]
@@ -182,10 +182,13 @@ fn init(args: InitArgs, clock: &dyn Clock) -> Result<(), CliError> {
     pki::init(&args.dir, &plan, clock)?;
     write_toml(&config_file, &config)?;
     say(&format!(
-        "made {}\nnext: hand {} to the federation's roots, then `allpoints serve --config {}`",
-        args.dir.display(),
-        args.dir.join("application.json").display(),
-        config_file.display()
+        "made {dir}\n\
+         next: `allpoints pki desk {dir} --role officer --name NAME` for each person at the desk;\n\
+         hand {application} to the federation's roots, and with the bundle that they publish\n\
+         `allpoints federation install BUNDLE --config {config}`, then `allpoints serve --config {config}`",
+        dir = args.dir.display(),
+        application = args.dir.join("application.json").display(),
+        config = config_file.display()
     ))
 }
 
@@ -225,7 +228,7 @@ fn desk(args: DeskArgs, clock: &dyn Clock) -> Result<(), CliError> {
         Some(file) => file,
         None => configuration_folder()?.join(format!(
             "{}.toml",
-            args.profile.as_ref().unwrap_or(&args.name)
+            args.save_as.as_ref().unwrap_or(&args.name)
         )),
     };
     let replace = if args.renew {
@@ -238,7 +241,7 @@ fn desk(args: DeskArgs, clock: &dyn Clock) -> Result<(), CliError> {
             Exit::Refused,
             format!("the profile {} exists already", profile_file.display()),
         )
-        .hint("choose another with `--profile NAME` or `--profile-file FILE`"));
+        .hint("choose another with `--save-as NAME` or `--profile-file FILE`"));
     }
     let profile = DeskProfile {
         authority,

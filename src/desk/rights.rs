@@ -34,6 +34,25 @@ impl Call {
     ];
 }
 
+impl Call {
+    /// As people say it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Submit => "send",
+            Self::List => "list",
+            Self::Show => "show",
+            Self::Peek => "peek",
+            Self::Track => "track",
+            Self::Watch => "watch",
+            Self::Links => "links",
+            Self::Status => "status",
+            Self::AuditList => "audit list",
+            Self::AuditExport => "audit export",
+        }
+    }
+}
+
 /// The word of the table: `Show` and `Peek` hold persons; lists, tracks and events hold routing only.
 #[must_use]
 pub const fn may(role: Role, call: Call) -> bool {
@@ -45,6 +64,21 @@ pub const fn may(role: Role, call: Call) -> bool {
         ),
         Role::Auditor => matches!(call, Call::Peek | Call::AuditList | Call::AuditExport),
     }
+}
+
+/// What a person without the right is told: whose call it is.
+#[must_use]
+pub fn refusal(call: Call, role: Role) -> String {
+    let whose: Vec<&str> = Role::ALL
+        .into_iter()
+        .filter(|role| may(*role, call))
+        .map(Role::name)
+        .collect();
+    format!(
+        "`{}` is for {}, not for {role}",
+        call.name(),
+        whose.join(", ")
+    )
 }
 
 #[cfg(test)]
@@ -85,5 +119,17 @@ mod tests {
             !may(Role::Auditor, Call::Show),
             "an auditor marks nothing opened"
         );
+    }
+
+    #[test]
+    fn a_refusal_names_who_may() {
+        assert_eq!(
+            refusal(Call::AuditList, Role::Officer),
+            "`audit list` is for auditor, not for officer"
+        );
+        for call in Call::ALL {
+            let may_nobody = ROLES.into_iter().all(|role| !may(role, call));
+            assert!(!may_nobody, "{} is nobody's", call.name());
+        }
     }
 }

@@ -17,7 +17,7 @@ use super::{
     DeskParts,
     actor::{ActorFault, Actors},
     audit, export, inbox, overview,
-    rights::{Call, may},
+    rights::{self, Call, may},
     stream, submit, thread, watch,
 };
 use crate::{
@@ -128,7 +128,7 @@ impl DeskService {
         if !may(identity.role(), call) {
             return Err(refusal(
                 Reason::NotYours,
-                format!("{:?} is not for the role {:?}", call, identity.role()).to_lowercase(),
+                rights::refusal(call, identity.role()),
             ));
         }
         let service = self.clone();

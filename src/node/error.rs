@@ -96,6 +96,7 @@ impl NodeError {
             | Self::NotListed { .. }
             | Self::File { .. }
             | Self::Filter(_)
+            | Self::Open(OpenError::Configured(_))
             | Self::Listen { .. } => ExitKind::Configuration,
             Self::Open(_)
             | Self::View(_)

@@ -81,6 +81,9 @@ pub enum OpenError {
     /// The journal refuses to open.
     #[error("{0}")]
     Refused(String),
+    /// It was given the wrong key-encryption key, or another process has it: the operator's to put right.
+    #[error("{0}")]
+    Configured(String),
     /// A kept entry cannot be read.
     #[error(transparent)]
     Read(#[from] ReadError),

@@ -131,6 +131,9 @@ pub struct Signatures {
 /// # Errors
 /// When the file is no proposed membership, or the key is not among the roots.
 pub fn sign(file: &Path, key: &SigningKey) -> Result<Signatures, FederationError> {
+    if !file.exists() {
+        return Err(FederationError::NotProposed(file.to_owned()));
+    }
     let newest = files::newest_root(&files::folder_of_proposal(file))?;
     let mut document: pb::SignedDocument = files::read_json(file)?;
     if document.r#type != DocumentType::Membership.media_type() {
@@ -234,7 +237,7 @@ pub enum FederationError {
     },
     /// Not a document that roots sign.
     #[error(
-        "{} is no proposed membership: sign `proposal/membership.json` of the federation folder",
+        "{} is no proposed membership: sign `proposal/membership.json` of the federation folder, which `allpoints federation propose` makes",
         .0.display()
     )]
     NotProposed(PathBuf),

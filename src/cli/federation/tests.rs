@@ -72,7 +72,7 @@ fn a_federation_is_founded_agreed_published_and_installed() {
     assert!(!folder.path().join("node").exists());
     assert_eq!(
         install(&anchor).unwrap(),
-        "installed directory version 1 of liaison-test: fresh\n"
+        "installed directory version 1 of liaison-test in $D/node: fresh\n"
     );
     let shown = run(&format!("show $D/f/directory.bundle --anchor {anchor}")).unwrap();
     assert!(shown.contains("verified from the anchor given"), "{shown}");
@@ -90,6 +90,47 @@ fn a_federation_is_founded_agreed_published_and_installed() {
 }
 
 #[test]
+fn one_keeper_signs_with_both_keys_and_a_configuration_says_where_to_install() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = |line: &str| run_in(folder.path(), line);
+    let founded = run("init $D/f --name liaison-test").unwrap();
+    let anchor = founded
+        .lines()
+        .next()
+        .and_then(|line| line.split(' ').nth(1));
+    write_application(folder.path(), &TestMember::new("XA-POL"));
+    run("propose $D/f $D/application.json").unwrap();
+    let both = "--key $D/f/root-1.key --key $D/f/root-2.key";
+    let sign = format!("sign $D/f/proposal/membership.json {both}");
+    assert_eq!(
+        run(&sign).unwrap(),
+        "1 of 2 signatures\n2 of 2 signatures\n"
+    );
+    run("publish $D/f").unwrap();
+    assert_eq!(
+        run(&sign).unwrap_err().exit,
+        Exit::Usage,
+        "nothing is proposed"
+    );
+
+    let zeros = format!("sha256:{}", "0".repeat(64));
+    let reference = crate::node::CONFIG_REFERENCE;
+    let right = reference.replace(&zeros, anchor.unwrap());
+    fs::write(folder.path().join("node.toml"), right).unwrap();
+    fs::write(folder.path().join("other.toml"), reference).unwrap();
+    let install = "install $D/f/directory.bundle --config";
+    let wrong = run(&format!("{install} $D/other.toml")).unwrap_err();
+    assert_eq!(wrong.exit, Exit::Refused, "{wrong}");
+    assert!(!folder.path().join("directory").exists());
+    let missing = run(&format!("{install} $D/none.toml")).unwrap_err();
+    assert_eq!(missing.exit, Exit::Usage, "{missing}");
+    assert_eq!(
+        run(&format!("{install} $D/node.toml")).unwrap(),
+        "installed directory version 1 of liaison-test in $D/directory: fresh\n"
+    );
+}
+
+#[test]
 fn each_way_to_fail_has_its_exit_code() {
     let folder = tempfile::tempdir().unwrap();
     let run = |line: &str| run_in(folder.path(), line);
@@ -103,6 +144,10 @@ fn each_way_to_fail_has_its_exit_code() {
         ("propose $D/f $D/broken.json", Exit::Usage),
         ("propose $D/f --suspend XB-POL", Exit::NotFound),
         ("publish $D/f", Exit::Refused),
+        (
+            "sign $D/f/proposal/membership.json --key $D/f/root-1.key",
+            Exit::Usage,
+        ),
         ("sign $D/f/root.json --key $D/f/timestamp.key", Exit::Usage),
         ("show $D/none.bundle", Exit::Usage),
         ("show $D/f/root.json", Exit::Usage),

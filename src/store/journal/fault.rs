@@ -43,7 +43,15 @@ pub enum OpenFault {
 }
 impl From<OpenFault> for OpenError {
     fn from(fault: OpenFault) -> Self {
-        Self::Refused(fault.to_string())
+        use KeyringError as K;
+        let said = fault.to_string();
+        match fault {
+            OpenFault::Locked(_)
+            | OpenFault::Keys(
+                K::KeyMissing(_) | K::KeyExposed(..) | K::KeyMalformed(_) | K::WrongKey { .. },
+            ) => Self::Configured(said),
+            _ => Self::Refused(said),
+        }
     }
 }
 
