@@ -1,5 +1,6 @@
 //! A whole federation in this process: real certificates, real files, loopback only, synthetic data.
 
+#![allow(unreachable_pub, reason = "shared by the test files")]
 #![allow(dead_code, reason = "each test file uses a part of it")]
 #![allow(
     clippy::expect_used,
@@ -10,7 +11,11 @@
 use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
 use allpoints::{
-    domain::{id::AuthorityId, routing::Status, time::Clock},
+    domain::{
+        id::AuthorityId,
+        routing::Status,
+        time::{Clock, Timestamp},
+    },
     node::{
         Node,
         config::{self, Config},
@@ -18,6 +23,7 @@ use allpoints::{
     },
     proto::{alert::v1 as alert, desk::v1 as pb, desk::v1::desk_client::DeskClient},
     trust::{
+        directory::Anchor,
         federation::{self, Change, Setup, Terms},
         keys::{KeyUse, SigningKey},
         pki::{self, AuthorityPlan, Contact, DeskProfile, Replace},
@@ -56,6 +62,17 @@ impl Net {
             clock,
             nodes,
         }
+    }
+
+    /// Fingerprint of the federation's first root.
+    pub fn anchor(&self) -> Anchor {
+        let config = self.nodes.first().map(|(_, config, _)| config);
+        config.expect("a node").directory.anchor
+    }
+
+    /// What the nodes' clocks say.
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
     }
 
     /// A desk client of one authority with a certificate of this role.

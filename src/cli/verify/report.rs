@@ -1,5 +1,7 @@
 //! What was checked, one claim a line, and the verdict over all.
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 
 use crate::{cli::output::escape, domain::time::Timestamp};
@@ -109,8 +111,8 @@ pub struct Report {
     pub verdict: Verdict,
     /// How many claims hold.
     pub holding: usize,
-    /// What nobody in the file says, such as `not receipted by XC-POL`.
-    pub not_said: Vec<String>,
+    /// What nobody in the file says, each once, such as `not receipted by XC-POL`.
+    pub not_said: BTreeSet<String>,
     /// How many do not hold.
     pub failing: usize,
     /// One by one.
@@ -154,8 +156,8 @@ impl Report {
             self.failing
         ));
         if !self.not_said.is_empty() {
-            shown.push_str("; not claimed: ");
-            shown.push_str(&escape(&self.not_said.join(", ")));
+            let silent: Vec<String> = self.not_said.iter().map(|it| escape(it)).collect();
+            shown.push_str(&format!("; not claimed: {}", silent.join(", ")));
         }
         shown
     }
