@@ -55,7 +55,8 @@ fn sled_is_named_in_one_file() {
     let files: Vec<_> = sources(Path::new("src"))
         .into_iter()
         .filter(|file| {
-            code_lines(&fs::read_to_string(file).unwrap()).any(|(_, line)| line.contains("sled::") && !line.contains("sled::SledView"))
+            code_lines(&fs::read_to_string(file).unwrap())
+                .any(|(_, line)| line.contains("sled::") && !line.contains("sled::SledView"))
         })
         .collect();
     assert_eq!(files, [PathBuf::from("src/store/view/sled.rs")]);

@@ -20,13 +20,14 @@ use crate::{
         id::StatementRef,
         limits::{EXPORT_CHUNK_BYTES, RESPONSE_QUEUE_MESSAGES},
         reason::Reason,
+        time::Timestamp,
     },
     proto::{
         desk::v1 as pb, directory::v1::Bundle, envelope::v1 as envelope, evidence::v1 as evidence,
     },
     store::{
         ReadError, Store,
-        entry::{EntryHeader, EntryIndex, HEADER_BYTES, HeaderError},
+        entry::{Act, EntryHeader, EntryIndex, HEADER_BYTES, HeaderError},
         event::Event,
         journal::StoredEntry,
         record::MessageRecord,
@@ -93,7 +94,7 @@ pub(super) async fn start(
 
     let desk = desk.clone();
     let bytes = blocking(move || {
-        let exported = build(&desk, thread, &records);
+        let exported = build(&desk, thread, &records, now);
         exported
             .map(|export| Bytes::from(export.encode_to_vec()))
             .map_err(|error| {
@@ -121,24 +122,32 @@ fn build(
     desk: &DeskService,
     thread: StatementRef,
     records: &[MessageRecord],
+    exported_at: Timestamp,
 ) -> Result<evidence::Export, ExportError> {
     let parts = desk.parts();
     let directory = parts.directory.load_full();
+    let log = Log::read(&parts.store, |header| match header.subject {
+        Some(subject) => {
+            subject == thread || records.iter().any(|record| record.statement == subject)
+        }
+        None => header.act == Act::DirectoryAdopted,
+    })?;
     let mut collected = Collected::default();
     for record in records {
-        collected.statement(&parts.store, record)?;
+        collected.statement(&parts.store, record, &log)?;
     }
     let directories = directories(&parts.store, &directory, &mut collected)?;
-    let log = Log::read(&parts.store, &collected.indexes, |header| {
-        header.subject.is_some_and(|subject| {
-            subject == thread || records.iter().any(|record| record.statement == subject)
-        })
-    })?;
+    let (entries, root) = log.prove(|entry| {
+        entry.header.act != Act::DirectoryAdopted || collected.adopted.contains(&entry.header.index)
+    });
+    if root != log.root {
+        return Err(ExportError::Root { size: log.size });
+    }
     Ok(evidence::Export {
         version: FORMAT_VERSION,
         federation: directory.federation().to_owned(),
         exporter: parts.authority.to_string(),
-        exported_at_us: parts.clock.now().as_micros(),
+        exported_at_us: exported_at.as_micros(),
         thread: Some(super::summary::reference_of(&thread)),
         statements: collected.statements,
         directories,
@@ -146,7 +155,7 @@ fn build(
             log_origin(&parts.authority, parts.log_epoch),
             &parts.log_key,
         ),
-        entries: log.entries,
+        entries,
     })
 }
 
@@ -156,22 +165,25 @@ struct Collected {
     statements: Vec<evidence::Statement>,
     /// Directory versions that receipts name.
     versions: BTreeSet<u64>,
-    /// Entries that must be proved besides those whose subject is in the thread.
-    indexes: BTreeSet<EntryIndex>,
+    /// Entries that adopted them.
+    adopted: BTreeSet<EntryIndex>,
 }
 
 impl Collected {
-    /// One statement with the receipt issued for it, or the receipts kept for it.
-    fn statement(&mut self, store: &Store, record: &MessageRecord) -> Result<(), ExportError> {
+    /// One statement with the receipt issued for it, or all receipts ever kept for it.
+    fn statement(
+        &mut self,
+        store: &Store,
+        record: &MessageRecord,
+        log: &Log,
+    ) -> Result<(), ExportError> {
         let entry = store.entry(record.index)?;
-        self.indexes.insert(record.index);
         let mut receipts = Vec::new();
         if let Some((document, proof)) = &entry.receipt {
             receipts.push(self.receipt(record.index, document, proof)?);
         }
-        for index in record.deliveries.iter().filter_map(|d| d.receipt) {
+        for index in log.receipts_for(&record.statement) {
             let kept = store.entry(index)?;
-            self.indexes.insert(index);
             let proof = signature(&kept, index)?;
             receipts.push(self.receipt(index, &kept.body, proof)?);
         }
@@ -225,11 +237,12 @@ fn directories(
     collected: &mut Collected,
 ) -> Result<Vec<evidence::DirectoryVersion>, ExportError> {
     let mut bundles = BTreeMap::from([(present.version(), present.bundle().clone())]);
-    for version in collected.versions.clone() {
-        if let Some(index) = adopted_in(store, version) {
+    collected.versions.insert(present.version());
+    for version in &collected.versions {
+        if let Some(index) = adopted_in(store, *version) {
             let entry = store.entry(index)?;
-            collected.indexes.insert(index);
-            bundles.insert(version, bundle(index, &entry.body)?);
+            collected.adopted.insert(index);
+            bundles.insert(*version, bundle(index, &entry.body)?);
         }
     }
     Ok(bundles
@@ -260,53 +273,73 @@ fn bundle(index: EntryIndex, body: &Bytes) -> Result<Bundle, ExportError> {
     Bundle::decode(bytes).map_err(|_| unreadable())
 }
 
-/// The whole log as a tree, and the entries of one thread proved in it.
+/// The whole log as a tree, and the entries that may go into the export.
 struct Log {
     size: u64,
     root: Hash,
-    entries: Vec<evidence::LogEntry>,
+    leaves: Vec<Hash>,
+    entries: Vec<Kept>,
+}
+
+/// One of them.
+struct Kept {
+    place: usize,
+    header: EntryHeader,
+    bytes: [u8; HEADER_BYTES],
 }
 
 impl Log {
-    /// Reads every header up to the present end; takes those of `indexes` and those that `belongs` names.
-    fn read(
-        store: &Store,
-        indexes: &BTreeSet<EntryIndex>,
-        belongs: impl Fn(&EntryHeader) -> bool,
-    ) -> Result<Self, ExportError> {
+    /// Reads every header up to the present end; takes those that `belongs` names.
+    fn read(store: &Store, belongs: impl Fn(&EntryHeader) -> bool) -> Result<Self, ExportError> {
         let (size, root) = store.log_head();
-        let mut leaves = Vec::new();
-        let mut wanted: Vec<(usize, [u8; HEADER_BYTES])> = Vec::new();
+        let mut log = Self {
+            size,
+            root,
+            leaves: Vec::new(),
+            entries: Vec::new(),
+        };
         for header in store.headers(0) {
             let (index, bytes) = header?;
             if index >= size {
                 break;
             }
             let header = EntryHeader::decode(&bytes)?;
-            if indexes.contains(&index) || belongs(&header) {
-                wanted.push((leaves.len(), bytes));
+            if belongs(&header) {
+                log.entries.push(Kept {
+                    place: log.leaves.len(),
+                    header,
+                    bytes,
+                });
             }
-            leaves.push(merkle::leaf(&bytes));
+            log.leaves.push(merkle::leaf(&bytes));
         }
-        let places = wanted.iter().map(|(place, _)| *place).collect::<Vec<_>>();
+        Ok(log)
+    }
+
+    /// Entries that keep a receipt for a statement, a refusal that was lifted later too.
+    fn receipts_for(&self, statement: &StatementRef) -> impl Iterator<Item = EntryIndex> {
+        let headers = self.entries.iter().map(|entry| &entry.header);
+        headers
+            .filter(|it| it.act == Act::ReceiptStored && it.subject.as_ref() == Some(statement))
+            .map(|header| header.index)
+    }
+
+    /// The entries that are wanted, with their paths, and the root that they lead to.
+    fn prove(&self, wanted: impl Fn(&Kept) -> bool) -> (Vec<evidence::LogEntry>, Hash) {
+        let wanted: Vec<&Kept> = self.entries.iter().filter(|it| wanted(it)).collect();
+        let places: Vec<usize> = wanted.iter().map(|entry| entry.place).collect();
         let mut paths = vec![Vec::new(); places.len()];
-        if root != prove(&leaves, 0, &places, &mut paths) {
-            return Err(ExportError::Root { size });
-        }
+        let root = prove(&self.leaves, 0, &places, &mut paths);
         let entries = wanted
             .into_iter()
             .zip(paths)
-            .map(|((place, header), path)| evidence::LogEntry {
-                index: u64::try_from(place).unwrap_or(u64::MAX),
-                header: header.to_vec(),
+            .map(|(entry, path)| evidence::LogEntry {
+                index: entry.header.index,
+                header: entry.bytes.to_vec(),
                 path: path.iter().map(|hash| hash.to_vec()).collect(),
             })
             .collect();
-        Ok(Self {
-            size,
-            root,
-            entries,
-        })
+        (entries, root)
     }
 
     fn checkpoint(&self, origin: String, key: &SigningKey) -> String {

@@ -343,13 +343,13 @@ impl Stage<'_> {
         if let Some(fault @ (Sabotage::Receipt | Sabotage::Signature)) = self.fault {
             bytes = sabotage::damage_evidence(&bytes, fault)?;
         }
-        let report = verify::check(&bytes, Some(anchor));
+        let report = verify::check(&bytes, Some(anchor), self.session.clock.now());
         self.report.check(
             "the evidence proves itself offline",
             "proved",
             report.verdict.words(),
         );
-        let unanchored = verify::check(&bytes, None);
+        let unanchored = verify::check(&bytes, None, self.session.clock.now());
         self.report.check(
             "without the anchor it is not called proved",
             "consistent, not proved",

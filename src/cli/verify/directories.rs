@@ -1,22 +1,34 @@
-//! Every directory version in the file, verified from the anchor up.
+//! Every directory version in the file, verified from the anchor up, each following the one before.
 
 use std::{collections::BTreeMap, sync::Arc};
 
+use prost::Message as _;
+
 use crate::{
     cli::output::hex,
-    domain::time::Timestamp,
-    proto::evidence::v1::Export,
+    domain::receipt::LeafHash,
+    proto::{directory::v1::Bundle, evidence::v1::Export},
+    store::entry::Act,
     trust::{
         batch::Verifier,
         directory::{Anchor, Directory},
+        pae::{self, DocumentType},
     },
 };
 
-use super::report::{Claim, Standing};
+use super::{File, log::Log, report::Claim, standing};
 
 /// Verified versions, each with a verifier of its own.
 pub(super) struct Directories {
-    versions: BTreeMap<u64, Verifier>,
+    versions: BTreeMap<u64, Version>,
+}
+
+struct Version {
+    verifier: Verifier,
+    anchor: Anchor,
+    hash: [u8; 32],
+    /// Of what the exporter's journal keeps when it adopts it.
+    adopted: LeafHash,
 }
 
 /// The fingerprint of the first root that the file itself brings: consistent at best.
@@ -28,68 +40,106 @@ pub(super) fn own_anchor(export: &Export) -> Option<Anchor> {
 
 impl Directories {
     /// Verifies each version as of the export; what does not hold is claimed as failing, and left out.
-    pub(super) fn verify(
-        export: &Export,
-        anchor: Anchor,
-        exported_at: Timestamp,
-        claims: &mut Vec<Claim>,
-    ) -> Self {
+    pub(super) fn verify(file: &File, anchor: Anchor, claims: &mut Vec<Claim>) -> Self {
         let mut versions = BTreeMap::new();
-        for named in &export.directories {
-            let what = format!("directory version {}", named.version);
-            match verify_one(
-                export,
-                named.version,
-                named.bundle.as_ref(),
-                anchor,
-                exported_at,
-            ) {
+        let mut previous: Option<Arc<Directory>> = None;
+        for named in &file.export.directories {
+            let bundle = named.bundle.clone().unwrap_or_default();
+            match verify_one(file, named.version, &bundle, anchor, previous.as_deref()) {
                 Ok(directory) => {
-                    let how = format!("{}, sha256:{}", anchor, hex(&directory.hash()));
-                    claims.push(Claim::new(&export.federation, what, Standing::Holds(how)));
-                    versions.insert(named.version, Verifier::new(Arc::new(directory)));
+                    let directory = Arc::new(directory);
+                    let version = Version {
+                        verifier: Verifier::new(Arc::clone(&directory)),
+                        anchor,
+                        hash: directory.hash(),
+                        adopted: adopted_leaf(named.version, &bundle),
+                    };
+                    versions.insert(named.version, version);
+                    previous = Some(directory);
                 }
-                Err(why) => claims.push(Claim::fails(&export.federation, what, why)),
+                Err(why) => claims.push(Claim::fails(
+                    &file.export.federation,
+                    described(named.version),
+                    why,
+                )),
             }
         }
-        if export.directories.is_empty() {
+        if file.export.directories.is_empty() {
             claims.push(Claim::fails("file", "holds a directory", "none in it"));
         }
         Self { versions }
     }
 
-    /// The version with this number.
-    pub(super) fn version(&self, number: u64) -> Option<&Verifier> {
-        self.versions.get(&number)
+    /// One claim for each version: it holds from the anchor up, and the exporter adopted these bytes.
+    pub(super) fn claim(&self, file: &File, log: &mut Log, claims: &mut Vec<Claim>) {
+        for (number, version) in &self.versions {
+            let entry = log.take(Act::DirectoryAdopted, None, version.adopted);
+            let outcome = entry.map(|place| {
+                let hash = hex(&version.hash);
+                format!("{}, sha256:{hash}, adopted in {place}", version.anchor)
+            });
+            let why = format!(
+                "no entry of {} says that it adopted these bytes",
+                file.exporter
+            );
+            claims.push(Claim::new(
+                &file.export.federation,
+                described(*number),
+                standing(outcome.ok_or(why)),
+            ));
+        }
     }
 
-    /// All of them, newest first.
-    pub(super) fn newest_first(&self) -> impl Iterator<Item = (u64, &Verifier)> {
-        self.versions.iter().rev().map(|(number, it)| (*number, it))
+    /// The version with this number, or the first after it: keys stay listed when they retire.
+    pub(super) fn version(&self, number: u64) -> Option<(u64, &Verifier)> {
+        let at_or_after = self.versions.range(number..).next();
+        at_or_after.map(|(number, version)| (*number, &version.verifier))
+    }
+
+    /// The one that was in force at the export.
+    pub(super) fn newest(&self) -> Option<(u64, &Verifier)> {
+        let newest = self.versions.last_key_value();
+        newest.map(|(number, version)| (*number, &version.verifier))
     }
 }
 
+fn described(version: u64) -> String {
+    format!("directory version {version}")
+}
+
+/// As `store` makes it for a body that is no document: the version, 8 bytes big-endian, then the bundle.
+fn adopted_leaf(version: u64, bundle: &Bundle) -> LeafHash {
+    let body = [version.to_be_bytes().to_vec(), bundle.encode_to_vec()].concat();
+    pae::leaf_hash(DocumentType::Note, &body)
+}
+
 fn verify_one(
-    export: &Export,
+    file: &File,
     version: u64,
-    bundle: Option<&crate::proto::directory::v1::Bundle>,
+    bundle: &Bundle,
     anchor: Anchor,
-    exported_at: Timestamp,
+    previous: Option<&Directory>,
 ) -> Result<Directory, String> {
-    let bundle = bundle.ok_or("its documents are missing")?;
     let directory =
-        Directory::verify(bundle, anchor, exported_at).map_err(|error| error.to_string())?;
-    if directory.version() != version {
-        return Err(format!(
-            "its documents are of version {}",
-            directory.version()
-        ));
+        Directory::verify(bundle, anchor, file.exported_at).map_err(|error| error.to_string())?;
+    let found = directory.version();
+    if found != version {
+        return Err(format!("its documents are of version {found}"));
     }
-    if directory.federation() != export.federation {
-        return Err(format!(
-            "it is of the federation {}",
-            directory.federation()
-        ));
+    if directory.federation() != file.export.federation {
+        return Err("it is of another federation".to_owned());
+    }
+    if let Some(previous) = previous {
+        if previous.version() >= version {
+            return Err(format!(
+                "it stands after version {}, expected ascending versions, each once",
+                previous.version()
+            ));
+        }
+        // As a node judged it when it was new.
+        let then = directory.timestamp_issued_at();
+        Directory::verify_successor(bundle, anchor, previous, then)
+            .map_err(|error| error.to_string())?;
     }
     Ok(directory)
 }

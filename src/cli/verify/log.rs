@@ -1,9 +1,16 @@
-//! The exporter's log: its signed checkpoint, the entries under it, and that each document stands in it.
+//! The exporter's log: its signed checkpoint, the entries under it, and what each of them is about.
+//!
+//! The way in is [`Log::verify`]; documents then take their entries with [`Log::take`], and
+//! [`Log::claim_rest`] says what the others are. An entry whose document is missing fails the file.
+
+use std::{collections::BTreeSet, fmt};
 
 use crate::{
-    domain::id::AuthorityId,
-    proto::evidence::v1::{Export, LogEntry},
+    domain::{id::StatementRef, receipt::LeafHash, routing::Routing},
+    proto::evidence::v1::LogEntry,
+    store::entry::{Act, EntryHeader, HEADER_BYTES},
     trust::{
+        batch::Verifier,
         keys::{KeyId, KeyUse},
         merkle::{self, Hash},
         note::Checkpoint,
@@ -11,94 +18,232 @@ use crate::{
 };
 
 use super::{
-    Checked,
+    File,
     directories::Directories,
+    plausible,
     report::{Claim, Standing},
+    standing,
 };
 
-/// Bytes of an entry header, and where the leaf hash of its body stands in them (see `store::entry`).
-const HEADER_BYTES: usize = 144;
-const LEAF_FROM: usize = 96;
+/// Entries that are proven under the checkpoint.
+pub(super) struct Log {
+    size: u64,
+    entries: Vec<(EntryHeader, Use)>,
+}
 
-/// Checks the checkpoint, every entry under it, and that all that was verified is logged.
-pub(super) fn check(
-    export: &Export,
-    exporter: AuthorityId,
-    directories: &Directories,
-    checked: &Checked,
-    claims: &mut Vec<Claim>,
-) {
-    let who = exporter.to_string();
-    let (checkpoint, key) = match verify_checkpoint(export, exporter, directories) {
-        Ok(checkpoint) => checkpoint,
-        Err(why) => return claims.push(Claim::fails(who, "signed its log's checkpoint", why)),
-    };
-    let what = format!(
-        "signed its log's checkpoint over {} entries",
-        checkpoint.size
-    );
-    claims.push(Claim::new(&who, what, Standing::Holds(checkpoint.origin.clone())).by(&key.0));
+/// Whether something in the file stands behind an entry.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Use {
+    Free,
+    Taken,
+}
 
-    let mut proven: Vec<(u64, Hash)> = Vec::new();
-    for entry in &export.entries {
-        match prove(entry, &checkpoint) {
-            Ok(leaf) => proven.push((entry.index, leaf)),
+/// Where something stands in the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Place {
+    /// Its entry.
+    pub(super) index: u64,
+    /// Entries under the checkpoint.
+    size: u64,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "entry {} of {}", self.index, self.size)
+    }
+}
+
+impl Log {
+    /// Checks the checkpoint and every entry under it; what does not hold is claimed as failing, and left out.
+    pub(super) fn verify(file: &File, directories: &Directories, claims: &mut Vec<Claim>) -> Self {
+        let mut log = Self {
+            size: 0,
+            entries: Vec::new(),
+        };
+        let who = file.exporter.to_string();
+        let what = "signed the checkpoint of its log";
+        let checkpoint = match verify_checkpoint(file, directories) {
+            Ok((checkpoint, key, version)) => {
+                let how = format!(
+                    "{} with {} entries; key valid then under directory {version}",
+                    checkpoint.origin, checkpoint.size
+                );
+                let claim = Claim::new(&who, what, Standing::Holds(how));
+                claims.push(claim.at(file.exported_at).by(&key.0));
+                checkpoint
+            }
             Err(why) => {
-                claims.push(Claim::fails(
-                    &who,
-                    format!("logged entry {}", entry.index),
-                    why,
-                ));
+                claims.push(Claim::fails(who, what, why));
+                return log;
             }
-        }
-    }
-    for (name, leaf) in &checked.logged {
-        claims.push(logged(&who, name, proven.iter().find(|(_, it)| it == leaf)));
-    }
-    for (name, place, leaf) in &checked.placed {
-        if !proven.contains(&(*place, *leaf)) {
-            let why = format!("its receipt names entry {place}, which is missing or another");
-            claims.push(Claim::fails(&who, format!("logged {name}"), why));
-        }
-    }
-}
-
-fn logged(who: &str, name: &str, entry: Option<&(u64, Hash)>) -> Claim {
-    let standing = match entry {
-        Some((index, _)) => Standing::Holds(format!("entry {index}")),
-        None => Standing::Fails("no entry of the log is for these bytes".to_owned()),
-    };
-    Claim::new(who, format!("logged {name}"), standing)
-}
-
-fn verify_checkpoint(
-    export: &Export,
-    exporter: AuthorityId,
-    directories: &Directories,
-) -> Result<(Checkpoint, KeyId), String> {
-    let mut why = "its log key is in no directory of the file".to_owned();
-    for (_, verifier) in directories.newest_first() {
-        let directory = verifier.directory();
-        let member = directory.member(&exporter);
-        let keys = member.iter().flat_map(|member| &member.keys);
-        for key in keys.filter(|key| key.key_use == KeyUse::Log) {
-            match Checkpoint::verify(&export.checkpoint, &key.public) {
-                Ok(checkpoint) => {
-                    let own = format!("allpoints/{exporter}/log/");
-                    if checkpoint.origin.starts_with(&own) {
-                        return Ok((checkpoint, key.id));
-                    }
-                    why = "the checkpoint is of another log".to_owned();
+        };
+        log.size = checkpoint.size;
+        let mut before = None;
+        for entry in &file.export.entries {
+            match prove(entry, &checkpoint, before) {
+                Ok(header) => log.entries.push((header, Use::Free)),
+                Err(why) => {
+                    let what = format!("logged entry {}", entry.index);
+                    claims.push(Claim::fails(&who, what, why));
                 }
-                Err(error) => why = error.to_string(),
             }
+            before = Some(entry.index);
+        }
+        log
+    }
+
+    /// The entry of a document, which no other document may have.
+    pub(super) fn take(
+        &mut self,
+        act: Act,
+        subject: Option<StatementRef>,
+        leaf: LeafHash,
+    ) -> Option<Place> {
+        let size = self.size;
+        let (header, used) = self.entries.iter_mut().find(|(header, used)| {
+            *used == Use::Free
+                && (header.act, header.subject, header.leaf) == (act, subject, Some(leaf))
+        })?;
+        *used = Use::Taken;
+        Some(Place {
+            index: header.index,
+            size,
+        })
+    }
+
+    /// Claims what no document of the file stands behind: views, exports, waits, ends.
+    pub(super) fn claim_rest(&self, file: &File, routings: &[Routing], claims: &mut Vec<Claim>) {
+        let statements: BTreeSet<StatementRef> = routings.iter().map(|it| it.statement).collect();
+        let free = self.entries.iter().filter(|(_, used)| *used == Use::Free);
+        for (header, _) in free {
+            let outcome = judge(file, header, &statements).map(|()| {
+                let place = Place {
+                    index: header.index,
+                    size: self.size,
+                };
+                place.to_string()
+            });
+            let who = format!("{} {}", file.exporter, header.actor);
+            let claim = Claim::new(who, described(header), standing(outcome));
+            claims.push(claim.at(header.time));
+        }
+        self.claim_export(file, claims);
+    }
+
+    /// The time of the export is that of an export in the log.
+    fn claim_export(&self, file: &File, claims: &mut Vec<Claim>) {
+        let mut exports = self.entries.iter().map(|(header, _)| header);
+        if !exports.any(|it| it.act == Act::Exported && it.time == file.exported_at) {
+            let why = "no entry of its log is an export at this time";
+            let claim = Claim::fails(file.exporter.to_string(), "exported this file", why);
+            claims.push(claim.at(file.exported_at));
+        }
+    }
+}
+
+/// An entry that needs a document and found none is as if its document were cut out of the file.
+fn judge(
+    file: &File,
+    header: &EntryHeader,
+    statements: &BTreeSet<StatementRef>,
+) -> Result<(), String> {
+    plausible(file, header.time)?;
+    match (header.act, header.subject) {
+        (Act::Accepted | Act::Received | Act::ReceiptStored | Act::DirectoryAdopted, _) => {
+            Err("its document is not in the file".to_owned())
+        }
+        (Act::Consulted | Act::Exported, Some(subject)) if subject == file.thread => Ok(()),
+        (
+            Act::RefusedStatement
+            | Act::DeliveryEnded
+            | Act::DeliveryHeld
+            | Act::DeliveryResumed
+            | Act::Incident,
+            Some(subject),
+        ) if statements.contains(&subject) => Ok(()),
+        _ => Err("it is not of this thread".to_owned()),
+    }
+}
+
+fn described(header: &EntryHeader) -> String {
+    let act = match header.act {
+        Act::Accepted => "accepted",
+        Act::Received => "took in",
+        Act::ReceiptStored => "kept a receipt for",
+        Act::RefusedStatement => "refused other bytes for",
+        Act::DeliveryEnded => "ended the delivery of",
+        Act::DeliveryHeld => "held back",
+        Act::DeliveryResumed => "resumed",
+        Act::Consulted => "saw the thread",
+        Act::Exported => "exported the thread",
+        Act::Incident => "noted an incident with",
+        Act::DirectoryAdopted => "adopted a directory",
+        _ => "logged something else",
+    };
+    let mut text = act.to_owned();
+    if let Some(subject) = header.subject {
+        text.push_str(&format!(" {subject}"));
+    }
+    if let Some(peer) = header.peer {
+        text.push_str(&format!(" ({peer})"));
+    }
+    if let Some(reason) = header.reason {
+        text.push_str(&format!(" for {reason}"));
+    }
+    text
+}
+
+/// Under the directory that was in force at the export, by a log key of the exporter that was good then.
+fn verify_checkpoint(
+    file: &File,
+    directories: &Directories,
+) -> Result<(Checkpoint, KeyId, u64), String> {
+    let (version, verifier) = directories
+        .newest()
+        .ok_or("no directory names its log key")?;
+    let note = &file.export.checkpoint;
+    // Three lines, a blank one and one signature: what else a note may hold, nothing here would verify.
+    if note.lines().count() != 5 {
+        return Err("expected a checkpoint without extensions under one signature".to_owned());
+    }
+    let (checkpoint, key) = signed_by_log_key(file, verifier)?;
+    let own = format!("allpoints/{}/log/", file.exporter);
+    if !checkpoint.origin.starts_with(&own) {
+        return Err(format!("the checkpoint is of {}", checkpoint.origin));
+    }
+    Ok((checkpoint, key, version))
+}
+
+fn signed_by_log_key(file: &File, verifier: &Verifier) -> Result<(Checkpoint, KeyId), String> {
+    let directory = verifier.directory();
+    let member = directory
+        .member(&file.exporter)
+        .ok_or("the exporter is no member")?;
+    let mut why = "the directory names no log key of the exporter".to_owned();
+    for key in member.keys.iter().filter(|key| key.key_use == KeyUse::Log) {
+        match Checkpoint::verify(&file.export.checkpoint, &key.public) {
+            Ok(_) if key.revoked_at.is_some_and(|at| at <= file.exported_at) => {
+                why = "its log key was revoked before the export".to_owned();
+            }
+            Ok(_) if file.exported_at < key.valid_from || file.exported_at >= key.valid_until => {
+                why = "its log key was not valid at the export".to_owned();
+            }
+            Ok(checkpoint) => return Ok((checkpoint, key.id)),
+            Err(error) => why = error.to_string(),
         }
     }
     Err(why)
 }
 
-/// The leaf hash that an entry holds, once its header is proven under the checkpoint.
-fn prove(entry: &LogEntry, checkpoint: &Checkpoint) -> Result<Hash, String> {
+/// The header of an entry, once it is proven under the checkpoint, after the entry before it.
+fn prove(
+    entry: &LogEntry,
+    checkpoint: &Checkpoint,
+    before: Option<u64>,
+) -> Result<EntryHeader, String> {
+    if before.is_some_and(|before| before >= entry.index) {
+        return Err("it stands twice, or out of order".to_owned());
+    }
     let path = entry
         .path
         .iter()
@@ -110,15 +255,13 @@ fn prove(entry: &LogEntry, checkpoint: &Checkpoint) -> Result<Hash, String> {
     if root != Some(checkpoint.root) {
         return Err("its path does not lead to the checkpoint's root".to_owned());
     }
-    if entry.header.len() != HEADER_BYTES {
-        return Err(format!(
-            "a header of {} bytes, expected {HEADER_BYTES}",
-            entry.header.len()
-        ));
+    let bytes: &[u8; HEADER_BYTES] = entry.header.as_slice().try_into().map_err(|_| {
+        let found = entry.header.len();
+        format!("a header of {found} bytes, expected {HEADER_BYTES}")
+    })?;
+    let header = EntryHeader::decode(bytes).map_err(|error| error.to_string())?;
+    if header.index != entry.index {
+        return Err(format!("its header says entry {}", header.index));
     }
-    entry
-        .header
-        .get(LEAF_FROM..LEAF_FROM + 32)
-        .and_then(|leaf| leaf.try_into().ok())
-        .ok_or_else(|| "its header is too short".to_owned())
+    Ok(header)
 }

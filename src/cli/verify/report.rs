@@ -1,5 +1,7 @@
 //! What was checked, one claim a line, and the verdict over all.
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 
 use crate::{cli::output::escape, domain::time::Timestamp};
@@ -10,8 +12,8 @@ use crate::{cli::output::escape, domain::time::Timestamp};
 pub enum Standing {
     /// It holds; how.
     Holds(String),
-    /// Nothing contradicts it, and nothing in the file proves it.
-    Missing(String),
+    /// Nobody in the file says so; why. It takes nothing from what is proved.
+    NotMade(String),
     /// It is wrong; why.
     Fails(String),
 }
@@ -64,9 +66,9 @@ impl Claim {
 
     fn line(&self) -> String {
         let (mark, how) = match &self.standing {
-            Standing::Holds(how) => ("holds  ", how),
-            Standing::Missing(why) => ("MISSING", why),
-            Standing::Fails(why) => ("FAILS  ", why),
+            Standing::Holds(how) => ("holds   ", how),
+            Standing::NotMade(why) => ("not said", why),
+            Standing::Fails(why) => ("FAILS   ", why),
         };
         let mut line = format!("{mark}  {}  {}", escape(&self.who), escape(&self.what));
         for (word, part) in [("", &self.when), ("key ", &self.key), ("", how)] {
@@ -82,13 +84,11 @@ impl Claim {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
-    /// Everything holds from the anchor up.
+    /// Everything claimed holds from the anchor up.
     Proved,
-    /// Everything holds, but from roots that the file itself brought.
+    /// Everything claimed holds, but from roots that the file itself brought.
     Consistent,
-    /// Nothing is wrong, but something is not there.
-    Incomplete,
-    /// Something is wrong.
+    /// Something is wrong, or nothing is claimed.
     Failed,
 }
 
@@ -99,7 +99,6 @@ impl Verdict {
         match self {
             Self::Proved => "proved",
             Self::Consistent => "consistent, not proved",
-            Self::Incomplete => "not proved: something is missing",
             Self::Failed => "not proved: something does not hold",
         }
     }
@@ -110,31 +109,56 @@ impl Verdict {
 pub struct Report {
     /// Over all claims.
     pub verdict: Verdict,
+    /// How many claims hold.
+    pub holding: usize,
+    /// What nobody in the file says, each once, such as `not receipted by XC-POL`.
+    pub not_said: BTreeSet<String>,
+    /// How many do not hold.
+    pub failing: usize,
     /// One by one.
     pub claims: Vec<Claim>,
 }
 
 impl Report {
-    /// Draws the verdict from the claims; an empty list proves nothing.
+    /// Draws the verdict from the claims; a list in which nothing holds proves nothing.
     pub(super) fn new(claims: Vec<Claim>, anchored: bool) -> Self {
-        let any = |wanted: fn(&Standing) -> bool| claims.iter().any(|it| wanted(&it.standing));
-        let verdict = if any(|it| matches!(it, Standing::Fails(_))) || claims.is_empty() {
-            Verdict::Failed
-        } else if any(|it| matches!(it, Standing::Missing(_))) {
-            Verdict::Incomplete
-        } else if anchored {
-            Verdict::Proved
-        } else {
-            Verdict::Consistent
+        let count = |wanted: fn(&Standing) -> bool| {
+            let found = claims.iter().filter(|it| wanted(&it.standing));
+            found.count()
         };
-        Self { verdict, claims }
+        let holding = count(|it| matches!(it, Standing::Holds(_)));
+        let failing = count(|it| matches!(it, Standing::Fails(_)));
+        let not_said = claims.iter().filter_map(|claim| match &claim.standing {
+            Standing::NotMade(why) => Some(why.clone()),
+            _ => None,
+        });
+        Self {
+            verdict: match (failing, holding) {
+                (0, 1..) if anchored => Verdict::Proved,
+                (0, 1..) => Verdict::Consistent,
+                _ => Verdict::Failed,
+            },
+            holding,
+            not_said: not_said.collect(),
+            failing,
+            claims,
+        }
     }
 
     /// One line a claim, the verdict last.
     #[must_use]
     pub fn render(&self) -> String {
         let mut shown: String = self.claims.iter().map(|it| it.line() + "\n").collect();
-        shown.push_str(self.verdict.words());
+        shown.push_str(&format!(
+            "{}: {} claims hold, {} fail",
+            self.verdict.words(),
+            self.holding,
+            self.failing
+        ));
+        if !self.not_said.is_empty() {
+            let silent: Vec<String> = self.not_said.iter().map(|it| escape(it)).collect();
+            shown.push_str(&format!("; not claimed: {}", silent.join(", ")));
+        }
         shown
     }
 }
@@ -146,18 +170,28 @@ mod tests {
     #[test]
     fn the_verdict_is_as_good_as_the_worst_claim_and_the_anchor() {
         let holds = || Claim::new("XA-POL", "said", Standing::Holds(String::new()));
-        let missing = || Claim::new("XA-POL", "said", Standing::Missing(String::new()));
+        let silent = || Claim::new("XB-POL", "said", Standing::NotMade("silent".to_owned()));
         let fails = || Claim::fails("XA-POL", "said", "");
         let cases = [
             (vec![holds()], true, Verdict::Proved),
             (vec![holds()], false, Verdict::Consistent),
-            (vec![holds(), missing()], true, Verdict::Incomplete),
-            (vec![holds(), missing(), fails()], true, Verdict::Failed),
+            (vec![holds(), silent()], true, Verdict::Proved),
+            (vec![holds(), silent()], false, Verdict::Consistent),
+            (vec![silent()], true, Verdict::Failed),
+            (vec![holds(), silent(), fails()], true, Verdict::Failed),
+            (vec![holds(), fails()], false, Verdict::Failed),
             (vec![], true, Verdict::Failed),
         ];
         for (claims, anchored, verdict) in cases {
             assert_eq!(Report::new(claims, anchored).verdict, verdict);
         }
+        let report = Report::new(vec![holds(), silent()], true);
+        let shown = report.render();
+        let last = shown.lines().last();
+        assert_eq!(
+            last,
+            Some("proved: 1 claims hold, 0 fail; not claimed: silent")
+        );
     }
 
     #[test]
@@ -171,7 +205,7 @@ mod tests {
         .by(&[0xab, 0xcd]);
         assert_eq!(
             claim.line(),
-            "holds    XB-POL  holds XA-POL/1  2026-11-24T08:00:00Z  key abcd  directory 3"
+            "holds     XB-POL  holds XA-POL/1  2026-11-24T08:00:00Z  key abcd  directory 3"
         );
     }
 }

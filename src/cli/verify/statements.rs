@@ -1,257 +1,140 @@
-//! Statements and their receipts: who said what, who confirmed holding it, and who did not.
-
-use std::collections::BTreeSet;
+//! Statements: who said what, when, under which key, and where the exporter's log holds it.
 
 use prost::Message as _;
 
 use crate::{
-    domain::{
-        id::{AuthorityId, StatementRef},
-        receipt::{LeafHash, Receipt, Verdict},
-        routing::Routing,
-        time::Timestamp,
-    },
-    proto::{
-        envelope::v1 as envelope,
-        evidence::v1::{Export, Statement as Kept},
-    },
+    domain::{receipt::Verdict, routing::Routing, time::Timestamp},
+    proto::{envelope::v1 as envelope, evidence::v1::Statement as Kept},
+    store::entry::Act,
     trust::batch::{Purpose, Verified},
     wire,
 };
 
 use super::{
-    Checked,
+    File,
     directories::Directories,
     documents::Document,
-    report::{Claim, Standing},
+    log::Log,
+    plausible,
+    receipts::{self, Signed},
+    report::Claim,
+    standing,
 };
 
-/// Checks every statement with its receipts, and that they are one whole thread.
+/// Checks every statement with its receipts; gives the headers of those that hold.
 pub(super) fn check(
-    export: &Export,
-    exporter: AuthorityId,
+    file: &File,
     directories: &Directories,
+    log: &mut Log,
     claims: &mut Vec<Claim>,
-) -> Checked {
-    let mut checked = Checked::default();
-    let mut routings: Vec<Routing> = Vec::new();
-    for kept in &export.statements {
-        match check_one(export, kept, exporter, directories, claims, &mut checked) {
+) -> Vec<Routing> {
+    let mut routings = Vec::new();
+    for (number, kept) in file.export.statements.iter().enumerate() {
+        match check_one(file, kept, directories, log, claims) {
             Ok(routing) => routings.push(routing),
-            Err(why) => claims.push(Claim::fails("file", "a statement in it", why)),
+            Err(why) => {
+                let what = format!("holds statement {}", number + 1);
+                claims.push(Claim::fails("file", what, why));
+            }
         }
     }
-    check_thread(export, &routings, claims);
-    checked
+    routings
 }
 
 fn check_one(
-    export: &Export,
+    file: &File,
     kept: &Kept,
-    exporter: AuthorityId,
     directories: &Directories,
+    log: &mut Log,
     claims: &mut Vec<Claim>,
-    checked: &mut Checked,
 ) -> Result<Routing, String> {
     let document = Document::read(kept.batch.as_ref().ok_or("its signed bytes are missing")?)?;
-    let mut receipts = Vec::new();
+    let mut signed = Vec::new();
     for batch in &kept.receipts {
-        match verify_receipt(export, batch, directories) {
-            Ok(receipt) => receipts.push(receipt),
-            Err(why) => claims.push(Claim::fails("file", "a receipt in it", why)),
+        match receipts::verify(file, batch, directories) {
+            Ok(receipt) => signed.push(receipt),
+            Err(why) => claims.push(Claim::fails("file", "holds a receipt", why)),
         }
     }
-    let (verified, at, version) = verify_statement(&document, &receipts, directories)?;
+    let (verified, valid) = verify(&document, &signed, directories)?;
     let statement = wire::decode_statement(verified.clone())
         .map_err(|reason| format!("{reason}: {}", reason.meaning()))?;
     let routing = statement.routing;
-    let how = format!("valid at {at} under directory {version}");
-    let what = format!("issued {} {}", routing.kind, routing.statement);
-    claims.push(
-        Claim::new(
-            routing.statement.origin.to_string(),
-            what,
-            Standing::Holds(how),
-        )
-        .at(routing.issued_at)
-        .by(&verified.key().0),
+    let act = match routing.statement.origin == file.exporter {
+        true => Act::Accepted,
+        false => Act::Received,
+    };
+    let entry = log.take(act, Some(routing.statement), verified.leaf());
+    let outcome = match entry {
+        Some(place) => plausible(file, routing.issued_at).map(|()| format!("{valid}; {place}")),
+        None => Err("no entry of the log is for these bytes, or it stands twice".to_owned()),
+    };
+    let claim = Claim::new(
+        routing.statement.origin.to_string(),
+        described(&routing),
+        standing(outcome),
     );
-    checked
-        .logged
-        .push((routing.statement.to_string(), verified.leaf().0));
-    for (receipt, proof) in &receipts {
-        claims.push(receipt_claim(receipt, proof, &routing, verified.leaf()));
-        if receipt.sender == exporter {
-            let name = format!("receipt of {} for {}", receipt.recipient, routing.statement);
-            checked.logged.push((name, proof.leaf().0));
-        }
-        if receipt.recipient == exporter {
-            let name = routing.statement.to_string();
-            checked
-                .placed
-                .push((name, receipt.journal_index, receipt.leaf.0));
-        }
-    }
-    claims.extend(missing_receipts(&routing, &receipts, exporter));
+    claims.push(claim.at(routing.issued_at).by(&verified.key().0));
+    claims.extend(receipts::claim(
+        file,
+        &signed,
+        &routing,
+        verified.leaf(),
+        entry,
+        log,
+    ));
+    claims.extend(receipts::not_made(&routing, &signed, file.exporter));
     Ok(routing)
 }
 
-/// Verifies a receipt under the directory that it names, as of its own time.
-fn verify_receipt(
-    export: &Export,
-    batch: &envelope::SignedBatch,
-    directories: &Directories,
-) -> Result<(Receipt, Verified), String> {
-    let document = Document::read(batch)?;
-    let claimed = envelope::Receipt::decode(document.bytes().as_ref())
-        .map_err(|error| format!("no receipt: {error}"))?;
-    let at = Timestamp::from_micros(claimed.time_us);
-    let verifier = directories
-        .version(claimed.directory_version)
-        .ok_or_else(|| {
-            format!(
-                "it names directory {}, which is not in the file",
-                claimed.directory_version
-            )
-        })?;
-    let verified = document.verify(Purpose::Receipt, verifier, at)?;
-    let receipt = wire::decode_receipt(verified.document())
-        .map_err(|reason| format!("{reason}: {}", reason.meaning()))?;
-    if receipt.recipient != verified.signer() {
-        return Err(format!(
-            "{} signed a receipt of {}",
-            verified.signer(),
-            receipt.recipient
-        ));
+fn described(routing: &Routing) -> String {
+    let to: Vec<String> = routing
+        .recipients
+        .iter()
+        .map(|recipient| recipient.authority.to_string())
+        .collect();
+    let mut text = format!("issued {} {}", routing.kind, routing.statement);
+    text.push_str(&format!(" [{}] to {}", routing.status, to.join(", ")));
+    if let Some(target) = routing.in_reply_to {
+        text.push_str(&format!(" on {target}"));
     }
-    if receipt.federation != export.federation {
-        return Err("it is of another federation".to_owned());
-    }
-    Ok((receipt, verified))
+    text
 }
 
-/// A receipt's time and directory decide, as its giver checked then; without one, the statement's own time.
-fn verify_statement(
+/// The first receipt that says "held" fixes a time at which the key was good. Without one, the key must be good
+/// at the time of issue, and not revoked since: a stolen key could have signed afterwards.
+fn verify(
     document: &Document,
-    receipts: &[(Receipt, Verified)],
+    signed: &[Signed],
     directories: &Directories,
-) -> Result<(Verified, Timestamp, u64), String> {
-    let held = receipts.iter().map(|(receipt, _)| receipt);
-    if let Some(first) = held.min_by_key(|it| it.time)
-        && let Some(verifier) = directories.version(first.directory_version)
+) -> Result<(Verified, String), String> {
+    let held = signed
+        .iter()
+        .filter(|it| it.receipt.verdict == Verdict::Held);
+    if let Some(first) = held.min_by_key(|it| it.receipt.time)
+        && let Some((version, verifier)) = directories.version(first.receipt.directory_version)
+        && let Ok(verified) = document.verify(Purpose::Statement, verifier, first.receipt.time)
     {
-        let verified = document.verify(Purpose::Statement, verifier, first.time)?;
-        return Ok((verified, first.time, first.directory_version));
+        let (at, who) = (first.receipt.time, first.receipt.recipient);
+        let how = format!("key valid at {at}, when {who} held it, under directory {version}");
+        return Ok((verified, how));
     }
     let claimed = envelope::Statement::decode(document.bytes().as_ref())
         .map_err(|error| format!("no statement: {error}"))?;
     let at = Timestamp::from_micros(claimed.issued_at_us);
-    let mut why = "no directory to verify it under".to_owned();
-    for (version, verifier) in directories.newest_first() {
-        match document.verify(Purpose::Statement, verifier, at) {
-            Ok(verified) => return Ok((verified, at, version)),
-            Err(reason) => why = reason,
-        }
-    }
-    Err(why)
-}
-
-fn receipt_claim(receipt: &Receipt, proof: &Verified, routing: &Routing, leaf: LeafHash) -> Claim {
-    let what = match receipt.verdict {
-        Verdict::Held => format!("holds {}", routing.statement),
-        Verdict::Refused(reason) => format!("refused {} for {reason}", routing.statement),
-    };
-    let mismatch = [
-        (receipt.leaf != leaf, "it is for other bytes"),
-        (
-            receipt.message != routing.statement.id,
-            "it is for another id",
-        ),
-        (
-            receipt.sender != routing.statement.origin,
-            "it is for another origin",
-        ),
-        (
-            routing.recipient(&receipt.recipient).is_none() && receipt.verdict == Verdict::Held,
-            "its giver is not addressed",
-        ),
-    ];
-    let standing = match mismatch.iter().find(|(wrong, _)| *wrong) {
-        Some((_, why)) => Standing::Fails((*why).to_owned()),
-        None => Standing::Holds(format!(
-            "valid then under directory {}",
-            receipt.directory_version
-        )),
-    };
-    Claim::new(receipt.recipient.to_string(), what, standing)
-        .at(receipt.time)
-        .by(&proof.key().0)
-}
-
-/// Recipients without a receipt. A recipient's export can hold only its own.
-fn missing_receipts(
-    routing: &Routing,
-    receipts: &[(Receipt, Verified)],
-    exporter: AuthorityId,
-) -> Vec<Claim> {
-    let own = routing.statement.origin == exporter;
-    routing
-        .recipients
-        .iter()
-        .map(|it| it.authority)
-        .filter(|who| own || *who == exporter)
-        .filter(|who| {
-            !receipts
-                .iter()
-                .any(|(receipt, _)| receipt.recipient == *who)
-        })
-        .map(|who| {
-            let what = format!("holds {}", routing.statement);
-            Claim::new(
-                who.to_string(),
-                what,
-                Standing::Missing(format!("no receipt from {who}")),
-            )
-        })
-        .collect()
-}
-
-/// Everything belongs to the thread, nothing stands twice, and the first statement is there.
-fn check_thread(export: &Export, routings: &[Routing], claims: &mut Vec<Claim>) {
-    let named = export
-        .thread
-        .as_ref()
-        .map(|it| (it.origin.clone(), it.id.clone()));
-    let name_of = |it: &StatementRef| (it.origin.to_string(), it.id.as_bytes().to_vec());
-    let mut seen = BTreeSet::new();
-    for routing in routings {
-        let who = routing.statement.to_string();
-        if Some(name_of(&routing.thread)) != named {
-            let why = format!("it belongs to the thread {}", routing.thread);
-            claims.push(Claim::fails(&who, "is of this thread", why));
-        }
-        if !seen.insert(routing.statement) {
-            claims.push(Claim::fails(
-                &who,
-                "stands once",
-                "it stands twice in the file",
-            ));
-        }
-    }
-    for target in routings.iter().filter_map(|it| it.in_reply_to) {
-        if !seen.contains(&target) {
-            let why = Standing::Missing("it is referred to, and not in the file".to_owned());
-            claims.push(Claim::new(target.to_string(), "is of this thread", why));
-        }
-    }
-    if !routings
-        .iter()
-        .any(|it| Some(name_of(&it.statement)) == named)
-    {
-        claims.push(Claim::fails(
-            "file",
-            "holds the thread's first statement",
-            "it does not",
+    let (version, verifier) = directories
+        .newest()
+        .ok_or("no directory to verify it under")?;
+    let verified = document.verify(Purpose::Statement, verifier, at)?;
+    let directory = verifier.directory();
+    let key = directory
+        .member(&verified.signer())
+        .and_then(|member| member.key(Purpose::Statement.key_use(), &verified.key()));
+    if let Some(revoked) = key.and_then(|key| key.revoked_at) {
+        return Err(format!(
+            "its key was revoked at {revoked}, and no receipt shows that it was signed before"
         ));
     }
+    let how = format!("key valid then under directory {version}");
+    Ok((verified, how))
 }

@@ -368,6 +368,12 @@ impl Directory {
         self.membership_expires_at
     }
 
+    /// When its heads were signed.
+    #[must_use]
+    pub fn timestamp_issued_at(&self) -> Timestamp {
+        self.timestamp_issued_at
+    }
+
     /// From then on every surface warns.
     #[must_use]
     pub fn timestamp_expires_at(&self) -> Timestamp {
