@@ -14,7 +14,11 @@
 use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
 use allpoints::{
-    domain::{id::AuthorityId, routing::Status, time::Clock},
+    domain::{
+        id::AuthorityId,
+        routing::Status,
+        time::{Clock, Timestamp},
+    },
     node::{
         Node,
         config::{self, Config},
@@ -22,6 +26,7 @@ use allpoints::{
     },
     proto::{alert::v1 as alert, desk::v1 as pb, desk::v1::desk_client::DeskClient},
     trust::{
+        directory::Anchor,
         federation::{self, Change, Setup, Terms},
         keys::{KeyUse, SigningKey},
         pki::{self, AuthorityPlan, Contact, DeskProfile, Replace},
@@ -60,6 +65,17 @@ impl Net {
             clock,
             nodes,
         }
+    }
+
+    /// Fingerprint of the federation's first root.
+    pub fn anchor(&self) -> Anchor {
+        let config = self.nodes.first().map(|(_, config, _)| config);
+        config.expect("a node").directory.anchor
+    }
+
+    /// What the nodes' clocks say.
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
     }
 
     /// A desk client of one authority with a certificate of this role.
