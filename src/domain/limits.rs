@@ -189,3 +189,11 @@ pub const RELOAD_INTERVAL: Duration = Duration::from_secs(15);
 pub const OBSERVE_INTERVAL: Duration = Duration::from_secs(5);
 /// Directory versions by which a newer one may be ahead of ours: a century of publishing three times a day.
 pub const DIRECTORY_STEP_MAX: u64 = 100_000;
+/// Log lines of refused TLS handshakes that one listener writes in a window; the rest are counted.
+pub const HANDSHAKE_LINES_MAX: u32 = 10;
+/// That window.
+pub const HANDSHAKE_LINES_WINDOW: Duration = Duration::from_secs(60);
+/// Until a partner's greeting that alarms is journaled again for the same reason.
+pub const ALARM_REPEAT_AFTER: Duration = Duration::from_secs(3600);
+/// Until a partner's refused stream is journaled again for the same reason.
+pub const REFUSAL_REPEAT_AFTER: Duration = Duration::from_secs(60);

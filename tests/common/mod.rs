@@ -11,12 +11,19 @@
     reason = "a test that cannot be set up fails"
 )]
 
-use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
+pub mod process;
+
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use allpoints::{
     domain::{id::AuthorityId, routing::Status, time::Clock},
     node::{
-        Node,
+        Addresses, Node,
         config::{self, Config},
         system::SystemClock,
     },
@@ -45,6 +52,15 @@ pub struct Net {
 impl Net {
     /// Makes and starts one node for each id.
     pub async fn of(ids: &[&str]) -> Self {
+        let mut net = Self::founded(ids);
+        for (_, config, node) in &mut net.nodes {
+            *node = Some(Node::start(config.clone()).await.expect("a node starts"));
+        }
+        net
+    }
+
+    /// Makes everything that nodes need, and starts none.
+    pub fn founded(ids: &[&str]) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let clock = Arc::new(SystemClock::new());
         let ids: Vec<AuthorityId> = ids.iter().map(|id| id.parse().expect("legal id")).collect();
@@ -52,8 +68,7 @@ impl Net {
         let mut nodes = Vec::new();
         for (id, exchange) in ids.iter().zip(anchor.1) {
             let config = configured(folder.path(), *id, exchange, &anchor.0);
-            let node = Node::start(config.clone()).await.expect("a node starts");
-            nodes.push((*id, config, Some(node)));
+            nodes.push((*id, config, None));
         }
         Self {
             folder,
@@ -64,6 +79,22 @@ impl Net {
 
     /// A desk client of one authority with a certificate of this role.
     pub async fn desk(&self, id: &str, role: Role) -> Desk {
+        let at = self.node(id).addresses().desk;
+        self.desk_at(id, role, at).await
+    }
+
+    /// Where an authority keeps its files; its configuration is `node.toml` there.
+    pub fn home(&self, id: &str) -> PathBuf {
+        self.folder.path().join(id)
+    }
+
+    /// Where a running node listens.
+    pub fn addresses(&self, id: &str) -> Addresses {
+        self.node(id).addresses()
+    }
+
+    /// A desk client of a node that runs elsewhere than here.
+    pub async fn desk_at(&self, id: &str, role: Role, at: SocketAddr) -> Desk {
         let authority: AuthorityId = id.parse().expect("legal id");
         let folder = self.folder.path().join(id);
         let profile = DeskProfile {
@@ -79,7 +110,6 @@ impl Net {
         let identity = TlsIdentity::load(&certificate, &key, &*self.clock).expect("loaded");
         let ca = std::fs::read(folder.join("ca/desk-ca.pem")).expect("read");
         let config = tls::desk_client(&identity, &ca, authority).expect("a configuration");
-        let at = self.node(id).addresses().desk;
         let channel = tls::dial_desk(&at.to_string(), config)
             .await
             .expect("dialled");
