@@ -267,9 +267,11 @@ fn t40_a_damaged_journal_and_t68_a_newer_store_are_refused_untouched() {
         .map(|file| file.expect("an entry").path())
         .min()
         .expect("a segment");
-    let whole = change(&segment, 512 + 100, 0xee);
+    // In the header of the first group, which its checksum covers.
+    let whole = change(&segment, 512 + 24, 0xee);
     let before = ground.store();
-    let refused = ground.start(&ground.home).err().expect("refused");
+    let refused = ground.start(&ground.home).map(|served| served.logged());
+    let refused = refused.expect_err("damage is refused");
     let file = segment.display().to_string();
     assert_refused(
         "a damaged journal",
@@ -278,7 +280,7 @@ fn t40_a_damaged_journal_and_t68_a_newer_store_are_refused_untouched() {
         &[&file, "allpoints store check"],
     );
     assert_eq!(ground.store(), before);
-    change(&segment, 512 + 100, whole);
+    change(&segment, 512 + 24, whole);
 
     let mended = ground.start(&ground.home).expect("as it was: ready");
     assert_eq!(mended.terminate().code(), Some(0));

@@ -292,17 +292,11 @@ impl EncodeMetric for Histogram {
     )]
     fn encode(&self, mut encoder: MetricEncoder<'_>) -> fmt::Result {
         let count = self.0.buckets.iter().sum();
-        let last = Sizes::BUCKETS - 1;
-        let bound = |place: usize| {
-            if place == last {
-                f64::MAX
-            } else {
-                (1u64 << place) as f64
-            }
-        };
-        let buckets = self.0.buckets.iter().enumerate();
-        let buckets: Vec<(f64, u64)> = buckets
-            .map(|(place, count)| (bound(place), *count))
+        let bounds = (0..Sizes::BUCKETS - 1).map(|power| (1u64 << power) as f64);
+        let counts = self.0.buckets.iter().copied();
+        let buckets: Vec<(f64, u64)> = bounds
+            .chain(std::iter::once(f64::INFINITY))
+            .zip(counts)
             .collect();
         encoder.encode_histogram::<NoLabelSet>(self.0.sum as f64, count, &buckets, None)
     }

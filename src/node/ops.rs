@@ -118,3 +118,30 @@ async fn ready(State(ops): State<Ops>) -> (StatusCode, &'static str) {
         (StatusCode::SERVICE_UNAVAILABLE, "STORE_FULL\n")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn before_anything_is_open_the_node_is_healthy_and_not_ready() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let at = listener.local_addr().expect("bound");
+        tokio::spawn(serve(Ops::default(), listener, std::future::pending()));
+        for (path, code) in [("/healthz", "200"), ("/readyz", "503"), ("/metrics", "503")] {
+            let mut socket = tokio::net::TcpStream::connect(at)
+                .await
+                .expect("it listens");
+            let request = format!("GET {path} HTTP/1.1\r\nHost: ops\r\nConnection: close\r\n\r\n");
+            socket.write_all(request.as_bytes()).await.expect("sent");
+            let mut answer = String::new();
+            socket.read_to_string(&mut answer).await.expect("answered");
+            assert!(
+                answer.starts_with(&format!("HTTP/1.1 {code}")),
+                "{path}: {answer}"
+            );
+        }
+    }
+}

@@ -150,6 +150,19 @@ impl Net {
             .expect("an endless supply")
     }
 
+    /// Legal drafts of synthetic alerts of every kind, each with an id of its own.
+    pub fn drafts(&self, to: &[&str], count: usize) -> Vec<alert::Draft> {
+        let recipe = Recipe {
+            seed: 11,
+            to: to.iter().map(ToString::to_string).collect(),
+            status: Status::Exercise,
+            priority: None,
+            now: self.clock.now(),
+            payload_bytes: None,
+        };
+        drafts(recipe).take(count).collect()
+    }
+
     fn node(&self, id: &str) -> &Node {
         let entry = self.nodes.iter().find(|(own, ..)| own.as_str() == id);
         entry.and_then(|entry| entry.2.as_ref()).expect("it runs")
@@ -172,6 +185,19 @@ pub async fn until<T, F: Future<Output = Option<T>>>(what: &str, mut ask: impl F
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     panic!("waited in vain: {what}");
+}
+
+/// Asks for a page over plain HTTP; gives head and body.
+pub async fn http(at: SocketAddr, path: &str) -> String {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let mut socket = tokio::net::TcpStream::connect(at)
+        .await
+        .expect("it listens");
+    let request = format!("GET {path} HTTP/1.1\r\nHost: ops\r\nConnection: close\r\n\r\n");
+    socket.write_all(request.as_bytes()).await.expect("sent");
+    let mut answer = String::new();
+    socket.read_to_string(&mut answer).await.expect("answered");
+    answer
 }
 
 /// The newest of a box.
