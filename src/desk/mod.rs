@@ -7,6 +7,7 @@
 mod actor;
 mod audit;
 mod cursor;
+mod expiry;
 mod export;
 mod inbox;
 mod moment;
@@ -24,6 +25,7 @@ mod watch;
 use std::sync::Arc;
 
 pub use self::{
+    expiry::{Expiry, Warning},
     export::ExportError,
     service::{DeskService, serve},
 };
@@ -57,6 +59,6 @@ pub struct DeskParts {
     pub log_epoch: u32,
     /// When this node began to serve.
     pub started_at: Timestamp,
-    /// Certificates and lists that end, and when: `node certificate`, `desk CRL`, ...
-    pub expiries: Vec<(String, Timestamp)>,
+    /// Certificates and lists that end, as they are now: they are renewed while the node runs.
+    pub expiries: Arc<dyn Fn() -> Vec<Expiry> + Send + Sync>,
 }

@@ -2,7 +2,10 @@
 
 use tonic::Status;
 
-use super::service::{DeskService, Permit, store_failed};
+use super::{
+    expiry::Expiry,
+    service::{DeskService, Permit, store_failed},
+};
 use crate::{
     delivery::{LaneState, LinkState},
     domain::time::Timestamp,
@@ -44,6 +47,9 @@ pub(super) async fn status(
     let (journal_entries, root) = parts.store.log_head();
     let figures = parts.store.figures();
     let standing = directory.standing(now);
+    let expiries = (parts.expiries)();
+    let mut alarms = alarms(&incidents, standing, parts.store.has_room());
+    alarms.extend(expiries.iter().filter_map(|expiry| expiry.alarm(now)));
     Ok(pb::StatusResponse {
         authority: parts.authority.to_string(),
         federation: directory.federation().to_owned(),
@@ -55,8 +61,8 @@ pub(super) async fn status(
         view_lag: figures.view_lag_entries,
         directory_version: directory.version(),
         directory_standing: standing_name(standing).to_owned(),
-        expiries: expiries(desk, &directory),
-        alarms: alarms(&incidents, standing, parts.store.has_room()),
+        expiries: expiries.into_iter().map(expiry_line).collect(),
+        alarms,
         inbox_unopened,
         outbox_queued: parts.broker.links().iter().map(|link| link.queued).sum(),
         caller_uri: permit.uri.to_string(),
@@ -73,20 +79,11 @@ const fn standing_name(standing: Standing) -> &'static str {
     }
 }
 
-fn expiries(desk: &DeskService, directory: &Directory) -> Vec<pb::Expiry> {
-    let mut expiries = desk.parts().expiries.clone();
-    expiries.push(("membership".to_owned(), directory.membership_expires_at()));
-    expiries.push((
-        "directory timestamp".to_owned(),
-        directory.timestamp_expires_at(),
-    ));
-    expiries
-        .into_iter()
-        .map(|(what, at)| pb::Expiry {
-            what,
-            at_us: at.as_micros(),
-        })
-        .collect()
+fn expiry_line(expiry: Expiry) -> pb::Expiry {
+    pb::Expiry {
+        what: expiry.what,
+        at_us: expiry.at.as_micros(),
+    }
 }
 
 /// What a person must look at, in reasons and authorities.

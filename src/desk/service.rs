@@ -35,8 +35,8 @@ use crate::{
     wire::status::refusal,
 };
 
-/// A stream of responses.
-type Stream_<T> = ReceiverStream<Result<T, Status>>;
+/// Responses that follow one call.
+type Responses<T> = ReceiverStream<Result<T, Status>>;
 
 /// Serves accepted connections until `stop` resolves, then lets open calls end.
 ///
@@ -167,9 +167,9 @@ impl DeskService {
 
 #[tonic::async_trait]
 impl Desk for DeskService {
-    type SubmitStreamStream = Stream_<pb::SubmitStreamResponse>;
-    type WatchStream = Stream_<pb::WatchResponse>;
-    type AuditExportStream = Stream_<pb::AuditExportResponse>;
+    type SubmitStreamStream = Responses<pb::SubmitStreamResponse>;
+    type WatchStream = Responses<pb::WatchResponse>;
+    type AuditExportStream = Responses<pb::AuditExportResponse>;
 
     async fn submit(
         &self,

@@ -195,3 +195,11 @@ pub const HEARD_AGAIN_AFTER: Duration = Duration::from_secs(1);
 pub const WORK_FAST_IN_A_ROW_MAX: u32 = 16;
 /// Frames of one peer that are worked on at once, all its streams together; more are refused with `QUOTA`.
 pub const PEER_FRAMES_MAX: u32 = 512;
+/// Log lines of refused TLS handshakes that one listener writes in a window; the rest are counted.
+pub const HANDSHAKE_LINES_MAX: u32 = 10;
+/// That window.
+pub const HANDSHAKE_LINES_WINDOW: Duration = Duration::from_secs(60);
+/// Until a partner's greeting that alarms is journaled again for the same reason.
+pub const ALARM_REPEAT_AFTER: Duration = Duration::from_secs(3600);
+/// Until a partner's refused stream is journaled again for the same reason.
+pub const REFUSAL_REPEAT_AFTER: Duration = Duration::from_secs(60);

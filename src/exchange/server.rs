@@ -54,10 +54,12 @@ pub struct ExchangeParts {
     pub observer: Arc<dyn ExchangeObserver>,
 }
 
-/// Where alarming greetings are told: journal and counters. Called for every greeting that alarms.
+/// Where people's attention is asked for: journal and counters. Called every time; it bounds what it writes.
 pub trait ExchangeObserver: Send + Sync + 'static {
     /// `CLOCK_SKEW` or `DIRECTORY_FORK`, as a peer's greeting showed it.
     fn alarming_greeting(&self, peer: AuthorityId, reason: Reason);
+    /// A verified peer that is not admitted, or whose stream breaks the rules.
+    fn refused_stream(&self, peer: AuthorityId, reason: Reason);
 }
 
 /// Serves accepted connections until `stop` resolves, then lets open calls end.
@@ -134,7 +136,10 @@ impl ExchangeService {
             .get::<PeerIdentity>()
             .map(PeerIdentity::authority)
             .ok_or_else(|| status::to_peer(Reason::TlsRefused))?;
-        self.host.admit(&peer).map_err(status::to_peer)?;
+        self.host.admit(&peer).map_err(|reason| {
+            self.host.refused(&peer, reason);
+            status::to_peer(reason)
+        })?;
         Ok(peer)
     }
 }
@@ -172,10 +177,15 @@ impl Host for NodeHost {
     }
 
     fn greeted(&self, peer: &AuthorityId, theirs: &Greeting) {
+        self.parts.broker.heard_from(*peer);
         let ours = self.greeting(theirs.lane);
         for reason in alarms(&ours, theirs, ours.clock) {
             self.parts.observer.alarming_greeting(*peer, reason);
         }
+    }
+
+    fn refused(&self, peer: &AuthorityId, reason: Reason) {
+        self.parts.observer.refused_stream(*peer, reason);
     }
 
     async fn receive(

@@ -22,6 +22,7 @@ struct Scripted {
     most_at_once: AtomicUsize,
     delay: Duration,
     refuses: Option<Reason>,
+    told: std::sync::Mutex<Vec<Reason>>,
 }
 
 #[tonic::async_trait]
@@ -37,6 +38,9 @@ impl Host for Scripted {
         greeting("one", 1, lane)
     }
     fn greeted(&self, _peer: &AuthorityId, _theirs: &Greeting) {}
+    fn refused(&self, _peer: &AuthorityId, reason: Reason) {
+        self.told.lock().expect("whole").push(reason);
+    }
     async fn receive(
         &self,
         _peer: AuthorityId,
@@ -191,9 +195,11 @@ async fn a_peer_that_does_not_greet_as_agreed_is_refused_by_name() {
         ("two", 1, Reason::WrongFederation),
         ("one", 2, Reason::UnsupportedVersion),
     ] {
-        let mut peer = Peer::of(Arc::default());
+        let host = Arc::<Scripted>::default();
+        let mut peer = Peer::of(Arc::clone(&host));
         peer.says_greeting(federation, version).await;
         assert_eq!(peer.hears().await.expect_err("refused"), reason);
+        assert_eq!(*host.told.lock().expect("whole"), [reason]);
     }
     let mut hasty = Peer::of(Arc::default());
     hasty.says_frame(1, 1).await;
@@ -207,6 +213,19 @@ async fn a_peer_that_does_not_greet_as_agreed_is_refused_by_name() {
         silent.hears().await.expect_err("refused"),
         Reason::GreetingTimeout
     );
+}
+
+#[tokio::test]
+async fn a_connection_that_breaks_off_is_not_held_against_the_peer() {
+    let host = Arc::<Scripted>::default();
+    let mut peer = Peer::greeted(Arc::clone(&host)).await;
+    let broken_off = Err(Status::unknown("connection reset"));
+    peer.requests
+        .send(broken_off)
+        .await
+        .expect("session listens");
+    assert_eq!(peer.hears().await.expect_err("ended"), Reason::StreamEnded);
+    assert!(host.told.lock().expect("whole").is_empty());
 }
 
 #[tokio::test]

@@ -29,9 +29,24 @@ pub enum NodeError {
     /// A certificate, its key, the desk CA or its list.
     #[error(transparent)]
     Tls(#[from] TlsError),
+    /// The desk CA, or its list, cannot be used.
+    #[error("{source} (desk.ca {}, desk.crl {})", ca.display(), crl.display())]
+    DeskTrust {
+        /// The CA's file.
+        ca: PathBuf,
+        /// The list's file.
+        crl: PathBuf,
+        /// What is wrong with which.
+        source: TlsError,
+    },
     /// The directory.
-    #[error(transparent)]
-    Directory(#[from] DirectoryError),
+    #[error("{source} (`directory.folder` {}, `directory.anchor`)", folder.display())]
+    Directory {
+        /// As configured.
+        folder: PathBuf,
+        /// What is wrong.
+        source: DirectoryError,
+    },
     /// The authority is not in its own directory.
     #[error(
         "{authority} is not in directory version {version}: install a directory that lists it, or correct `authority`"
@@ -43,7 +58,7 @@ pub enum NodeError {
         version: u64,
     },
     /// A file that the configuration names.
-    #[error("{what} {}: {source}", file.display())]
+    #[error("{what} {}: cannot be read ({source}): put the file there, or correct `{what}` in the configuration", file.display())]
     File {
         /// Which key names it.
         what: &'static str,
@@ -92,11 +107,12 @@ impl NodeError {
             Self::Config(_)
             | Self::Key(_)
             | Self::Tls(_)
-            | Self::Directory(_)
+            | Self::DeskTrust { .. }
+            | Self::Open(OpenError::Configuration(_))
+            | Self::Directory { .. }
             | Self::NotListed { .. }
             | Self::File { .. }
             | Self::Filter(_)
-            | Self::Open(OpenError::Configured(_))
             | Self::Listen { .. } => ExitKind::Configuration,
             Self::Open(_)
             | Self::View(_)

@@ -7,15 +7,24 @@ use std::{
 };
 
 use prometheus_client::{
-    encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder, text::encode},
-    metrics::{counter::Counter, family::Family, gauge::Gauge},
+    encoding::{
+        EncodeLabelSet, EncodeLabelValue, EncodeMetric, LabelValueEncoder, MetricEncoder,
+        NoLabelSet, text::encode,
+    },
+    metrics::{MetricType, counter::Counter, family::Family, gauge::Gauge},
     registry::Registry,
 };
 
 use crate::{
     delivery::LinkState,
-    domain::{id::AuthorityId, reason::Reason, receipt::Verdict, routing::Priority},
-    store::{Figures, event::Event},
+    desk::Expiry,
+    domain::{
+        id::AuthorityId,
+        reason::Reason,
+        receipt::Verdict,
+        routing::{Lane, Priority},
+    },
+    store::{Figures, Sizes, event::Event},
 };
 
 /// Everything that is counted.
@@ -27,13 +36,23 @@ pub(super) struct Metrics {
     refused: Family<Refusal, Counter>,
     incidents: Family<OfReason, Counter>,
     handshakes_refused: Family<OfListener, Counter>,
-    queued: Family<OfPartner, Gauge>,
+    queued: Family<OfLane, Gauge>,
     link_healthy: Family<OfPartner, Gauge>,
     journal_entries: Gauge,
     journal_bytes: Gauge,
     journal_groups: Gauge,
     journal_syncs: Gauge,
     view_lag: Gauge,
+    expiries: Family<OfThing, Gauge>,
+}
+
+/// What is true at the moment of a look.
+pub(super) struct Present<'a> {
+    pub(super) figures: Figures,
+    pub(super) links: &'a [LinkState],
+    /// Statements that wait, for each partner and lane.
+    pub(super) queued: &'a [(AuthorityId, Lane, u64)],
+    pub(super) expiries: &'a [Expiry],
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -44,6 +63,18 @@ struct OfPriority {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct OfPartner {
     partner: Partner,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OfLane {
+    partner: Partner,
+    lane: Label,
+}
+
+/// Our certificates and lists, and those of members of the directory: a bounded list.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OfThing {
+    what: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -125,8 +156,14 @@ impl Metrics {
         self.handshakes_refused.get_or_create(&label).inc();
     }
 
+    /// Counts a refusal that is not journaled by itself.
+    pub(super) fn refused_here(&self, partner: AuthorityId, reason: Reason) {
+        self.refuse(partner, "here", reason, 1);
+    }
+
     /// The figures as text, in the OpenMetrics format.
-    pub(super) fn text(&self, figures: Figures, links: &[LinkState]) -> Result<String, fmt::Error> {
+    pub(super) fn text(&self, present: &Present<'_>) -> Result<String, fmt::Error> {
+        let figures = present.figures;
         let gauge = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
         self.journal_entries.set(gauge(figures.entries));
         self.journal_bytes.set(gauge(figures.bytes));
@@ -136,15 +173,28 @@ impl Metrics {
         // A partner that left the directory shall not stand here for ever.
         self.queued.clear();
         self.link_healthy.clear();
-        for link in links {
-            let partner = with(link.authority);
-            self.queued.get_or_create(&partner).set(gauge(link.queued));
+        for (partner, lane, count) in present.queued {
+            let label = OfLane {
+                partner: Partner(*partner),
+                lane: Label(lane.name()),
+            };
+            self.queued.get_or_create(&label).set(gauge(*count));
+        }
+        for link in present.links {
             self.link_healthy
-                .get_or_create(&partner)
+                .get_or_create(&with(link.authority))
                 .set(i64::from(link.healthy));
         }
+        self.expiries.clear();
+        for expiry in present.expiries {
+            let label = OfThing {
+                what: expiry.what.clone(),
+            };
+            let seconds = expiry.at.as_micros() / 1_000_000;
+            self.expiries.get_or_create(&label).set(seconds);
+        }
         let mut text = String::new();
-        encode(&mut text, &self.registry())?;
+        encode(&mut text, &self.registry(&figures))?;
         Ok(text)
     }
 
@@ -157,9 +207,14 @@ impl Metrics {
         self.refused.get_or_create(&label).inc_by(count);
     }
 
-    fn registry(&self) -> Registry {
+    fn registry(&self, figures: &Figures) -> Registry {
         let mut registry = Registry::with_prefix("allpoints");
-        let all = &mut registry;
+        self.register_exchange(&mut registry);
+        self.register_store(&mut registry, figures);
+        registry
+    }
+
+    fn register_exchange(&self, all: &mut Registry) {
         all.register(
             "accepted",
             "Own statements accepted, durable",
@@ -180,7 +235,7 @@ impl Metrics {
         );
         all.register(
             "queued",
-            "Statements waiting per partner",
+            "Statements waiting, per partner and lane",
             self.queued.clone(),
         );
         all.register(
@@ -188,6 +243,14 @@ impl Metrics {
             "1 when a receipt or heartbeat came within the last minute",
             self.link_healthy.clone(),
         );
+        all.register(
+            "expiry_timestamp_seconds",
+            "When a certificate, list or membership ends, in Unix time",
+            self.expiries.clone(),
+        );
+    }
+
+    fn register_store(&self, all: &mut Registry, figures: &Figures) {
         all.register("journal_entries", "Entries", self.journal_entries.clone());
         all.register("journal_bytes", "Bytes", self.journal_bytes.clone());
         all.register(
@@ -205,7 +268,41 @@ impl Metrics {
             "Entries that the view has yet to take",
             self.view_lag.clone(),
         );
-        registry
+        all.register(
+            "journal_group_entries",
+            "Entries of each group, which one sync covers",
+            Histogram(figures.group_entries),
+        );
+        all.register(
+            "batch_documents",
+            "Statements or receipts under each signature kept",
+            Histogram(figures.batch_documents),
+        );
+    }
+}
+
+/// Sizes that were counted elsewhere, as a histogram.
+#[derive(Debug)]
+struct Histogram(Sizes);
+
+impl EncodeMetric for Histogram {
+    #[allow(
+        clippy::cast_precision_loss,
+        reason = "the format knows floating point only, and powers of two are exact"
+    )]
+    fn encode(&self, mut encoder: MetricEncoder<'_>) -> fmt::Result {
+        let count = self.0.buckets.iter().sum();
+        let bounds = (0..Sizes::BUCKETS - 1).map(|power| (1u64 << power) as f64);
+        let counts = self.0.buckets.iter().copied();
+        let buckets: Vec<(f64, u64)> = bounds
+            .chain(std::iter::once(f64::INFINITY))
+            .zip(counts)
+            .collect();
+        encoder.encode_histogram::<NoLabelSet>(self.0.sum as f64, count, &buckets, None)
+    }
+
+    fn metric_type(&self) -> MetricType {
+        MetricType::Histogram
     }
 }
 
@@ -241,7 +338,10 @@ pub(super) async fn follow(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::id::{MessageId, StatementRef};
+    use crate::domain::{
+        id::{MessageId, StatementRef},
+        time::Timestamp,
+    };
 
     #[test]
     fn refusals_stand_by_reason_and_partner_and_name_no_statement() {
@@ -263,11 +363,39 @@ mod tests {
             count: 4,
         });
         metrics.handshake_refused("exchange");
-        let text = metrics.text(Figures::default(), &[]).expect("encodes");
+        let mut figures = Figures::default();
+        figures.group_entries.buckets[1] = 3;
+        figures.group_entries.buckets[Sizes::BUCKETS - 1] = 1;
+        figures.group_entries.sum = 40_006;
+        let expiry = Expiry {
+            what: "node certificate".to_owned(),
+            at: Timestamp::from_micros(1_800_000_000_000_000),
+            warning: crate::desk::Warning::None,
+        };
+        let present = Present {
+            figures,
+            links: &[],
+            queued: &[(peer, Lane::Bulk, 12)],
+            expiries: &[expiry],
+        };
+        let text = metrics.text(&present).expect("encodes");
         let line =
             "allpoints_refused_total{partner=\"XB-POL\",side=\"here\",reason=\"NOT_ADDRESSED\"} 5";
         assert!(text.contains(line), "{text}");
         assert!(text.contains("allpoints_handshakes_refused_total{listener=\"exchange\"} 1"));
+        for line in [
+            "allpoints_queued{partner=\"XB-POL\",lane=\"bulk\"} 12",
+            "allpoints_expiry_timestamp_seconds{what=\"node certificate\"} 1800000000",
+            "allpoints_journal_group_entries_count 4",
+            "allpoints_journal_group_entries_sum 40006.0",
+            "allpoints_journal_group_entries_bucket{le=\"1.0\"} 0",
+            "allpoints_journal_group_entries_bucket{le=\"2.0\"} 3",
+            "allpoints_journal_group_entries_bucket{le=\"32768.0\"} 3",
+            "allpoints_journal_group_entries_bucket{le=\"+Inf\"} 4",
+            "allpoints_batch_documents_count 0",
+        ] {
+            assert!(text.contains(line), "{line} in {text}");
+        }
         assert!(!text.contains(&statement.id.to_string()));
     }
 }

@@ -5,11 +5,14 @@
 
 pub mod config;
 mod error;
+mod expiry;
 mod metrics;
+mod observer;
 mod ops;
 mod parts;
 mod reload;
 mod run;
+mod serving;
 pub mod system;
 mod telemetry;
 mod view;

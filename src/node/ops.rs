@@ -1,10 +1,12 @@
 //! The ops listener: `/metrics`, `/healthz`, `/readyz` over plain HTTP/1. Shows counts and authorities only.
+//!
+//! It listens while the node still opens its store, so that monitoring sees a start that takes long as what it is.
 
 use std::{
     future::Future,
     io,
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicBool, Ordering},
     },
 };
@@ -16,19 +18,34 @@ use axum::{
     response::{IntoResponse, Response},
     routing::get,
 };
+use futures_util::FutureExt as _;
 use tokio::net::TcpListener;
 
-use super::metrics::Metrics;
-use crate::{delivery::Broker, store::Store};
+use super::{
+    expiry::Expiries,
+    metrics::{Metrics, Present},
+};
+use crate::{
+    delivery::{Broker, LinkState},
+    domain::{id::AuthorityId, routing::Lane},
+    store::{Store, StoreFailed},
+};
 
 /// What the listener shows.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub(super) struct Ops {
     pub(super) metrics: Metrics,
-    pub(super) broker: Broker,
-    pub(super) store: Store,
+    /// Set once the node has opened everything.
+    pub(super) opened: Arc<OnceLock<Opened>>,
     /// True between the end of the start and the beginning of the stop.
     pub(super) ready: Arc<AtomicBool>,
+}
+
+/// What there is to look at in a node that has opened.
+pub(super) struct Opened {
+    pub(super) broker: Broker,
+    pub(super) store: Store,
+    pub(super) expiries: Expiries,
 }
 
 /// Serves until `stop` resolves.
@@ -48,8 +65,20 @@ pub(super) async fn serve(
 }
 
 async fn metrics(State(ops): State<Ops>) -> Response {
-    let figures = ops.store.figures();
-    match ops.metrics.text(figures, &ops.broker.links()) {
+    let Some(opened) = ops.opened.get() else {
+        return (StatusCode::SERVICE_UNAVAILABLE, "starting\n").into_response();
+    };
+    let links = opened.broker.links();
+    let Ok(queued) = queued(&opened.store, &links).await else {
+        return (StatusCode::SERVICE_UNAVAILABLE, STORE_FAILED).into_response();
+    };
+    let present = Present {
+        figures: opened.store.figures(),
+        links: &links,
+        queued: &queued,
+        expiries: &opened.expiries.all(),
+    };
+    match ops.metrics.text(&present) {
         Ok(text) => {
             let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
             ([(header::CONTENT_TYPE, kind)], text).into_response()
@@ -58,12 +87,61 @@ async fn metrics(State(ops): State<Ops>) -> Response {
     }
 }
 
+/// What waits for each partner to whom lanes are kept.
+async fn queued(
+    store: &Store,
+    links: &[LinkState],
+) -> Result<Vec<(AuthorityId, Lane, u64)>, StoreFailed> {
+    let reading = store.read(|ledger| {
+        let of = |link: &LinkState| {
+            let peer = link.authority;
+            let lanes = Lane::ALL.iter();
+            lanes.map(move |lane| (peer, *lane, ledger.queued_in(&peer, *lane)))
+        };
+        links.iter().flat_map(of).collect()
+    });
+    reading.await
+}
+
+const STORE_FAILED: &str = "the store has failed\n";
+
 async fn ready(State(ops): State<Ops>) -> (StatusCode, &'static str) {
-    if !ops.ready.load(Ordering::SeqCst) {
-        (StatusCode::SERVICE_UNAVAILABLE, "not serving\n")
-    } else if ops.store.has_room() {
+    let store = ops.opened.get().map(|opened| &opened.store);
+    let Some(store) = store.filter(|_| ops.ready.load(Ordering::SeqCst)) else {
+        return (StatusCode::SERVICE_UNAVAILABLE, "not serving\n");
+    };
+    if store.failed().now_or_never().is_some() {
+        (StatusCode::SERVICE_UNAVAILABLE, STORE_FAILED)
+    } else if store.has_room() {
         (StatusCode::OK, "ready\n")
     } else {
         (StatusCode::SERVICE_UNAVAILABLE, "STORE_FULL\n")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn before_anything_is_open_the_node_is_healthy_and_not_ready() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let at = listener.local_addr().expect("bound");
+        tokio::spawn(serve(Ops::default(), listener, std::future::pending()));
+        for (path, code) in [("/healthz", "200"), ("/readyz", "503"), ("/metrics", "503")] {
+            let mut socket = tokio::net::TcpStream::connect(at)
+                .await
+                .expect("it listens");
+            let request = format!("GET {path} HTTP/1.1\r\nHost: ops\r\nConnection: close\r\n\r\n");
+            socket.write_all(request.as_bytes()).await.expect("sent");
+            let mut answer = String::new();
+            socket.read_to_string(&mut answer).await.expect("answered");
+            assert!(
+                answer.starts_with(&format!("HTTP/1.1 {code}")),
+                "{path}: {answer}"
+            );
+        }
     }
 }

@@ -9,16 +9,14 @@ use zeroize::Zeroizing;
 
 use super::{config::Config, error::NodeError, view::LazyView};
 use crate::{
-    domain::{
-        limits::RECIPIENTS_MAX,
-        time::{Clock, Timestamp},
-    },
+    desk::Expiry,
+    domain::{limits::RECIPIENTS_MAX, time::Clock},
     store::{self, Store, StoreConfig, disk::RealDisk},
     trust::{
         batch::{BatchSigner, Purpose},
         directory::{Directory, DirectoryHandle},
         keys::{KeyUse, SigningKey},
-        tls::{self, TlsIdentity},
+        tls::{self, TlsError, TlsIdentity, certificate_validity, crl_validity},
     },
 };
 
@@ -39,7 +37,17 @@ pub(super) struct Listeners {
     pub(super) identity: Arc<ArcSwap<TlsIdentity>>,
     pub(super) exchange: Arc<ArcSwap<ServerConfig>>,
     pub(super) desk: Arc<ArcSwap<ServerConfig>>,
-    pub(super) expiries: Vec<(String, Timestamp)>,
+    pub(super) expiries: Arc<ArcSwap<Vec<Expiry>>>,
+}
+
+impl Listeners {
+    /// Takes what was read anew; connections that stand are not touched.
+    pub(super) fn take(&self, read: Certificates) {
+        self.identity.store(read.identity);
+        self.exchange.store(read.exchange);
+        self.desk.store(read.desk);
+        self.expiries.store(Arc::new(read.expiries));
+    }
 }
 
 /// What is read from certificate files at one moment.
@@ -47,7 +55,7 @@ pub(super) struct Certificates {
     pub(super) identity: Arc<TlsIdentity>,
     pub(super) exchange: Arc<ServerConfig>,
     pub(super) desk: Arc<ServerConfig>,
-    expiries: Vec<(String, Timestamp)>,
+    expiries: Vec<Expiry>,
 }
 
 /// Opens in the order in which a fault is cheapest: keys, directory, certificates, and last the store.
@@ -59,7 +67,11 @@ pub(super) fn open(config: &Config, clock: &Arc<dyn Clock>) -> Result<Parts, Nod
         &config.directory.folder,
         config.directory.anchor,
         clock.now(),
-    )?;
+    )
+    .map_err(|source| NodeError::Directory {
+        folder: config.directory.folder.clone(),
+        source,
+    })?;
     if directory.member(&config.authority).is_none() {
         return Err(NodeError::NotListed {
             authority: config.authority,
@@ -74,14 +86,15 @@ pub(super) fn open(config: &Config, clock: &Arc<dyn Clock>) -> Result<Parts, Nod
     let federation = directory.federation().to_owned();
     let directory: DirectoryHandle = Arc::new(ArcSwap::from_pointee(directory));
     let certificates = certificates(config, &directory, &**clock)?;
-    let pseudonym_key = pseudonym_key(&config.store.key)?;
+    // The store first: it says best what is wrong with its key.
     let store = open_store(config, clock)?;
+    let pseudonym_key = pseudonym_key(&config.store.key)?;
     Ok(Parts {
         listeners: Listeners {
             identity: Arc::new(ArcSwap::from(certificates.identity)),
             exchange: Arc::new(ArcSwap::from(certificates.exchange)),
             desk: Arc::new(ArcSwap::from(certificates.desk)),
-            expiries: certificates.expiries,
+            expiries: Arc::new(ArcSwap::from_pointee(certificates.expiries)),
         },
         directory,
         statement_signer: BatchSigner::new(
@@ -111,17 +124,32 @@ pub(super) fn certificates(
     let identity = TlsIdentity::load(&config.exchange.certificate, &config.exchange.key, clock)?;
     let desk_identity = TlsIdentity::load(&config.desk.certificate, &config.desk.key, clock)?;
     let exchange = tls::exchange_server(config.authority, &identity, Arc::clone(directory))?;
-    let desk = tls::desk_server(
-        config.authority,
-        &desk_identity,
-        &read("desk.ca", &config.desk.ca)?,
-        &read("desk.crl", &config.desk.crl)?,
-    )?;
+    let ca = read("desk.ca", &config.desk.ca)?;
+    let crl = read("desk.crl", &config.desk.crl)?;
+    let desk =
+        tls::desk_server(config.authority, &desk_identity, &ca, &crl).map_err(
+            |error| match error {
+                TlsError::DeskCa(_) | TlsError::DeskCrl(_) => NodeError::DeskTrust {
+                    ca: config.desk.ca.clone(),
+                    crl: config.desk.crl.clone(),
+                    source: error,
+                },
+                error => error.into(),
+            },
+        )?;
+    let node_certificate = read("exchange.certificate", &config.exchange.certificate)?;
+    let desk_certificate = read("desk.certificate", &config.desk.certificate)?;
+    let validities = [
+        ("node certificate", certificate_validity(&node_certificate)),
+        ("desk certificate", certificate_validity(&desk_certificate)),
+        ("desk CA", certificate_validity(&ca)),
+        ("desk CRL", crl_validity(&crl)),
+    ];
     Ok(Certificates {
-        expiries: vec![
-            ("node certificate".to_owned(), identity.expires_at()),
-            ("desk certificate".to_owned(), desk_identity.expires_at()),
-        ],
+        expiries: validities
+            .into_iter()
+            .filter_map(|(what, validity)| Some(Expiry::of(what, validity?)))
+            .collect(),
         identity: Arc::new(identity),
         exchange,
         desk,

@@ -90,11 +90,7 @@ impl Reload {
             Err(error) => Err(NodeError::Runtime(error.to_string())),
         };
         match read {
-            Ok(read) => {
-                self.listeners.identity.store(read.identity);
-                self.listeners.exchange.store(read.exchange);
-                self.listeners.desk.store(read.desk);
-            }
+            Ok(read) => self.listeners.take(read),
             Err(error) => tracing::warn!(%error, "certificates stay as they were"),
         }
     }

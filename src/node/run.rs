@@ -24,32 +24,18 @@ use tokio::{
 use super::{
     config::{self, Config},
     error::NodeError,
-    metrics::{self, Metrics},
+    metrics,
     ops::{self, Ops},
     parts::{self, Parts},
-    reload::Reload,
-    system::{SystemClock, SystemRandom},
+    serving::Serving,
+    system::SystemClock,
     telemetry,
 };
 use crate::{
-    delivery::{Broker, BrokerParts},
-    desk::{self, DeskParts, DeskService},
-    domain::{
-        id::AuthorityId,
-        limits::{DRAIN_TIMEOUT, RECIPIENTS_MAX},
-        reason::Reason,
-        time::Clock,
-    },
-    exchange::{self, ExchangeObserver, ExchangeParts, GrpcConnector, GrpcConnectorParts},
-    store::{Store, StoreFailed, event::Event},
-    trust::{
-        batch::Verifier,
-        tls::{self, Connections, DeskIdentity, HandshakeObserver, PeerIdentity},
-    },
+    delivery::Broker,
+    domain::{limits::DRAIN_TIMEOUT, time::Clock},
+    store::{Store, StoreFailed},
 };
-
-/// Number of the log in its origin's name. A restore behind its witnesses will begin another; not built yet.
-const LOG_EPOCH: u32 = 1;
 
 /// Runs a node until SIGTERM or SIGINT, or until it fails. Prints one line, `ready exchange=ADDR desk=ADDR
 /// ops=ADDR`, when it serves. Has threads of its own: may be called from anywhere.
@@ -136,7 +122,6 @@ impl Node {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
         // Ports first: a second node on this machine is told before it touches the store.
         let sockets = Sockets::bind(&config).await?;
-        let addresses = sockets.addresses;
         let opening = {
             let (config, clock) = (Arc::clone(&config), Arc::clone(&clock));
             tokio::task::spawn_blocking(move || parts::open(&config, &clock))
@@ -144,113 +129,34 @@ impl Node {
         let parts = opening
             .await
             .map_err(|error| NodeError::Runtime(error.to_string()))??;
-        Self::serve(&config, clock, parts, sockets, addresses).await
+        Self::serve(config, clock, parts, sockets).await
     }
 
     async fn serve(
-        config: &Arc<Config>,
+        config: Arc<Config>,
         clock: Arc<dyn Clock>,
         parts: Parts,
-        sockets: Sockets,
-        addresses: Addresses,
+        mut sockets: Sockets,
     ) -> Result<Self, NodeError> {
-        let started_at = clock.now();
-        let metrics = Metrics::default();
-        let mut helpers = JoinSet::new();
-        helpers.spawn(metrics::follow(metrics.clone(), parts.store.subscribe()));
-        let store = parts.store.clone();
-        let broker = Broker::start(BrokerParts {
-            authority: config.authority,
-            store: store.clone(),
-            directory: Arc::clone(&parts.directory),
-            statement_signer: parts.statement_signer,
-            receipt_signer: parts.receipt_signer,
-            verifier: Verifier::new(parts.directory.load_full()),
-            clock: Arc::clone(&clock),
-            random: Arc::new(SystemRandom),
-            links: Arc::new(GrpcConnector::new(GrpcConnectorParts {
-                own: config.authority,
-                identity: Arc::clone(&parts.listeners.identity),
-                directory: Arc::clone(&parts.directory),
-            })),
-            workers: workers(config.delivery.workers),
-        });
+        // Listened to before anything can happen, so that nothing is missed.
+        let events = parts.store.subscribe();
+        let serving = Serving::begin(config, clock, parts, &sockets.ops, &sockets.stop);
         // The broker journals start and stop; the directory in force must stand there before anything is served.
-        broker.adopt_directory().await?;
-
-        let (stop, stopping) = watch::channel(false);
-        let ready = Arc::new(AtomicBool::new(false));
-        let connections = Connections::default();
-        let mut listeners = JoinSet::new();
-        let observer = |listener| {
-            Arc::new(Observer {
-                listener,
-                metrics: metrics.clone(),
-                store: store.clone(),
-                clock: Arc::clone(&clock),
-            })
-        };
-        let incoming = tls::accept_into::<PeerIdentity>(
-            sockets.exchange,
-            Arc::clone(&parts.listeners.exchange),
-            observer("exchange"),
-            connections.clone(),
-        );
-        let exchange = ExchangeParts {
-            broker: broker.clone(),
-            directory: Arc::clone(&parts.directory),
-            clock: Arc::clone(&clock),
-            observer: observer("exchange"),
-        };
-        let end = ended(stopping.clone());
-        listeners
-            .spawn(async move { told("exchange", exchange::serve(exchange, incoming, end).await) });
-        let incoming = tls::accept::<DeskIdentity>(
-            sockets.desk,
-            Arc::clone(&parts.listeners.desk),
-            observer("desk"),
-        );
-        let service = DeskService::new(DeskParts {
-            authority: config.authority,
-            broker: broker.clone(),
-            store: store.clone(),
-            directory: Arc::clone(&parts.directory),
-            clock: Arc::clone(&clock),
-            pseudonym_key: parts.pseudonym_key,
-            log_key: Arc::new(parts.log_key),
-            log_epoch: LOG_EPOCH,
-            started_at,
-            expiries: parts.listeners.expiries.clone(),
-        });
-        let end = ended(stopping.clone());
-        listeners.spawn(async move { told("desk", desk::serve(service, incoming, end).await) });
-        let ops = Ops {
-            metrics,
-            broker: broker.clone(),
-            store: store.clone(),
-            ready: Arc::clone(&ready),
-        };
-        let end = ended(stopping);
-        listeners.spawn(async move { told("ops", ops::serve(ops, sockets.ops, end).await) });
-        helpers.spawn(
-            Reload {
-                config: Arc::clone(config),
-                clock,
-                directory: parts.directory,
-                listeners: parts.listeners,
-                broker: broker.clone(),
-                connections,
-            }
-            .run(),
-        );
-        ready.store(true, Ordering::SeqCst);
+        serving.broker.adopt_directory().await?;
+        let listeners = &mut sockets.listeners;
+        listeners.spawn(serving.exchange(sockets.exchange));
+        listeners.spawn(serving.desk(sockets.desk));
+        let mut helpers = JoinSet::new();
+        helpers.spawn(metrics::follow(sockets.ops.metrics.clone(), events));
+        helpers.spawn(serving.reload().run());
+        sockets.ops.ready.store(true, Ordering::SeqCst);
         Ok(Self {
-            addresses,
-            broker,
-            store,
-            ready,
-            stop,
-            listeners,
+            addresses: sockets.addresses,
+            broker: serving.broker,
+            store: serving.store,
+            ready: sockets.ops.ready,
+            stop: sockets.stop,
+            listeners: sockets.listeners,
             helpers,
         })
     }
@@ -290,28 +196,37 @@ impl Node {
     }
 }
 
-/// The three listening sockets.
+/// The listening sockets. Ops is served from the first moment on.
 struct Sockets {
     exchange: TcpListener,
     desk: TcpListener,
-    ops: TcpListener,
     addresses: Addresses,
+    ops: Ops,
+    listeners: JoinSet<NodeError>,
+    stop: watch::Sender<bool>,
 }
 
 impl Sockets {
     async fn bind(config: &Config) -> Result<Self, NodeError> {
         let (exchange, exchange_at) = bound("exchange", config.exchange.listen).await?;
         let (desk, desk_at) = bound("desk", config.desk.listen).await?;
-        let (ops, ops_at) = bound("ops", config.ops.listen).await?;
+        let (ops_socket, ops_at) = bound("ops", config.ops.listen).await?;
+        let (stop, stopping) = watch::channel(false);
+        let ops = Ops::default();
+        let mut listeners = JoinSet::new();
+        let (shown, end) = (ops.clone(), ended(stopping));
+        listeners.spawn(async move { told("ops", ops::serve(shown, ops_socket, end).await) });
         Ok(Self {
             exchange,
             desk,
-            ops,
             addresses: Addresses {
                 exchange: exchange_at,
                 desk: desk_at,
                 ops: ops_at,
             },
+            ops,
+            listeners,
+            stop,
         })
     }
 }
@@ -330,59 +245,17 @@ async fn bound(
     Ok((socket, address))
 }
 
-/// Workers as configured; 0 is one for each processor.
-fn workers(configured: usize) -> usize {
-    let processors = || thread::available_parallelism().map_or(1, usize::from);
-    match configured {
-        0 => processors(),
-        workers => workers.min(RECIPIENTS_MAX),
-    }
-}
-
-async fn ended(mut stopping: watch::Receiver<bool>) {
+pub(super) async fn ended(mut stopping: watch::Receiver<bool>) {
     // An error means that the node itself is gone: that is an end too.
     let _ = stopping.wait_for(|stop| *stop).await;
 }
 
-fn told<E: std::fmt::Display>(listener: &'static str, ended: Result<(), E>) -> NodeError {
+pub(super) fn told<E: std::fmt::Display>(
+    listener: &'static str,
+    ended: Result<(), E>,
+) -> NodeError {
     let why = ended.map_or_else(|error| error.to_string(), |()| "it was stopped".to_owned());
     NodeError::Listener(listener, why)
-}
-
-/// Counts, tells and journals what listeners observe.
-struct Observer {
-    listener: &'static str,
-    metrics: Metrics,
-    store: Store,
-    clock: Arc<dyn Clock>,
-}
-
-impl HandshakeObserver for Observer {
-    fn refused(&self, remote: SocketAddr, why: &str) {
-        self.metrics.handshake_refused(self.listener);
-        tracing::warn!(listener = self.listener, %remote, why, "a TLS handshake was refused");
-    }
-}
-
-impl ExchangeObserver for Observer {
-    fn alarming_greeting(&self, peer: AuthorityId, reason: Reason) {
-        tracing::error!(%peer, %reason, "a partner's greeting alarms");
-        let now = self.clock.now();
-        let incident = Event::Incident {
-            peer: Some(peer),
-            statement: None,
-            reason,
-            leaf: None,
-        };
-        let plan = self.store.decide(|ledger| {
-            ledger.record(now, incident);
-        });
-        tokio::spawn(async move {
-            if let Err(error) = plan.commit().await {
-                tracing::error!(%error, "an incident could not be journaled");
-            }
-        });
-    }
 }
 
 #[cfg(test)]
@@ -396,12 +269,5 @@ mod tests {
             .expect("a free port");
         let error = bound("ops", taken).await.expect_err("in use").to_string();
         assert!(error.contains("ops.listen") && error.contains(&taken.to_string()));
-    }
-
-    #[test]
-    fn no_workers_means_one_for_each_processor_and_there_is_a_cap() {
-        assert!(workers(0) >= 1);
-        assert_eq!(workers(3), 3);
-        assert_eq!(workers(usize::MAX), RECIPIENTS_MAX);
     }
 }

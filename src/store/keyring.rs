@@ -32,6 +32,8 @@ use zeroize::Zeroizing;
 use super::disk::{self, Disk};
 
 const MAGIC: &[u8; 8] = b"APKEYS01";
+/// How every version begins; two digits follow.
+const FAMILY: &[u8; 6] = b"APKEYS";
 const HEADER_BYTES: usize = 32;
 const KEY_BYTES: usize = 36;
 const TAG_BYTES: usize = 16;
@@ -51,7 +53,9 @@ pub enum KeyringError {
     #[error("the key-encryption key {0} can be read by others (mode {1:o}): chmod 600 {0}")]
     KeyExposed(PathBuf, u32),
     /// Not 64 hexadecimal digits.
-    #[error("the key-encryption key {0} is not 64 hexadecimal digits")]
+    #[error(
+        "the key-encryption key {0} is not 64 hexadecimal digits: put it back from its safe copy"
+    )]
     KeyMalformed(PathBuf),
     /// Another key than the one the keyring is under.
     #[error(
@@ -72,6 +76,11 @@ pub enum KeyringError {
         "the keyring {0} is damaged: restore it from a copy; without it no kept body can be read"
     )]
     Damaged(PathBuf),
+    /// Of a version that this program does not know.
+    #[error(
+        "the store of keyring {0} was made by a newer version of allpoints: run that one; nothing was changed"
+    )]
+    Newer(PathBuf),
     /// Segments without a keyring.
     #[error(
         "the keyring {0} is missing, but there are segments: restore it from a copy; nothing was changed"
@@ -314,7 +323,11 @@ fn unwrap_keys(
 ) -> Result<BTreeMap<KeyNumber, Zeroizing<[u8; 32]>>, KeyringError> {
     let damaged = || KeyringError::Damaged(path.to_owned());
     let (header, sealed) = bytes.split_at_checked(HEADER_BYTES).ok_or_else(damaged)?;
-    let mut rest = header.strip_prefix(MAGIC).ok_or_else(damaged)?;
+    let mut rest = match header.strip_prefix(MAGIC) {
+        Some(rest) => rest,
+        None if header.starts_with(FAMILY) => return Err(KeyringError::Newer(path.to_owned())),
+        None => return Err(damaged()),
+    };
     let id = rest.split_off(..8).ok_or_else(damaged)?;
     if id != wrapping.id() {
         return Err(KeyringError::WrongKey {

@@ -78,12 +78,12 @@ pub struct StoreFailed(pub String);
 /// Why a store does not open. Says which file, what is wrong, which command helps.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    /// The journal refuses to open.
+    /// The journal refuses to open: damage, or the disk.
     #[error("{0}")]
     Refused(String),
-    /// It was given the wrong key-encryption key, or another process has it: the operator's to put right.
+    /// Key, lock, place or version are wrong: nothing was touched, and who runs the node can set it right.
     #[error("{0}")]
-    Configured(String),
+    Configuration(String),
     /// A kept entry cannot be read.
     #[error(transparent)]
     Read(#[from] ReadError),
@@ -264,4 +264,29 @@ pub struct Figures {
     pub view_lag_entries: u64,
     /// Segment files.
     pub segments: u64,
+    /// Entries of each group.
+    pub group_entries: Sizes,
+    /// Documents under each signature that is kept.
+    pub batch_documents: Sizes,
+}
+
+/// How many were how large, by powers of two: 1, 2, up to 4, up to 8, ...; the last bucket has no bound.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Sizes {
+    /// Counts, smallest first.
+    pub buckets: [u64; Sizes::BUCKETS],
+    /// All sizes together.
+    pub sum: u64,
+}
+
+impl Sizes {
+    /// One for each power of two up to 32,768, and one for all above.
+    pub const BUCKETS: usize = 17;
+
+    /// The bucket of a size.
+    #[must_use]
+    pub fn bucket(size: u64) -> usize {
+        let power = size.max(1).next_power_of_two().trailing_zeros();
+        usize::try_from(power).map_or(Self::BUCKETS - 1, |power| power.min(Self::BUCKETS - 1))
+    }
 }

@@ -34,6 +34,15 @@ pub enum Signed {
     /// Single proofs, each with its leaf index.
     Parts(Vec<Proof>),
 }
+impl Signed {
+    /// Documents that are kept under it.
+    pub(super) fn documents(&self) -> u64 {
+        match self {
+            Self::Whole(batch) => batch.leaves.len() as u64,
+            Self::Parts(proofs) => proofs.len() as u64,
+        }
+    }
+}
 
 /// A decision that is applied but not yet durable. Dropping it uncommitted stops the store: a hole in the
 /// journal must never be passed over. A plan without events may be dropped.

@@ -11,7 +11,14 @@
     reason = "a test that cannot be set up fails"
 )]
 
-use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
+pub mod process;
+
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use allpoints::{
     domain::{
@@ -20,7 +27,7 @@ use allpoints::{
         time::{Clock, Timestamp},
     },
     node::{
-        Node,
+        Addresses, Node,
         config::{self, Config},
         system::SystemClock,
     },
@@ -50,6 +57,15 @@ pub struct Net {
 impl Net {
     /// Makes and starts one node for each id.
     pub async fn of(ids: &[&str]) -> Self {
+        let mut net = Self::founded(ids);
+        for (_, config, node) in &mut net.nodes {
+            *node = Some(Node::start(config.clone()).await.expect("a node starts"));
+        }
+        net
+    }
+
+    /// Makes everything that nodes need, and starts none.
+    pub fn founded(ids: &[&str]) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let clock = Arc::new(SystemClock::new());
         let ids: Vec<AuthorityId> = ids.iter().map(|id| id.parse().expect("legal id")).collect();
@@ -57,8 +73,7 @@ impl Net {
         let mut nodes = Vec::new();
         for (id, exchange) in ids.iter().zip(anchor.1) {
             let config = configured(folder.path(), *id, exchange, &anchor.0);
-            let node = Node::start(config.clone()).await.expect("a node starts");
-            nodes.push((*id, config, Some(node)));
+            nodes.push((*id, config, None));
         }
         Self {
             folder,
@@ -80,6 +95,22 @@ impl Net {
 
     /// A desk client of one authority with a certificate of this role.
     pub async fn desk(&self, id: &str, role: Role) -> Desk {
+        let at = self.node(id).addresses().desk;
+        self.desk_at(id, role, at).await
+    }
+
+    /// Where an authority keeps its files; its configuration is `node.toml` there.
+    pub fn home(&self, id: &str) -> PathBuf {
+        self.folder.path().join(id)
+    }
+
+    /// Where a running node listens.
+    pub fn addresses(&self, id: &str) -> Addresses {
+        self.node(id).addresses()
+    }
+
+    /// A desk client of a node that runs elsewhere than here.
+    pub async fn desk_at(&self, id: &str, role: Role, at: SocketAddr) -> Desk {
         let authority: AuthorityId = id.parse().expect("legal id");
         let folder = self.folder.path().join(id);
         let profile = DeskProfile {
@@ -95,7 +126,6 @@ impl Net {
         let identity = TlsIdentity::load(&certificate, &key, &*self.clock).expect("loaded");
         let ca = std::fs::read(folder.join("ca/desk-ca.pem")).expect("read");
         let config = tls::desk_client(&identity, &ca, authority).expect("a configuration");
-        let at = self.node(id).addresses().desk;
         let channel = tls::dial_desk(&at.to_string(), config)
             .await
             .expect("dialled");
@@ -136,6 +166,19 @@ impl Net {
             .expect("an endless supply")
     }
 
+    /// Legal drafts of synthetic alerts of every kind, each with an id of its own.
+    pub fn drafts(&self, to: &[&str], count: usize) -> Vec<alert::Draft> {
+        let recipe = Recipe {
+            seed: 11,
+            to: to.iter().map(ToString::to_string).collect(),
+            status: Status::Exercise,
+            priority: None,
+            now: self.clock.now(),
+            payload_bytes: None,
+        };
+        drafts(recipe).take(count).collect()
+    }
+
     fn node(&self, id: &str) -> &Node {
         let entry = self.nodes.iter().find(|(own, ..)| own.as_str() == id);
         entry.and_then(|entry| entry.2.as_ref()).expect("it runs")
@@ -158,6 +201,19 @@ pub async fn until<T, F: Future<Output = Option<T>>>(what: &str, mut ask: impl F
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     panic!("waited in vain: {what}");
+}
+
+/// Asks for a page over plain HTTP; gives head and body.
+pub async fn http(at: SocketAddr, path: &str) -> String {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let mut socket = tokio::net::TcpStream::connect(at)
+        .await
+        .expect("it listens");
+    let request = format!("GET {path} HTTP/1.1\r\nHost: ops\r\nConnection: close\r\n\r\n");
+    socket.write_all(request.as_bytes()).await.expect("sent");
+    let mut answer = String::new();
+    socket.read_to_string(&mut answer).await.expect("answered");
+    answer
 }
 
 /// The newest of a box.

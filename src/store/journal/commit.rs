@@ -322,6 +322,9 @@ impl Commit {
 impl Shared {
     fn count(&self, header: &GroupHeader) {
         self.groups.fetch_add(1, Ordering::Relaxed);
+        if header.kind == GroupKind::Entries {
+            self.group_entries.add(u64::from(header.entries));
+        }
         self.syncs.fetch_add(1, Ordering::Relaxed);
         self.bytes
             .fetch_add(header.bytes_on_disk(), Ordering::Relaxed);

@@ -18,7 +18,7 @@ pub enum OpenFault {
     #[error("the store in {0} is in use by another process: stop that one first")]
     Locked(PathBuf),
     /// The disk.
-    #[error("{0}: {1}")]
+    #[error("{0}: {1}; check space and permissions there")]
     Disk(PathBuf, io::Error),
     /// Something that was acknowledged is not as it was written.
     #[error(
@@ -41,16 +41,33 @@ pub enum OpenFault {
     #[error("segments of {0} bytes are too small: at least {1}, a multiple of 512")]
     SegmentBytes(u64, u64),
 }
+impl OpenFault {
+    /// True when nothing is broken: key, lock, place or version are not what this start needs.
+    fn is_configuration(&self) -> bool {
+        use KeyringError::{KeyExposed, KeyMalformed, KeyMissing, Newer, WrongKey};
+        match self {
+            Self::Keys(
+                KeyMissing(_) | KeyExposed(..) | KeyMalformed(_) | Newer(_) | WrongKey { .. },
+            )
+            | Self::Locked(_)
+            | Self::SegmentBytes(..) => true,
+            Self::Disk(_, error) => matches!(
+                error.kind(),
+                io::ErrorKind::PermissionDenied
+                    | io::ErrorKind::NotADirectory
+                    | io::ErrorKind::ReadOnlyFilesystem
+            ),
+            _ => false,
+        }
+    }
+}
 impl From<OpenFault> for OpenError {
     fn from(fault: OpenFault) -> Self {
-        use KeyringError as K;
-        let said = fault.to_string();
-        match fault {
-            OpenFault::Locked(_)
-            | OpenFault::Keys(
-                K::KeyMissing(_) | K::KeyExposed(..) | K::KeyMalformed(_) | K::WrongKey { .. },
-            ) => Self::Configured(said),
-            _ => Self::Refused(said),
+        let text = fault.to_string();
+        if fault.is_configuration() {
+            Self::Configuration(text)
+        } else {
+            Self::Refused(text)
         }
     }
 }

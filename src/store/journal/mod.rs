@@ -24,6 +24,7 @@ mod open;
 mod reading;
 mod scan;
 mod segment;
+mod sizes;
 mod stock;
 #[cfg(test)]
 mod tests;
@@ -46,7 +47,7 @@ pub use self::{
     check::{CheckProgress, CheckReport, Finding, check},
     fault::{BlockError, EncodeError, OpenFault, ReadFault},
 };
-use self::{commit::Order, reading::Places, stock::Stock, tree::Tree};
+use self::{commit::Order, reading::Places, sizes::SizesCounted, stock::Stock, tree::Tree};
 use super::{
     Figures, OpenError, ReadError, StoreFailed,
     disk::{Disk, File},
@@ -152,6 +153,8 @@ struct Shared {
     failed: AtomicBool,
     failure: watch::Sender<Option<String>>,
     groups: AtomicU64,
+    group_entries: SizesCounted,
+    batch_documents: SizesCounted,
     syncs: AtomicU64,
     bytes: AtomicU64,
     _lock: Box<dyn Send + Sync>,
@@ -173,6 +176,10 @@ impl Journal {
     pub fn append(&self, block: Block) {
         if self.shared.failed.load(Ordering::Acquire) {
             return;
+        }
+        for batch in &block.batches {
+            let documents = batch.signed.documents();
+            self.shared.batch_documents.add(documents);
         }
         let key = reading::shared(&self.shared.key).clone();
         let order = block::encode(block, &key).map_or_else(Order::Broken, Order::Write);
@@ -227,6 +234,8 @@ impl Journal {
             syncs: shared.syncs.load(Ordering::Relaxed),
             view_lag_entries: 0,
             segments: reading::shared(&shared.places).segments(),
+            group_entries: shared.group_entries.sizes(),
+            batch_documents: shared.batch_documents.sizes(),
         }
     }
     /// Writes what waits, then a seal, then stops the threads.

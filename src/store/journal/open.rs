@@ -26,6 +26,7 @@ use super::{
     reading::{Fronts, Place, Places},
     scan::{self, End, Position, ScannedGroup},
     segment::{self, FIRST_GROUP, Segment, SegmentHeader},
+    sizes::SizesCounted,
     stock::{self, Stock},
     tree::Tree,
 };
@@ -87,6 +88,8 @@ pub(super) fn open(
         failed: AtomicBool::new(false),
         failure: watch::Sender::new(None),
         groups: AtomicU64::new(0),
+        group_entries: SizesCounted::default(),
+        batch_documents: SizesCounted::default(),
         syncs: AtomicU64::new(0),
         bytes: AtomicU64::new(0),
         _lock: lock,

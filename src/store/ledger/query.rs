@@ -144,6 +144,12 @@ impl Ledger {
         self.queues.count(*recipient)
     }
 
+    /// Queued deliveries to one recipient in one lane.
+    #[must_use]
+    pub fn queued_in(&self, recipient: &AuthorityId, lane: Lane) -> u64 {
+        self.queues.count_in(*recipient, lane)
+    }
+
     /// Newest first, before `before`.
     #[must_use]
     pub fn list(

@@ -39,11 +39,13 @@ impl Queues {
     }
 
     pub(super) fn count(&self, recipient: AuthorityId) -> u64 {
-        Lane::ALL
-            .iter()
-            .filter_map(|lane| self.0.get(&(recipient, *lane)))
-            .map(|queue| queue.len() as u64)
-            .sum()
+        let lanes = Lane::ALL.iter();
+        lanes.map(|lane| self.count_in(recipient, *lane)).sum()
+    }
+
+    pub(super) fn count_in(&self, recipient: AuthorityId, lane: Lane) -> u64 {
+        let queue = self.0.get(&(recipient, lane));
+        queue.map_or(0, |queue| queue.len() as u64)
     }
 }
 

@@ -32,7 +32,7 @@ pub struct TlsIdentity {
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
     /// Cannot be read.
-    #[error("cannot read {}: {source}", file.display())]
+    #[error("cannot read {}: {source}: put the file there, or correct its path in the configuration", file.display())]
     Unreadable {
         /// Which file.
         file: PathBuf,
@@ -92,7 +92,7 @@ pub enum TlsError {
         source: CertificateNameError,
     },
     /// A certificate for something else.
-    #[error("{} is the certificate of {found}: expected one of {expected}", file.display())]
+    #[error("{} is the certificate of {found}, expected one of {expected}: name the right file, or correct `authority`", file.display())]
     WrongUse {
         /// Certificate file.
         file: PathBuf,

@@ -8,6 +8,7 @@
 
 mod desk;
 mod dial;
+mod ends;
 mod exchange;
 mod identity;
 mod listener;
@@ -37,6 +38,7 @@ use crate::domain::id::AuthorityId;
 pub use self::{
     desk::{desk_client, desk_server},
     dial::{DialError, dial, dial_desk},
+    ends::{Validity, certificate_validity, crl_validity},
     exchange::{
         MemberSource, MemberTls, exchange_client, exchange_client_from, exchange_server,
         exchange_server_from,

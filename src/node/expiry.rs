@@ -1,0 +1,56 @@
+//! What of this node runs out, and when: its certificates and lists, and what the directory holds.
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+
+use crate::{
+    desk::{Expiry, Warning},
+    domain::id::AuthorityId,
+    trust::{
+        directory::DirectoryHandle,
+        tls::{certificate_validity, crl_validity},
+    },
+};
+
+/// Looked at anew each time: certificates, lists and directory are renewed while the node runs.
+#[derive(Clone)]
+pub(super) struct Expiries {
+    pub(super) own: AuthorityId,
+    /// Of the files that the configuration names.
+    pub(super) files: Arc<ArcSwap<Vec<Expiry>>>,
+    pub(super) directory: DirectoryHandle,
+}
+
+impl Expiries {
+    /// All, own files first.
+    pub(super) fn all(&self) -> Vec<Expiry> {
+        let directory = self.directory.load();
+        let mut all = self.files.load().to_vec();
+        for member in directory.members().filter(|member| !member.suspended) {
+            // Ours stand without our name, as people look for them.
+            let of = |what: &str| {
+                if member.id == self.own {
+                    what.to_owned()
+                } else {
+                    format!("{} {what}", member.id)
+                }
+            };
+            let ca = certificate_validity(&member.exchange_ca);
+            let crl = member.crl.as_deref().and_then(crl_validity);
+            all.extend(ca.map(|validity| Expiry::of(of("exchange CA"), validity)));
+            all.extend(crl.map(|validity| Expiry::of(of("exchange CRL"), validity)));
+        }
+        all.push(Expiry {
+            what: "membership".to_owned(),
+            at: directory.membership_expires_at(),
+            warning: Warning::Ahead { life: None },
+        });
+        all.push(Expiry {
+            what: "directory timestamp".to_owned(),
+            at: directory.timestamp_expires_at(),
+            warning: Warning::None,
+        });
+        all
+    }
+}

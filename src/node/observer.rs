@@ -1,0 +1,209 @@
+//! What listeners see and people should know: counted always, told and journaled at a bounded rate.
+//!
+//! Anybody can make a handshake fail as often as they like, and a partner can greet as often: neither may fill
+//! the log or the journal (invariant I9).
+
+use std::{
+    collections::HashMap,
+    net::SocketAddr,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use super::metrics::Metrics;
+use crate::{
+    domain::{
+        id::AuthorityId,
+        limits::{
+            ALARM_REPEAT_AFTER, HANDSHAKE_LINES_MAX, HANDSHAKE_LINES_WINDOW, REFUSAL_REPEAT_AFTER,
+        },
+        reason::Reason,
+        time::Clock,
+    },
+    exchange::ExchangeObserver,
+    store::{Store, event::Event},
+    trust::tls::HandshakeObserver,
+};
+
+/// Counts, tells and journals what one listener observes.
+pub(super) struct Observer {
+    listener: &'static str,
+    metrics: Metrics,
+    store: Store,
+    clock: Arc<dyn Clock>,
+    lines: Mutex<Lines>,
+    journaled: Mutex<Journaled>,
+}
+
+impl Observer {
+    pub(super) fn new(
+        listener: &'static str,
+        metrics: Metrics,
+        store: Store,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        Self {
+            listener,
+            metrics,
+            store,
+            clock,
+            lines: Mutex::default(),
+            journaled: Mutex::default(),
+        }
+    }
+
+    fn journal(&self, event: Event) {
+        let now = self.clock.now();
+        let plan = self.store.decide(|ledger| {
+            ledger.record(now, event);
+        });
+        tokio::spawn(async move {
+            if let Err(error) = plan.commit().await {
+                tracing::error!(%error, "what a partner did could not be journaled");
+            }
+        });
+    }
+
+    fn is_due(&self, peer: AuthorityId, reason: Reason, again_after: Duration) -> bool {
+        let mut journaled = self
+            .journaled
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        journaled.is_due(peer, reason, self.clock.monotonic(), again_after)
+    }
+}
+
+impl HandshakeObserver for Observer {
+    fn refused(&self, remote: SocketAddr, why: &str) {
+        self.metrics.handshake_refused(self.listener);
+        let listener = self.listener;
+        let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        match lines.next(self.clock.monotonic()) {
+            Line::HeldBack => {}
+            Line::Tell { held_back } => {
+                if held_back > 0 {
+                    tracing::warn!(listener, held_back, "more TLS handshakes were refused");
+                }
+                tracing::warn!(listener, %remote, why, "a TLS handshake was refused");
+            }
+        }
+    }
+}
+
+impl ExchangeObserver for Observer {
+    fn alarming_greeting(&self, peer: AuthorityId, reason: Reason) {
+        if !self.is_due(peer, reason, ALARM_REPEAT_AFTER) {
+            return;
+        }
+        tracing::error!(%peer, %reason, "a partner's greeting alarms");
+        self.journal(Event::Incident {
+            peer: Some(peer),
+            statement: None,
+            reason,
+            leaf: None,
+        });
+    }
+
+    fn refused_stream(&self, peer: AuthorityId, reason: Reason) {
+        if !self.is_due(peer, reason, REFUSAL_REPEAT_AFTER) {
+            self.metrics.refused_here(peer, reason);
+            return;
+        }
+        tracing::warn!(%peer, %reason, "a partner's stream was refused");
+        // Counted when it is durable, as every event.
+        self.journal(Event::RefusedInput {
+            peer,
+            reason,
+            leaf: None,
+        });
+    }
+}
+
+/// When which reason of which partner was journaled last. Bounded: only members of the directory get here.
+#[derive(Debug, Default)]
+struct Journaled(HashMap<(AuthorityId, Reason), Duration>);
+
+impl Journaled {
+    fn is_due(
+        &mut self,
+        peer: AuthorityId,
+        reason: Reason,
+        monotonic: Duration,
+        again_after: Duration,
+    ) -> bool {
+        let last = self.0.get(&(peer, reason));
+        let due = last.is_none_or(|last| monotonic.saturating_sub(*last) >= again_after);
+        if due {
+            self.0.insert((peer, reason), monotonic);
+        }
+        due
+    }
+}
+
+/// Lines of one kind, so many in a window of time.
+#[derive(Debug, Default)]
+struct Lines {
+    begun: Duration,
+    told: u32,
+    held_back: u64,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Line {
+    /// To be told, after how many that were not.
+    Tell {
+        held_back: u64,
+    },
+    HeldBack,
+}
+
+impl Lines {
+    fn next(&mut self, monotonic: Duration) -> Line {
+        let mut held_back = 0;
+        if monotonic.saturating_sub(self.begun) >= HANDSHAKE_LINES_WINDOW {
+            held_back = std::mem::take(&mut self.held_back);
+            self.begun = monotonic;
+            self.told = 0;
+        }
+        if self.told >= HANDSHAKE_LINES_MAX {
+            self.held_back = self.held_back.saturating_add(1);
+            return Line::HeldBack;
+        }
+        self.told += 1;
+        Line::Tell { held_back }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_have_a_rate_and_what_was_held_back_is_counted() {
+        let mut lines = Lines::default();
+        let at = Duration::from_secs(1000);
+        for _ in 0..HANDSHAKE_LINES_MAX {
+            assert_eq!(lines.next(at), Line::Tell { held_back: 0 });
+        }
+        for _ in 0..7 {
+            assert_eq!(lines.next(at), Line::HeldBack);
+        }
+        let later = at + HANDSHAKE_LINES_WINDOW;
+        assert_eq!(lines.next(later), Line::Tell { held_back: 7 });
+        assert_eq!(lines.next(later), Line::Tell { held_back: 0 });
+    }
+
+    #[test]
+    fn each_partner_and_reason_is_journaled_once_in_its_time() {
+        let mut journaled = Journaled::default();
+        let id = |id: &str| id.parse::<AuthorityId>().expect("legal id");
+        let hour = Duration::from_secs(3600);
+        let at = Duration::from_secs(10);
+        let mut due = |peer: &str, reason, at| journaled.is_due(id(peer), reason, at, hour);
+        assert!(due("XB-POL", Reason::ClockSkew, at));
+        assert!(!due("XB-POL", Reason::ClockSkew, at + hour / 2));
+        assert!(due("XB-POL", Reason::DirectoryFork, at));
+        assert!(due("XC-POL", Reason::ClockSkew, at));
+        assert!(due("XB-POL", Reason::ClockSkew, at + hour));
+    }
+}
