@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{
-    net::{Net, id, officer, until},
+    net::{Net, id, officer},
     roads::Fate,
 };
 use crate::{
@@ -111,7 +111,7 @@ async fn a_slow_partner_slows_nobody_else() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_refused_statement_blocks_nothing() {
     let net = Net::new();
-    until("well", async || net.fault("XA", "XB").is_none()).await;
+    net.well().await;
     net.node("XB").clock.pass(Duration::from_secs(2 * 3600));
     let mut short = net.draft(Priority::Routine, &["XB"]);
     short.carried_hours = Some(1);

@@ -307,6 +307,15 @@ impl Net {
         journal.iter().filter(fits).count()
     }
 
+    /// Waits until every link is.
+    pub(super) async fn well(&self) {
+        until("all well", async || {
+            let mut links = self.nodes.values().flat_map(|node| node.broker.links());
+            links.all(|link| link.healthy)
+        })
+        .await;
+    }
+
     /// Why a link of `at` is not well, if it is not.
     pub(super) fn fault(&self, at: &str, peer: &str) -> Option<Reason> {
         let links = self.node(at).broker.links();

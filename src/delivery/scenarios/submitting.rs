@@ -21,7 +21,7 @@ fn reason(error: &SubmitError) -> Reason {
 async fn a_dry_run_keeps_nothing() {
     let net = Net::new();
     let broker = &net.node("XA").broker;
-    let mut all = net.draft(Priority::Flash, &[]);
+    let mut all = net.draft(Priority::Flash, &["XB"]);
     all.to = vec!["all".into()];
     let rehearsed = broker.dry_run(officer(), &[all.clone()]).await.unwrap();
     let to: Vec<_> = rehearsed[0]
@@ -34,7 +34,7 @@ async fn a_dry_run_keeps_nothing() {
     assert_eq!(net.entries("XA", Act::Accepted, None), 0);
 
     let mut faulty = all.clone();
-    faulty.to = vec!["XZ-POL".into()];
+    (faulty.id, faulty.to) = (None, vec!["XZ-POL".into()]);
     let refused = broker.dry_run(officer(), &[all.clone(), faulty]).await;
     assert_eq!(reason(&refused.unwrap_err()), Reason::PeerUnknown);
 
