@@ -14,6 +14,9 @@ use crate::{
     trust::testing::{DAY, Draft, HOUR, NOW},
 };
 
+/// A reason, and what in a greeting gives it.
+type Case = (Reason, fn(&mut Greeting));
+
 fn refused(error: &SubmitError) -> Reason {
     match error {
         SubmitError::Refused { reason, .. } => *reason,
@@ -47,7 +50,7 @@ fn with_retired(name: &'static str, old: [u8; 32], until: Duration) -> impl FnOn
 /// Verifies that a partner of another federation or version gets nothing, and that ops sees why.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_greeting_that_does_not_fit_is_no_link() {
-    let cases: [(Reason, fn(&mut Greeting)); 2] = [
+    let cases: [Case; 2] = [
         (Reason::WrongFederation, |greeting| {
             greeting.federation = "another".into();
         }),
@@ -75,7 +78,7 @@ async fn a_greeting_that_does_not_fit_is_no_link() {
 /// Verifies that a fork and clocks that differ are told once, and stop nothing (threats 25, 45).
 #[tokio::test(flavor = "multi_thread")]
 async fn a_fork_and_differing_clocks_alarm_and_change_nothing() {
-    let cases: [(Reason, fn(&mut Greeting)); 2] = [
+    let cases: [Case; 2] = [
         (Reason::DirectoryFork, |greeting| {
             greeting.directory_hash = [9; 32];
         }),

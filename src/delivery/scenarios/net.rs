@@ -327,6 +327,14 @@ impl Net {
     }
 }
 
+impl Drop for Net {
+    fn drop(&mut self) {
+        // Workers are threads: they end with their queue.
+        let nodes = self.nodes.values();
+        nodes.for_each(|node| node.broker.core.queue.close());
+    }
+}
+
 fn submission(draft: ParsedDraft, in_reply_to: Option<StatementRef>) -> Submission {
     Submission {
         id: draft.id,
@@ -357,7 +365,6 @@ pub(super) fn update(words: &str) -> pb::payload::Kind {
         text: Some(pb::Text {
             text: words.to_owned(),
             language: "en".to_owned(),
-            ..<_>::default()
         }),
         ..<_>::default()
     })

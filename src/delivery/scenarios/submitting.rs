@@ -2,10 +2,17 @@
 
 use std::time::Duration;
 
-use super::net::{Net, id, officer, until};
+use super::{
+    net::{Net, id, officer, until},
+    roads::{Fate, Seen},
+};
 use crate::{
-    delivery::SubmitError,
-    domain::{lives::DeliveryLife, reason::Reason, routing::Priority},
+    delivery::{SubmitError, workers::Job},
+    domain::{
+        lives::DeliveryLife,
+        reason::Reason,
+        routing::{Lane, Priority},
+    },
     store::entry::Act,
 };
 
@@ -133,4 +140,74 @@ async fn a_doubtful_clock_ends_nothing() {
     net.roads.mend(id("XB"));
     net.until_life("XA", sent, "XB", DeliveryLife::Expired)
         .await;
+}
+
+/// Keeps the only worker of a node busy until the given end is dropped.
+fn busy(net: &Net, at: &str) -> std::sync::mpsc::Sender<()> {
+    let (release, released) = std::sync::mpsc::channel::<()>();
+    let core = &net.node(at).broker.core;
+    let work = Box::new(move |_: &_| assert!(released.recv().is_err()));
+    core.queue.push(Lane::Fast, Job::Task(work)).unwrap();
+    release
+}
+
+/// Does the first and the second in this order while the worker is busy, and lets go of it.
+async fn in_the_queue<A, B>(
+    busy: std::sync::mpsc::Sender<()>,
+    first: impl Future<Output = A>,
+    second: impl Future<Output = B>,
+) -> (A, B) {
+    let release = async {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        drop(busy);
+    };
+    let (first, second, ()) = tokio::join!(biased; first, second, release);
+    (first, second)
+}
+
+/// Verifies that a flash alert is accepted before bulk that was handed in earlier and still waits for a worker.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_flash_alert_does_not_wait_behind_bulk_at_the_sender() {
+    let net = Net::with_workers(1);
+    let bulk: Vec<_> = (0..300)
+        .map(|_| net.draft(Priority::Routine, &["XB"]))
+        .collect();
+    let flash = net.draft(Priority::Flash, &["XB"]);
+    let busy = busy(&net, "XA");
+    let broker = &net.node("XA").broker;
+    let (bulk, flash) = in_the_queue(
+        busy,
+        broker.submit_many(officer(), bulk),
+        net.submit("XA", flash),
+    )
+    .await;
+    let index = async |statement| net.record("XA", statement).await.unwrap().index;
+    let flash = index(flash.unwrap().statement).await;
+    for accepted in bulk {
+        assert!(flash < index(accepted.unwrap().statement).await);
+    }
+}
+
+/// Verifies the same of frames at the receiver.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_fast_frame_does_not_wait_behind_bulk_at_the_receiver() {
+    let net = Net::with_workers(1);
+    net.roads.fate(|_| Fate::Lost);
+    let bulk = net.send("XA", &["XB"]).await;
+    let draft = net.draft(Priority::Flash, &["XB"]);
+    let flash = net.submit("XA", draft).await.unwrap().statement;
+    until("both on their way", async || net.roads.seen().len() == 2).await;
+    let mut frames = net.roads.seen();
+    frames.sort_by_key(|seen| seen.lane == Lane::Fast);
+    let receive = async |seen: &Seen| {
+        let broker = &net.node("XB").broker;
+        broker
+            .receive(seen.from, seen.lane, seen.batches.clone())
+            .await
+            .unwrap();
+    };
+    let busy = busy(&net, "XB");
+    in_the_queue(busy, receive(&frames[0]), receive(&frames[1])).await;
+    let index = async |statement| net.record("XB", statement).await.unwrap().index;
+    assert!(index(flash).await < index(bulk).await);
 }
