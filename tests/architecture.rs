@@ -75,6 +75,40 @@ fn main_is_under_fifty_lines_and_no_file_is_past_six_hundred() {
     }
 }
 
+/// A reason that nothing gives would be a promise that nobody keeps (invariant I7).
+#[test]
+fn every_reason_is_given_somewhere() {
+    let code: String = sources(Path::new("src"))
+        .into_iter()
+        .filter(|file| {
+            let name = file.to_string_lossy();
+            // The list itself, tests, and those who only read what others gave.
+            let gives = !name.ends_with("domain/reason.rs") && !name.contains("tests");
+            gives && !name.contains("scenarios") && !name.starts_with("src/cli")
+        })
+        .flat_map(|file| {
+            let text = fs::read_to_string(&file).unwrap();
+            let lines = code_lines(&text).map(|(_, line)| line.to_owned());
+            // What a lane hears from its partner, it does not give.
+            let given = lines.filter(|line| !line.contains("Reason::Overloaded | "));
+            given.collect::<Vec<_>>()
+        })
+        .collect::<Vec<_>>()
+        .join("\n");
+    let is_given = |reason: &allpoints::domain::reason::Reason| {
+        let named = format!("Reason::{reason:?}");
+        code.match_indices(&named).any(|(at, _)| {
+            let after = code[at + named.len()..].chars().next();
+            !after.is_some_and(char::is_alphanumeric)
+        })
+    };
+    let missing: Vec<_> = allpoints::domain::reason::Reason::ALL
+        .iter()
+        .filter(|reason| !is_given(reason))
+        .collect();
+    assert!(missing.is_empty(), "nothing gives {missing:?}");
+}
+
 /// A rule that finds nothing wrong anywhere would prove nothing.
 #[test]
 fn the_rules_refuse_what_they_should() {

@@ -285,4 +285,6 @@ pub struct FrameOutcome {
 }
 
 #[cfg(test)]
+mod scenarios;
+#[cfg(test)]
 mod testing;

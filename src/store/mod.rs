@@ -19,6 +19,8 @@ mod plan;
 mod shared;
 mod statements;
 #[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
 mod tests;
 mod ticker;
 

@@ -1,0 +1,18 @@
+//! Brokers of a whole federation talk to each other over roads that tests cut, slow down and confuse.
+//!
+//! ```text
+//!   XA-POL ===\        /=== XC-POL
+//!              > roads <            real stores on disks in memory, real signatures, no network
+//!   XB-POL ===/        \
+//! ```
+//!
+//! Each file begins with what it verifies; the way in is [`net::Net`].
+
+mod directory;
+mod faults;
+mod flow;
+mod net;
+mod receiving;
+mod roads;
+mod simulation;
+mod submitting;

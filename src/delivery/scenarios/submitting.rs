@@ -1,0 +1,213 @@
+//! What the own desk hands in, and how long it is carried.
+
+use std::time::Duration;
+
+use super::{
+    net::{Net, id, officer, until},
+    roads::{Fate, Seen},
+};
+use crate::{
+    delivery::{SubmitError, workers::Job},
+    domain::{
+        lives::DeliveryLife,
+        reason::Reason,
+        routing::{Lane, Priority},
+    },
+    store::entry::Act,
+};
+
+fn reason(error: &SubmitError) -> Reason {
+    match error {
+        SubmitError::Refused { reason, .. } => *reason,
+        SubmitError::Store(error) => panic!("{error}"),
+    }
+}
+
+/// Verifies that a rehearsal expands and refuses as the real thing does, and keeps nothing.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dry_run_keeps_nothing() {
+    let net = Net::new();
+    let broker = &net.node("XA").broker;
+    let mut all = net.draft(Priority::Flash, &["XB"]);
+    all.to = vec!["all".into()];
+    let rehearsed = broker.dry_run(officer(), &[all.clone()]).await.unwrap();
+    let to: Vec<_> = rehearsed[0]
+        .recipients
+        .iter()
+        .map(|r| r.authority)
+        .collect();
+    assert_eq!(to, [id("XB"), id("XC")]);
+    assert_eq!(net.record("XA", rehearsed[0].statement).await, None);
+    assert_eq!(net.entries("XA", Act::Accepted, None), 0);
+
+    let mut faulty = all.clone();
+    (faulty.id, faulty.to) = (None, vec!["XZ-POL".into()]);
+    let refused = broker.dry_run(officer(), &[all.clone(), faulty]).await;
+    assert_eq!(reason(&refused.unwrap_err()), Reason::PeerUnknown);
+
+    let accepted = net.submit("XA", all).await.unwrap();
+    assert_eq!(accepted.recipients, rehearsed[0].recipients);
+    assert_eq!(net.entries("XA", Act::Accepted, None), 1);
+}
+
+/// Verifies that of many each stands for itself, in order; and that those handed in together stand together.
+#[tokio::test(flavor = "multi_thread")]
+async fn many_stand_each_for_itself_and_together_all_or_none() {
+    let net = Net::new();
+    let broker = &net.node("XA").broker;
+    let mut drafts: Vec<_> = (0..5)
+        .map(|_| net.draft(Priority::Routine, &["XB"]))
+        .collect();
+    drafts[2].to = vec!["XZ-POL".into()];
+    let refused = broker.submit(officer(), drafts.clone()).await;
+    assert_eq!(reason(&refused.unwrap_err()), Reason::PeerUnknown);
+    assert_eq!(net.entries("XA", Act::Accepted, None), 0);
+
+    let answers = broker.submit_many(officer(), drafts.clone()).await;
+    for (draft, answer) in drafts.iter().zip(&answers) {
+        match answer {
+            Ok(accepted) => assert_eq!(Some(accepted.statement.id), draft.id),
+            Err(error) => assert_eq!(reason(error), Reason::PeerUnknown),
+        }
+    }
+    let refused: Vec<_> = answers.iter().map(Result::is_err).collect();
+    assert_eq!(refused, [false, false, true, false, false]);
+    assert_eq!(net.entries("XA", Act::Accepted, None), 4);
+
+    let again = broker.submit_many(officer(), drafts.clone()).await;
+    assert!(again[0].as_ref().unwrap().repeated);
+    let mut other = net.draft(Priority::Routine, &["XB"]);
+    other.id = drafts[0].id;
+    let conflict = net.submit("XA", other).await.unwrap_err();
+    assert_eq!(reason(&conflict), Reason::IdConflict);
+    assert_eq!(net.entries("XA", Act::Accepted, None), 4);
+}
+
+/// Verifies that carriage ends by the sweep, is named, and ends nothing that still has time (threat 26).
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_past_its_carriage_ends() {
+    let net = Net::new();
+    net.roads.cut(id("XB"));
+    let mut short = net.draft(Priority::Routine, &["XB", "XC"]);
+    short.carried_hours = Some(1);
+    let short = net.submit("XA", short).await.unwrap().statement;
+    let long = net.send("XA", &["XB"]).await;
+    net.until_delivered("XA", short, "XC").await;
+    net.pass(Duration::from_secs(3601));
+    net.until_life("XA", short, "XB", DeliveryLife::Expired)
+        .await;
+    let ended = net.entries("XA", Act::DeliveryEnded, Some(Reason::CarriageEnded));
+    assert_eq!(ended, 1);
+    assert_eq!(net.life("XA", short, "XC").await, DeliveryLife::Delivered);
+    assert_eq!(net.life("XA", long, "XB").await, DeliveryLife::Queued);
+    net.roads.mend(id("XB"));
+    net.until_delivered("XA", long, "XB").await;
+    assert_eq!(net.record("XB", short).await, None);
+}
+
+/// Verifies that a clock that most partners contradict ends nothing, until it can be relied on again (threat 42).
+#[tokio::test(flavor = "multi_thread")]
+async fn a_doubtful_clock_ends_nothing() {
+    let net = Net::new();
+    let mut short = net.draft(Priority::Routine, &["XB"]);
+    short.carried_hours = Some(1);
+    net.roads.cut(id("XB"));
+    let sent = net.submit("XA", short).await.unwrap().statement;
+    // Ours alone leaps ahead, and the partners' next greetings show it.
+    let leap = Duration::from_secs(2 * 3600);
+    let offset = |peer| {
+        let links = net.node("XA").broker.links();
+        let link = links
+            .iter()
+            .find(|link| link.authority == id(peer))
+            .unwrap();
+        link.clock_offset_ms
+    };
+    net.roads.cut(id("XC"));
+    net.roads
+        .regreet(move |greeting| greeting.clock = greeting.clock.minus(leap));
+    net.roads.mend(id("XC"));
+    until("a doubt", async || offset("XC") < -7_000_000).await;
+    net.node("XA").clock.pass(leap);
+    tokio::time::sleep(Duration::from_millis(2500)).await;
+    assert_eq!(net.life("XA", sent, "XB").await, DeliveryLife::Queued);
+
+    net.node("XB").clock.pass(leap);
+    net.node("XC").clock.pass(leap);
+    net.roads.calm();
+    net.roads.end_streams(id("XC"));
+    until("agreement", async || offset("XC").abs() < 60_000).await;
+    net.roads.mend(id("XB"));
+    net.until_life("XA", sent, "XB", DeliveryLife::Expired)
+        .await;
+}
+
+/// Keeps the only worker of a node busy until the given end is dropped.
+fn busy(net: &Net, at: &str) -> std::sync::mpsc::Sender<()> {
+    let (release, released) = std::sync::mpsc::channel::<()>();
+    let core = &net.node(at).broker.core;
+    let work = Box::new(move |_: &_| assert!(released.recv().is_err()));
+    core.queue.push(Lane::Fast, Job::Task(work)).unwrap();
+    release
+}
+
+/// Does the first and the second in this order while the worker is busy, and lets go of it.
+async fn in_the_queue<A, B>(
+    busy: std::sync::mpsc::Sender<()>,
+    first: impl Future<Output = A>,
+    second: impl Future<Output = B>,
+) -> (A, B) {
+    let release = async {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        drop(busy);
+    };
+    let (first, second, ()) = tokio::join!(biased; first, second, release);
+    (first, second)
+}
+
+/// Verifies that a flash alert is accepted before bulk that was handed in earlier and still waits for a worker.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_flash_alert_does_not_wait_behind_bulk_at_the_sender() {
+    let net = Net::with_workers(1);
+    let bulk: Vec<_> = (0..300)
+        .map(|_| net.draft(Priority::Routine, &["XB"]))
+        .collect();
+    let flash = net.draft(Priority::Flash, &["XB"]);
+    let busy = busy(&net, "XA");
+    let broker = &net.node("XA").broker;
+    let (bulk, flash) = in_the_queue(
+        busy,
+        broker.submit_many(officer(), bulk),
+        net.submit("XA", flash),
+    )
+    .await;
+    let index = async |statement| net.record("XA", statement).await.unwrap().index;
+    let flash = index(flash.unwrap().statement).await;
+    for accepted in bulk {
+        assert!(flash < index(accepted.unwrap().statement).await);
+    }
+}
+
+/// Verifies the same of frames at the receiver.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_fast_frame_does_not_wait_behind_bulk_at_the_receiver() {
+    let net = Net::with_workers(1);
+    net.roads.fate(|_| Fate::Lost);
+    let bulk = net.send("XA", &["XB"]).await;
+    let draft = net.draft(Priority::Flash, &["XB"]);
+    let flash = net.submit("XA", draft).await.unwrap().statement;
+    until("both on their way", async || net.roads.seen().len() == 2).await;
+    let mut frames = net.roads.seen();
+    frames.sort_by_key(|seen| seen.lane == Lane::Fast);
+    let receive = async |seen: &Seen| {
+        let broker = &net.node("XB").broker;
+        broker
+            .receive(seen.from, seen.lane, seen.batches.clone())
+            .await
+            .unwrap();
+    };
+    let busy = busy(&net, "XB");
+    in_the_queue(busy, receive(&frames[0]), receive(&frames[1])).await;
+    let index = async |statement| net.record("XB", statement).await.unwrap().index;
+    assert!(index(flash).await < index(bulk).await);
+}
