@@ -5,6 +5,7 @@ use crate::{
     domain::{
         id::StatementRef,
         lives::{DeliveryLife, HandlingLife},
+        reason::Reason,
         routing::AnswerCode,
         time::Timestamp,
     },
@@ -118,9 +119,15 @@ fn state(life: DeliveryLife) -> (pb::DeliveryState, String) {
         DeliveryLife::Queued => (pb::DeliveryState::Queued, none()),
         DeliveryLife::Delivered => (pb::DeliveryState::Delivered, none()),
         DeliveryLife::Refused(reason) => (pb::DeliveryState::Refused, reason.to_string()),
-        DeliveryLife::Expired => (pb::DeliveryState::Expired, none()),
+        DeliveryLife::Expired => (
+            pb::DeliveryState::Expired,
+            Reason::CarriageEnded.to_string(),
+        ),
         DeliveryLife::Held(reason) => (pb::DeliveryState::Held, reason.to_string()),
-        DeliveryLife::Recalled => (pb::DeliveryState::Recalled, none()),
+        DeliveryLife::Recalled => (
+            pb::DeliveryState::Recalled,
+            Reason::RecalledUnsent.to_string(),
+        ),
     }
 }
 

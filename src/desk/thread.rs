@@ -10,11 +10,12 @@ use super::{
     summary::{deliveries, handling, reference_of, summary},
 };
 use crate::{
+    delivery::LinkState,
     domain::{
         id::StatementRef,
         limits::DESK_MESSAGE_MAX_BYTES,
         reason::Reason,
-        routing::{Effect, Release, Routing},
+        routing::{Effect, Lane, Release, Routing},
         time::Timestamp,
     },
     proto::{desk::v1 as pb, envelope::v1 as envelope},
@@ -74,11 +75,36 @@ pub(super) async fn track(
     Ok(pb::TrackResponse {
         summary: Some(summary(&record, now)),
         deliveries: match record.direction {
-            Direction::Own => deliveries(&record, now),
+            Direction::Own => explained(
+                deliveries(&record, now),
+                Lane::of(record.kind, record.priority),
+                &desk.parts().broker.links(),
+            ),
             Direction::Foreign => Vec::new(),
         },
         events,
     })
+}
+
+/// What waits in a queue waits for its link: says what is wrong with that, if anything is (invariant I7).
+fn explained(
+    mut deliveries: Vec<pb::Delivery>,
+    lane: Lane,
+    links: &[LinkState],
+) -> Vec<pb::Delivery> {
+    for delivery in &mut deliveries {
+        let link = links
+            .iter()
+            .find(|link| link.authority.as_str() == delivery.recipient);
+        let lane = link.and_then(|link| link.lanes.iter().find(|it| it.lane == lane));
+        if let (pb::DeliveryState::Queued, Some(lane)) = (delivery.state(), lane)
+            && let Some(reason) = lane.reason
+        {
+            delivery.reason = reason.to_string();
+            delivery.attempts = lane.failures;
+        }
+    }
+    deliveries
 }
 
 /// The record that a text names, and its thread.
