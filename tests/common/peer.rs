@@ -93,7 +93,7 @@ impl Peer {
         };
         let recipe = Recipe {
             seed: number,
-            to: vec![],
+            to: vec!["all".to_owned()],
             status: Status::Actual,
             priority: None,
             now: self.clock.now(),

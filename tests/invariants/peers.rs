@@ -283,7 +283,6 @@ async fn i10_an_exercise_is_never_counted_as_real() {
     assert_eq!((unopened().await, scene.held().await), (1, 2));
 }
 
-/// A frame of nothing is no reason to answer with something: keeps `Unverified` honest in these tests.
 #[tokio::test(flavor = "multi_thread")]
 async fn i03_what_was_never_signed_is_refused() {
     let scene = Scene::set().await;
