@@ -61,6 +61,7 @@ const START_BEFORE_KILL_MAX: Duration = Duration::from_millis(150);
 const DRAIN_BEFORE_KILL_MAX: Duration = Duration::from_millis(60);
 const DOWN_MAX: Duration = Duration::from_millis(300);
 const AFTER_RESTART_MAX: Duration = Duration::from_millis(400);
+const COUNTED_WITHIN: Duration = Duration::from_millis(2200);
 const DRAINED_WITHIN: Duration = Duration::from_secs(150);
 
 /// Plays all rounds on running nodes.
@@ -155,6 +156,7 @@ async fn drain(fleet: &Fleet, mut loads: JoinSet<()>) -> Outcome<Duration> {
     tokio::time::timeout(DRAINED_WITHIN, answered)
         .await
         .map_err(|_| "the loads did not settle what was unanswered")?;
+    let mut empty_since = None;
     loop {
         check_links(fleet).await;
         let mut queued = 0;
@@ -162,8 +164,11 @@ async fn drain(fleet: &Fleet, mut loads: JoinSet<()>) -> Outcome<Duration> {
             queued += status(&mut member.door.open().await?).await?.outbox_queued;
         }
         let waited = clock.monotonic().saturating_sub(begun);
-        if queued == 0 {
-            return Ok(waited);
+        match empty_since {
+            // Nodes count what is queued once a second.
+            Some(since) if waited.saturating_sub(since) > COUNTED_WITHIN => return Ok(since),
+            _ if queued > 0 => empty_since = None,
+            _ => empty_since = empty_since.or(Some(waited)),
         }
         if waited > DRAINED_WITHIN {
             return Err(format!("{queued} deliveries still wait after {waited:?}").into());

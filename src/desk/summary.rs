@@ -6,6 +6,7 @@ use crate::{
     domain::{
         id::StatementRef,
         lives::{DeliveryLife, HandlingLife},
+        reason::Reason,
         routing::AnswerCode,
         time::Timestamp,
     },
@@ -141,7 +142,10 @@ fn settled(life: DeliveryLife) -> (pb::DeliveryState, String) {
         DeliveryLife::Queued => (pb::DeliveryState::Queued, none()),
         DeliveryLife::Delivered => (pb::DeliveryState::Delivered, none()),
         DeliveryLife::Refused(reason) => (pb::DeliveryState::Refused, reason.to_string()),
-        DeliveryLife::Expired => (pb::DeliveryState::Expired, none()),
+        DeliveryLife::Expired => (
+            pb::DeliveryState::Expired,
+            Reason::CarriageEnded.to_string(),
+        ),
         DeliveryLife::Held(reason) => (pb::DeliveryState::Held, reason.to_string()),
     }
 }

@@ -11,11 +11,12 @@ use super::{
     summary::{deliveries, handling, reference_of, summary},
 };
 use crate::{
+    delivery::LinkState,
     domain::{
         id::StatementRef,
         limits::DESK_MESSAGE_MAX_BYTES,
         reason::Reason,
-        routing::{Effect, Release, Routing},
+        routing::{Effect, Lane, Release, Routing},
         time::Timestamp,
     },
     proto::{desk::v1 as pb, envelope::v1 as envelope},

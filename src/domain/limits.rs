@@ -40,8 +40,6 @@ pub const SEGMENT_BYTES: u64 = 64 * 1024 * 1024;
 pub const VERIFIED_HEADERS_MAX: usize = 4096;
 /// Members of one federation.
 pub const MEMBERS_MAX: usize = 1024;
-/// Events that a slow `Watch` may fall behind.
-pub const WATCH_QUEUE_EVENTS: usize = 1024;
 /// Refusals of one peer that are journaled one by one each minute; more are counted.
 pub const REFUSALS_PER_MINUTE: u32 = 100;
 /// Connections that are in their TLS handshake.

@@ -130,10 +130,25 @@ impl Store {
         view: Box<dyn view::View>,
         clock: Arc<dyn Clock>,
     ) -> Result<(Self, Recovery), OpenError> {
+        let segment_bytes = crate::domain::limits::SEGMENT_BYTES;
+        Self::open_in_segments_of(segment_bytes, config, disk, view, clock)
+    }
+
+    /// The same with segments of another size: small ones make simulated disks and full ones cheap.
+    ///
+    /// # Errors
+    /// As [`Self::open`], and when segments of this size are not legal.
+    pub fn open_in_segments_of(
+        segment_bytes: u64,
+        config: StoreConfig,
+        disk: Arc<dyn disk::Disk>,
+        view: Box<dyn view::View>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<(Self, Recovery), OpenError> {
         let journal_config = journal::JournalConfig {
             folder: config.folder,
             key_file: config.key_file,
-            segment_bytes: crate::domain::limits::SEGMENT_BYTES,
+            segment_bytes,
             clock: Arc::clone(&clock),
         };
         let (journal, found) = journal::Journal::open(journal_config, disk)?;

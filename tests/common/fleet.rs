@@ -205,6 +205,11 @@ impl Fleet {
 }
 
 impl Member {
+    /// The desk in another role than an officer's.
+    pub(crate) fn door_for(&self, role: Role, clock: &SystemClock) -> Outcome<Door> {
+        door(&self.home, self.id, self.door.address, role, clock)
+    }
+
     /// How to open the journal of the stopped node.
     pub(crate) fn journal(&self, clock: &Arc<SystemClock>) -> JournalConfig {
         JournalConfig {
@@ -314,25 +319,38 @@ fn member(
         .replace("workers = 0", "workers = 1");
     let file = home.join("node.toml");
     fs::write(&file, text)?;
-    let profile = DeskProfile {
-        authority: id,
-        role: Role::Officer,
-        name: "driver-1".parse()?,
-    };
-    pki::issue_desk(&home, &profile, Replace::Never, clock)?;
-    let stem = home.join("desk/officer-driver-1");
-    let (certificate, key) = (stem.with_extension("pem"), stem.with_extension("key"));
-    let identity = TlsIdentity::load(&certificate, &key, clock)?;
-    let ca = fs::read(home.join("ca/desk-ca.pem"))?;
     Ok(Member {
         id,
         config: config::check(&file)?,
-        door: Door {
-            address: *desk,
-            config: tls::desk_client(&identity, &ca, id)?,
-        },
+        door: door(&home, id, *desk, Role::Officer, clock)?,
         home,
         child: None,
         said: None,
+    })
+}
+
+/// Issues a certificate for a person of this role.
+fn door(
+    home: &Path,
+    authority: AuthorityId,
+    address: SocketAddr,
+    role: Role,
+    clock: &SystemClock,
+) -> Outcome<Door> {
+    let profile = DeskProfile {
+        authority,
+        role,
+        name: "driver-1".parse()?,
+    };
+    let stem = home.join(format!("desk/{role}-driver-1"));
+    let (certificate, key) = (stem.with_extension("pem"), stem.with_extension("key"));
+    if !certificate.exists() {
+        pki::issue_desk(home, &profile, Replace::Never, clock)?;
+    }
+    let identity = TlsIdentity::load(&certificate, &key, clock)?;
+    let ca = fs::read(home.join("ca/desk-ca.pem"))?;
+    Ok(Door {
+        address,
+        config: tls::desk_client(&identity, &ca, authority)?,
     })
 }
