@@ -179,6 +179,14 @@ impl Broker {
         receive::receive(&self.core, peer, batches).await
     }
 
+    /// Journals that a whole stream of a peer was refused or broken. Durable when it returns.
+    ///
+    /// # Errors
+    /// When the store has failed.
+    pub async fn refused(&self, peer: AuthorityId, reason: Reason) -> Result<(), StoreFailed> {
+        receive::refuse_stream(&self.core, peer, reason).await
+    }
+
     /// An officer's full view: journals it, and the first time answers `opened` to the origin.
     ///
     /// # Errors

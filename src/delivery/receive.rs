@@ -24,7 +24,7 @@ use crate::{
     },
     proto::envelope::v1 as pb,
     store::{
-        Plan,
+        Plan, StoreFailed,
         event::Event,
         ledger::{Known, Ledger},
     },
@@ -55,6 +55,28 @@ pub(super) async fn receive(
     // A store that failed says nothing any more: to the peer the node is stopping.
     let taken = committing.durable().await.map_err(|_| Reason::Stopping)?;
     answer(core, taken).await
+}
+
+/// Journals why a whole stream of a peer was refused or broken; past the cap of its minute it is counted.
+pub(super) async fn refuse_stream(
+    core: &Core,
+    peer: AuthorityId,
+    reason: Reason,
+) -> Result<(), StoreFailed> {
+    let noted = core
+        .refusals
+        .lock()
+        .unwrap_or_else(std::sync::PoisonError::into_inner)
+        .note(peer, reason, core.now());
+    let event = Event::RefusedInput {
+        peer,
+        reason,
+        leaf: None,
+    };
+    match noted {
+        Noted::Single => core.record(vec![event]).await,
+        Noted::Counted => Ok(()),
+    }
 }
 
 /// The peer is a member in good standing, and the directory can be relied on.

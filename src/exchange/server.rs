@@ -105,7 +105,7 @@ impl Exchange for ExchangeService {
         &self,
         request: Request<Streaming<DeliverRequest>>,
     ) -> Result<Response<Self::DeliverStream>, Status> {
-        let peer = self.admitted(&request)?;
+        let peer = self.admitted(&request).await?;
         let (responses, stream) = mpsc::channel(limits::RESPONSE_QUEUE_MESSAGES);
         let session = Session::new(
             peer,
@@ -121,20 +121,22 @@ impl Exchange for ExchangeService {
         &self,
         request: Request<ReclaimRequest>,
     ) -> Result<Response<Self::ReclaimStream>, Status> {
-        self.admitted(&request)?;
+        self.admitted(&request).await?;
         Err(Status::unimplemented("UNIMPLEMENTED"))
     }
 }
 
 impl ExchangeService {
     /// Who calls, if the directory admits it. Without a verified certificate nobody does.
-    fn admitted<T>(&self, request: &Request<T>) -> Result<AuthorityId, Status> {
-        let peer = request
-            .extensions()
-            .get::<PeerIdentity>()
+    async fn admitted<T>(&self, request: &Request<T>) -> Result<AuthorityId, Status> {
+        let identity = request.extensions().get::<PeerIdentity>();
+        let peer = identity
             .map(PeerIdentity::authority)
             .ok_or_else(|| status::to_peer(Reason::TlsRefused))?;
-        self.host.admit(&peer).map_err(status::to_peer)?;
+        if let Err(reason) = self.host.admit(&peer) {
+            self.host.refused(peer, reason).await;
+            return Err(status::to_peer(reason));
+        }
         Ok(peer)
     }
 }
@@ -184,6 +186,12 @@ impl Host for NodeHost {
         batches: Vec<Unverified>,
     ) -> Result<FrameOutcome, Reason> {
         self.parts.broker.receive(peer, batches).await
+    }
+
+    async fn refused(&self, peer: AuthorityId, reason: Reason) {
+        if let Err(error) = self.parts.broker.refused(peer, reason).await {
+            tracing::error!(%error, "a refusal could not be journaled");
+        }
     }
 }
 

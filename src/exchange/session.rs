@@ -46,6 +46,8 @@ pub(super) trait Host: Send + Sync + 'static {
         peer: AuthorityId,
         batches: Vec<Unverified>,
     ) -> Result<FrameOutcome, Reason>;
+    /// Told why a stream was refused or broken; returns when that is durable.
+    async fn refused(&self, peer: AuthorityId, reason: Reason);
 }
 
 /// Where responses go.
@@ -103,6 +105,10 @@ impl<H: Host> Session<H> {
     {
         if let Err(reason) = self.converse(&mut requests).await {
             tracing::warn!(peer = %self.peer, %reason, "an exchange stream ended");
+            // Neither a peer that goes away nor our own stop is a refusal.
+            if !matches!(reason, Reason::StreamEnded | Reason::Stopping) {
+                self.host.refused(self.peer, reason).await;
+            }
             // A failed send means that the peer has gone: there is nobody left to tell.
             let _ = self.responses.send(Err(status::to_peer(reason))).await;
         }
@@ -233,10 +239,14 @@ async fn work(
     })
 }
 
-/// A message that could not be read, or is empty, breaks the frame.
+/// A message that could not be read, or is empty, breaks the frame; an error that has a source is the
+/// transport's.
 fn message(request: Result<DeliverRequest, Status>) -> Result<Request, Reason> {
     request
-        .map_err(|_| Reason::FrameBroken)?
+        .map_err(|status| match std::error::Error::source(&status) {
+            None => Reason::FrameBroken,
+            Some(_) => Reason::StreamEnded,
+        })?
         .message
         .ok_or(Reason::FrameBroken)
 }
