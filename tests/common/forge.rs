@@ -265,6 +265,8 @@ impl FollowUp {
                     country: "XC".to_owned(),
                     seen_at: "2026-11-20T08:15:00Z".to_owned(),
                     circumstances: text(),
+                    awareness: alert::Awareness::Unaware.into(),
+                    presence: alert::Presence::Left.into(),
                     ..<_>::default()
                 }),
             ),

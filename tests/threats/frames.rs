@@ -9,7 +9,7 @@ use allpoints::{
 use bytes::{Bytes, BytesMut};
 use prost::Message as _;
 use tonic::{Code, Status};
-use tower::Service as _;
+use tower::{Service as _, ServiceExt as _};
 
 use crate::{
     SENDER, Scene, VICTIM, in_realm,
@@ -109,6 +109,7 @@ fn t28_a_compressed_message_is_not_unpacked() {
                 .header("grpc-encoding", encoding)
                 .body(body(message.clone().freeze()))
                 .expect("a request");
+            let channel = channel.ready().await.expect("connected");
             let answer = channel.call(request).await.expect("an answer");
             let status = Status::from_header_map(answer.headers()).expect("a status");
             assert_eq!(status.code(), Code::Unimplemented, "{encoding}: {status}");
@@ -124,6 +125,9 @@ fn body(bytes: Bytes) -> tonic::body::Body {
     tonic::body::Body::new(axum::body::Body::from(bytes))
 }
 
+/// Deeper than any decoder may go, and within the size that a statement may have.
+const DEEP: usize = 30_000;
+
 /// Groups within groups, in an unknown field: as deep as a decoder would recurse.
 fn nested(depth: usize) -> Vec<u8> {
     // Field 1000 as start and end of a group.
@@ -137,11 +141,11 @@ fn t29_nesting_bombs_are_errors_and_crash_nothing() {
     in_realm(async |realm| {
         let mut scene = Scene::of(&realm, "XC-T29").await;
         let mut bomb = scene.alert().encode_to_vec();
-        bomb.extend(nested(100_000));
+        bomb.extend(nested(DEEP));
         let said = scene.send(scene.partner.signs_bytes(bomb)).await;
         said.refused_with(Code::InvalidArgument, Reason::Malformed);
         let mut payload = scene.alert();
-        payload.payload = [payload.payload.to_vec(), nested(100_000)].concat().into();
+        payload.payload = [payload.payload.to_vec(), nested(DEEP)].concat().into();
         let said = scene.sign_and_send(&payload).await;
         said.refused_with(Code::InvalidArgument, Reason::Malformed);
         // Shallow enough to be skipped like any unknown field.
@@ -154,7 +158,7 @@ fn t29_nesting_bombs_are_errors_and_crash_nothing() {
         let entries = ["refused-input MALFORMED", "refused MALFORMED", "received"];
         scene.victim_wrote(&entries, 1).await;
 
-        for garbage in [nested(100_000), vec![0xff; 64], vec![0x0a, 0x7f], vec![]] {
+        for garbage in [nested(DEEP), vec![0xff; 64], vec![0x0a, 0x7f], vec![]] {
             let scene = Scene::of(&realm, "XC-T29").await;
             scene.intruder.say_bytes(garbage.into()).await;
             let ended = Err::<(), _>(scene.intruder.is_cut_off().await);
@@ -221,6 +225,7 @@ fn t60_what_is_not_the_exchange_is_not_there() {
                 .header("te", "trailers")
                 .body(body(Bytes::from_static(&[0; 5])))
                 .expect("a request");
+            let channel = channel.ready().await.expect("connected");
             let answer = channel.call(request).await.expect("an answer");
             let status = Status::from_header_map(answer.headers()).expect("a status");
             assert_eq!(status.code(), Code::Unimplemented, "{path}");

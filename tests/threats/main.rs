@@ -68,6 +68,7 @@ const DESIGN: Design = Design {
         "XC-T11",
         "XC-T12",
         "XC-T14",
+        "XC-T14TLS",
         "XC-T15",
         "XC-T16",
         "XC-T17",

@@ -1,8 +1,11 @@
 //! Rows 24 to 26, 31, 33, 35 from the sender's side: what a partner says of our statements, and what we believe.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
 };
 
 use allpoints::{
@@ -53,6 +56,20 @@ impl Link {
         self.realm
             .until_delivery(SENDER, self.to, statement, (state, reason))
             .await;
+    }
+
+    /// Waits until the partner has been asked that often more, and the statement is still queued.
+    async fn still_queued_after(&self, statement: &StatementRef, times: usize) {
+        let wanted = self.impostor.times_heard() + times;
+        for _ in 0..600 {
+            let (state, _) = self.realm.delivery(SENDER, self.to, statement).await;
+            assert_eq!(state, Queued);
+            if self.impostor.times_heard() >= wanted {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        panic!("it was not asked again");
     }
 
     async fn sender_wrote(&self, entries: &[&str]) {
@@ -112,7 +129,7 @@ fn t24_a_forged_receipt_is_ignored_told_and_the_statement_stays_pending() {
         for (what, forgery) in FORGERIES {
             link.impostor.receipts(forgery);
             let sent = link.sends(1).await.remove(0);
-            link.until(&sent, Queued, "FORGED_RECEIPT").await;
+            link.still_queued_after(&sent, 2).await;
             entries.push("incident FORGED_RECEIPT");
             assert_eq!(realm.journal(SENDER, "XC-T24").await, entries, "{what}");
             link.impostor.is_honest();
@@ -122,7 +139,7 @@ fn t24_a_forged_receipt_is_ignored_told_and_the_statement_stays_pending() {
         // Held, it says, and gives nothing that proves it.
         link.impostor.answers(|_| Answer::Bare(None));
         let sent = link.sends(1).await.remove(0);
-        link.until(&sent, Queued, "FORGED_RECEIPT").await;
+        link.still_queued_after(&sent, 2).await;
         link.impostor.is_honest();
         link.until(&sent, Delivered, "").await;
         entries.push("receipt-stored");
@@ -137,7 +154,7 @@ fn t25_a_statement_refused_for_the_clock_is_kept_and_sent_again() {
         let skewed = || Answer::Bare(Some(Reason::ClockSkew));
         link.impostor.answers(move |_| skewed());
         let sent = link.sends(1).await.remove(0);
-        link.until(&sent, Queued, "CLOCK_SKEW").await;
+        link.still_queued_after(&sent, 2).await;
         link.impostor.is_honest();
         link.until(&sent, Delivered, "").await;
         link.sender_wrote(&["incident CLOCK_SKEW", "receipt-stored"])
@@ -219,11 +236,7 @@ fn t33_a_retry_reason_never_becomes_final_by_counting() {
         link.impostor
             .answers(|_| Answer::Bare(Some(Reason::Overloaded)));
         let sent = link.sends(1).await.remove(0);
-        while link.impostor.times_heard() < 5 {
-            let (state, _) = realm.delivery(SENDER, "XC-T33B", &sent).await;
-            assert!([Queued, DeliveryState::Sent].contains(&state), "{state:?}");
-            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-        }
+        link.still_queued_after(&sent, 4).await;
         link.impostor.is_honest();
         link.until(&sent, Delivered, "").await;
         link.sender_wrote(&["receipt-stored"]).await;

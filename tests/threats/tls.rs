@@ -5,15 +5,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use allpoints::{
-    domain::reason::Reason, proto::exchange::v1::deliver_request::Message as Request,
-    trust::tls::Role,
-};
+use allpoints::{domain::reason::Reason, trust::tls::Role};
 use rustls::pki_types::{CertificateDer, pem::PemObject as _};
 
 use crate::{
     SENDER, VICTIM, in_realm,
-    intruder::{self, Badge, Intruder, knock, refused_by_tls},
+    intruder::{Badge, Intruder, handshake, knock, refused_without_a_word},
     realm::{self, Design, Realm},
 };
 
@@ -34,7 +31,9 @@ fn node_uri(id: &str) -> String {
 /// A badge of this partner that TLS refuses, counted at the victim, nothing journaled or kept.
 async fn is_refused(realm: &Realm, partner: &str, badge: Badge) {
     let before = realm.handshakes_refused(VICTIM).await;
-    refused_by_tls(knock(realm, VICTIM, badge).await, Reason::TlsRefused);
+    let at = realm.exchange_of(VICTIM);
+    assert_eq!(handshake(at, badge.clone()).await, Err(Reason::TlsRefused));
+    refused_without_a_word(knock(realm, VICTIM, badge).await);
     assert!(realm.handshakes_refused(VICTIM).await > before, "counted");
     assert!(realm.journal(VICTIM, partner).await.is_empty());
     assert!(realm.inbox(VICTIM, partner).await.is_empty());
@@ -94,14 +93,17 @@ fn t03_a_revoked_certificate_is_refused_by_reload_and_after_a_restart() {
         realm.revoke_certificate_of("XC-T03");
         realm.install(VICTIM);
         let asked = Instant::now();
+        let at = realm.exchange_of(VICTIM);
+        let revoked = Badge::of_member(&realm, "XC-T03");
         let refusal = loop {
-            match knock(&realm, VICTIM, Badge::of_member(&realm, "XC-T03")).await {
-                Err(status) => break Err(status),
-                Ok(_) => tokio::time::sleep(Duration::from_millis(200)).await,
+            match handshake(at, revoked.clone()).await {
+                Err(reason) => break reason,
+                Ok(()) => tokio::time::sleep(Duration::from_millis(200)).await,
             }
             assert!(asked.elapsed() < Duration::from_secs(60), "still let in");
         };
-        refused_by_tls(refusal, Reason::CertificateRevoked);
+        assert_eq!(refusal, Reason::CertificateRevoked);
+        refused_without_a_word(knock(&realm, VICTIM, revoked).await);
         open.is_cut_off().await;
         bystander.is_still_heard().await;
 
@@ -111,9 +113,9 @@ fn t03_a_revoked_certificate_is_refused_by_reload_and_after_a_restart() {
         realm.revoke_certificate_of("XC-T03LATER");
         realm.install(VICTIM);
         realm.start(VICTIM).await.expect("it starts");
-        refused_by_tls(
-            knock(&realm, VICTIM, other()).await,
-            Reason::CertificateRevoked,
+        assert_eq!(
+            handshake(at, other()).await,
+            Err(Reason::CertificateRevoked)
         );
         is_let_in(&realm, Badge::of_member(&realm, "XC-T03GOOD")).await;
     });
@@ -137,10 +139,8 @@ fn t08_desk_and_node_certificates_keep_to_their_ports() {
         // At the desk neither a foreign node nor the victim's own gets in; its own officer does.
         let desk = realm.addresses(VICTIM).await.desk;
         for member in ["XC-T08PIN", SENDER, VICTIM] {
-            let greeting = Request::Greeting(intruder::greeting(&realm, VICTIM));
             let badge = Badge::of_member(&realm, member);
-            let answer = intruder::knock_saying(desk, badge, greeting).await;
-            refused_by_tls(answer, Reason::TlsRefused);
+            assert_eq!(handshake(desk, badge).await, Err(Reason::TlsRefused));
         }
         assert!(realm.inbox(VICTIM, "XC-T08PIN").await.is_empty());
     });
@@ -171,10 +171,10 @@ fn t09_a_name_under_another_authoritys_ca_is_refused() {
 #[test]
 fn t14_certificates_over_keys_off_the_list_are_refused() {
     in_realm(async |realm| {
-        let uri = node_uri("XC-T14");
-        let over = |algorithm| Badge::with_key(&realm, "XC-T14", &[&uri], algorithm, |_| {});
-        is_refused(&realm, "XC-T14", over(&rcgen::PKCS_ECDSA_P521_SHA512)).await;
-        is_refused(&realm, "XC-T14", over(&rcgen::PKCS_RSA_SHA256)).await;
+        let uri = node_uri("XC-T14TLS");
+        let over = |algorithm| Badge::with_key(&realm, "XC-T14TLS", &[&uri], algorithm, |_| {});
+        is_refused(&realm, "XC-T14TLS", over(&rcgen::PKCS_ECDSA_P521_SHA512)).await;
+        is_refused(&realm, "XC-T14TLS", over(&rcgen::PKCS_RSA_SHA256)).await;
         is_let_in(&realm, over(&rcgen::PKCS_ECDSA_P256_SHA256)).await;
         is_let_in(&realm, over(&rcgen::PKCS_ED25519)).await;
     });
