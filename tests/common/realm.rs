@@ -59,6 +59,8 @@ pub(crate) struct Design {
     pub(crate) nodes: &'static [&'static str],
     /// Members whose keys the tests hold; no node runs for them.
     pub(crate) partners: &'static [&'static str],
+    /// Those of them that the directory lists as suspended.
+    pub(crate) suspended: &'static [&'static str],
     /// Changes a partner's directory entry before it is signed; its folder is there already.
     pub(crate) tailor: fn(&str, &Path, &mut listing::Entry),
 }
@@ -133,6 +135,11 @@ impl Realm {
         });
         let changes: Vec<Change> = ids().map(|id| realm.admission(id)).collect();
         realm.publish(&changes);
+        let suspend = |id: &&str| Change::Suspend(id.parse().expect("legal id"));
+        let suspensions: Vec<Change> = design.suspended.iter().map(suspend).collect();
+        if !suspensions.is_empty() {
+            realm.publish(&suspensions);
+        }
         for id in ids() {
             realm.install(id);
         }

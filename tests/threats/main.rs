@@ -40,7 +40,10 @@ use std::{
 };
 
 use allpoints::{
-    proto::{directory::v1::Entry, envelope::v1::Statement},
+    proto::{
+        directory::v1::{Entry, Key, KeyUse},
+        envelope::v1::Statement,
+    },
     trust::tls::Role,
 };
 use forge::{Envelope, Partner};
@@ -61,12 +64,17 @@ const DESIGN: Design = Design {
     partners: &[
         "XC-T01",
         "XC-T02",
+        "XC-T07",
         "XC-T08",
         "XC-T08PIN",
         "XC-T09",
         "XC-T10",
         "XC-T11",
         "XC-T12",
+        "XC-T13",
+        "XC-T13LATE",
+        "XC-T13OLD",
+        "XC-T13GONE",
         "XC-T14",
         "XC-T14TLS",
         "XC-T15",
@@ -89,6 +97,7 @@ const DESIGN: Design = Design {
         "XC-T30",
         "XC-T31",
         "XC-T31S",
+        "XC-T31V",
         "XC-T33",
         "XC-T33B",
         "XC-T35",
@@ -101,11 +110,31 @@ const DESIGN: Design = Design {
         "XC-T72",
         "XC-T72B",
     ],
-    tailor: pinned,
+    suspended: &["XC-T07"],
+    tailor: tailored,
 };
 
-/// Row 8: one partner's directory entry pins a key that nobody has, another's pins its own.
-fn pinned(id: &str, home: &Path, entry: &mut Entry) {
+/// Row 8: one partner's directory entry pins a key that nobody has, another's pins its own. Row 13: keys that
+/// are retired for less or more than a day, or revoked.
+fn tailored(id: &str, home: &Path, entry: &mut Entry) {
+    const HOUR_US: i64 = 3_600_000_000;
+    let now = entry.issued_at_us;
+    let retire = |key: &mut Key, hours_ago: i64| {
+        key.valid_from_us = now - 100 * HOUR_US;
+        key.valid_until_us = now - hours_ago * HOUR_US;
+    };
+    let statement_keys = entry
+        .keys
+        .iter_mut()
+        .filter(|key| key.r#use() == KeyUse::Statement);
+    for key in statement_keys {
+        match id {
+            "XC-T13LATE" => retire(key, 23),
+            "XC-T13OLD" => retire(key, 25),
+            "XC-T13GONE" => key.revoked_at_us = now,
+            _ => {}
+        }
+    }
     match id {
         "XC-T08" => entry.spki_pins = vec![vec![0x11; 32]],
         "XC-T08PIN" => entry.spki_pins = vec![tls::spki_pin(&home.join("node/exchange.pem"))],

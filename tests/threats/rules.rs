@@ -8,7 +8,10 @@ use allpoints::{
         receipt::Verdict,
         time::{Clock as _, Timestamp},
     },
-    proto::envelope::v1::{Kind, SignedBatch, Statement},
+    proto::{
+        envelope::v1::{Kind, SignedBatch, Statement},
+        exchange::v1::{Greeting, deliver_request},
+    },
     wire,
 };
 use tonic::Code;
@@ -17,8 +20,40 @@ use crate::{
     SENDER, Scene, VICTIM,
     forge::{FollowUp, name_of},
     in_realm,
-    intruder::Intruder,
+    intruder::{self, Badge, Intruder, refused_by_service},
 };
+
+#[test]
+fn t31_a_greeting_in_another_version_or_federation_is_refused() {
+    in_realm(async |realm| {
+        let usual = || intruder::greeting(&realm, VICTIM);
+        let newer = Greeting {
+            versions: vec![2, 3],
+            ..usual()
+        };
+        let elsewhere = Greeting {
+            federation: "elsewhere".to_owned(),
+            ..usual()
+        };
+        let both = Greeting {
+            versions: vec![1, 2],
+            ..usual()
+        };
+        let greet = |greeting| {
+            let badge = Badge::of_member(&realm, "XC-T31V");
+            let first = deliver_request::Message::Greeting(greeting);
+            intruder::knock_saying(realm.exchange_of(VICTIM), badge, first)
+        };
+        let (code, reason) = (Code::FailedPrecondition, Reason::UnsupportedVersion);
+        refused_by_service(greet(newer).await, code, reason);
+        let (code, reason) = (Code::PermissionDenied, Reason::WrongFederation);
+        refused_by_service(greet(elsewhere).await, code, reason);
+        greet(both).await.expect("a version in common");
+        let entries = realm.journal(VICTIM, "XC-T31V").await;
+        let wrong = "refused-input WRONG_FEDERATION";
+        assert_eq!(entries, ["refused-input UNSUPPORTED_VERSION", wrong]);
+    });
+}
 
 /// What a receipt says; its signature is for the receipt tests.
 fn verdict_of(receipts: &[SignedBatch]) -> Verdict {
@@ -84,8 +119,8 @@ async fn lives_of(scene: &Scene) -> Vec<String> {
     alerts.map(|item| name(item.life().as_str_name())).collect()
 }
 
-fn moved(statement: &Statement, now: Timestamp, issued: Timestamp, hours: u64) -> Statement {
-    let _ = now;
+/// The same alert under another id, issued then and carried so long.
+fn moved(statement: &Statement, issued: Timestamp, hours: u64) -> Statement {
     Statement {
         id: uuid::Uuid::now_v7().as_bytes().to_vec(),
         issued_at_us: issued.as_micros(),
@@ -100,7 +135,7 @@ fn t25_the_future_is_put_off_and_alarms() {
         let mut scene = Scene::of(&realm, "XC-T25").await;
         let now = realm.clock().now();
         let minutes = |minutes: u64| Duration::from_secs(minutes * 60);
-        let ahead = moved(&scene.alert(), now, now.plus(minutes(5)), 1);
+        let ahead = moved(&scene.alert(), now.plus(minutes(5)), 1);
         for _ in 0..3 {
             let said = scene.sign_and_send(&ahead).await;
             said.refused_with(Code::FailedPrecondition, Reason::ClockSkew);
@@ -111,7 +146,7 @@ fn t25_the_future_is_put_off_and_alarms() {
         }
         // The alarm is told once; the statement may still come.
         scene.victim_wrote(&["incident CLOCK_SKEW"], 0).await;
-        let hardly = moved(&scene.alert(), now, now.plus(minutes(1)), 1);
+        let hardly = moved(&scene.alert(), now.plus(minutes(1)), 1);
         scene.sign_and_send(&hardly).await.is_held();
         scene
             .victim_wrote(&["incident CLOCK_SKEW", "received"], 1)
@@ -125,12 +160,12 @@ fn t26_past_its_carriage_is_refused_for_good() {
         let mut scene = Scene::of(&realm, "XC-T26").await;
         let now = realm.clock().now();
         let two_hours_ago = now.minus(Duration::from_secs(7200));
-        let late = moved(&scene.alert(), now, two_hours_ago, 1);
+        let late = moved(&scene.alert(), two_hours_ago, 1);
         let said = scene.sign_and_send(&late).await;
         said.refused_with(Code::FailedPrecondition, Reason::Expired);
         let refused = Verdict::Refused(Reason::Expired);
         assert_eq!(verdict_of(&said.receipts), refused);
-        let in_time = moved(&scene.alert(), now, two_hours_ago, 3);
+        let in_time = moved(&scene.alert(), two_hours_ago, 3);
         scene.sign_and_send(&in_time).await.is_held();
         scene
             .victim_wrote(&["refused EXPIRED", "received"], 1)

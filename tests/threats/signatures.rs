@@ -104,6 +104,29 @@ fn t12_the_right_authority_with_a_wrong_key_is_refused() {
 }
 
 #[test]
+fn t13_keys_pass_until_a_day_after_they_retire_and_never_when_revoked() {
+    in_realm(async |realm| {
+        for accepted in ["XC-T13", "XC-T13LATE"] {
+            let mut scene = Scene::of(&realm, accepted).await;
+            let alert = scene.alert();
+            scene.sign_and_send(&alert).await.is_held();
+            scene.victim_wrote(&["received"], 1).await;
+        }
+        for (refused, reason) in [
+            ("XC-T13OLD", Reason::KeyRetired),
+            ("XC-T13GONE", Reason::KeyRevoked),
+        ] {
+            let mut scene = Scene::of(&realm, refused).await;
+            let alert = scene.alert();
+            let said = scene.sign_and_send(&alert).await;
+            said.refused_with(Code::Unauthenticated, reason);
+            let entry = format!("refused-input {reason}");
+            scene.victim_wrote(&[&entry], 0).await;
+        }
+    });
+}
+
+#[test]
 fn t14_signatures_that_are_not_ed25519_are_refused() {
     in_realm(async |realm| {
         let mut scene = Scene::of(&realm, "XC-T14").await;

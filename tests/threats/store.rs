@@ -19,6 +19,7 @@ use crate::{
 const DESIGN: Design = Design {
     nodes: &[VICTIM],
     partners: &["XC-T40"],
+    suspended: &[],
     tailor: |_, _, _| {},
 };
 

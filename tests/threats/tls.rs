@@ -7,10 +7,11 @@ use std::{
 
 use allpoints::{domain::reason::Reason, trust::tls::Role};
 use rustls::pki_types::{CertificateDer, pem::PemObject as _};
+use tonic::Code;
 
 use crate::{
     SENDER, VICTIM, in_realm,
-    intruder::{Badge, Intruder, handshake, knock, refused_without_a_word},
+    intruder::{Badge, Intruder, handshake, knock, refused_by_service, refused_without_a_word},
     realm::{self, Design, Realm},
 };
 
@@ -85,6 +86,7 @@ fn t03_a_revoked_certificate_is_refused_by_reload_and_after_a_restart() {
     let design = Design {
         nodes: &[VICTIM],
         partners: &["XC-T03", "XC-T03LATER", "XC-T03GOOD"],
+        suspended: &[],
         tailor: |_, _, _| {},
     };
     realm::alone(&design, async |realm| {
@@ -118,6 +120,20 @@ fn t03_a_revoked_certificate_is_refused_by_reload_and_after_a_restart() {
             Err(Reason::CertificateRevoked)
         );
         is_let_in(&realm, Badge::of_member(&realm, "XC-T03GOOD")).await;
+    });
+}
+
+#[test]
+fn t07_a_suspended_member_passes_tls_and_is_told_so() {
+    in_realm(async |realm| {
+        let badge = Badge::of_member(&realm, "XC-T07");
+        let at = realm.exchange_of(VICTIM);
+        assert_eq!(handshake(at, badge.clone()).await, Ok(()));
+        let answer = knock(&realm, VICTIM, badge).await;
+        refused_by_service(answer, Code::PermissionDenied, Reason::PeerSuspended);
+        let entries = realm.journal(VICTIM, "XC-T07").await;
+        assert_eq!(entries, ["refused-input PEER_SUSPENDED"]);
+        is_let_in(&realm, Badge::of_member(&realm, SENDER)).await;
     });
 }
 
