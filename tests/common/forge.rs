@@ -13,10 +13,10 @@ use std::{sync::Arc, time::Duration};
 
 use allpoints::{
     domain::{
-        id::AuthorityId,
+        id::{AuthorityId, MessageId},
         receipt::{LeafHash, Receipt, Verdict},
         routing::{Priority, Status},
-        time::Clock as _,
+        time::{Clock as _, Timestamp},
     },
     proto::{
         alert::v1::{self as alert, payload::Kind as Content},
@@ -105,7 +105,7 @@ impl Partner {
         };
         Statement {
             salt: vec![7; 16],
-            id: uuid::Uuid::now_v7().as_bytes().to_vec(),
+            id: fresh_id(now),
             origin: self.id.clone(),
             recipients: to.iter().map(recipient).collect(),
             status: Status::Exercise as i32,
@@ -183,7 +183,7 @@ impl Partner {
             federation: FEDERATION.to_owned(),
             recipient: self.authority(),
             sender: statement.origin.parse().expect("legal id"),
-            message: allpoints::domain::id::MessageId::from_bytes(&statement.id).expect("an id"),
+            message: MessageId::from_bytes(&statement.id).expect("an id"),
             leaf: pae::leaf_hash(DocumentType::Statement, document),
             verdict,
             time: self.realm.clock().now(),
@@ -272,6 +272,14 @@ impl FollowUp {
             ),
         }
     }
+}
+
+/// An id that nobody used.
+pub(crate) fn fresh_id(now: Timestamp) -> Vec<u8> {
+    let mut random = [0; 10];
+    aws_lc_rs::rand::fill(&mut random).expect("randomness");
+    let unix_ms = u64::try_from(now.as_micros() / 1000).expect("after 1970");
+    MessageId::from_parts(unix_ms, random).as_bytes().to_vec()
 }
 
 /// A statement's own name.

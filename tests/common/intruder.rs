@@ -218,7 +218,7 @@ impl Intruder {
     }
 
     /// How the victim ended the stream.
-    pub(crate) async fn is_cut_off(mut self) -> Status {
+    pub(crate) async fn end(mut self) -> Status {
         match self.hear().await {
             Err(status) => status,
             Ok(other) => panic!("expected the end, heard {other:?}"),

@@ -294,8 +294,10 @@ impl Realm {
     }
 
     fn drafts(&self, to: &str) -> impl Iterator<Item = alert::Draft> + use<> {
+        let mut seed = [0; 8];
+        aws_lc_rs::rand::fill(&mut seed).expect("randomness");
         let recipe = Recipe {
-            seed: uuid::Uuid::now_v7().as_u64_pair().1,
+            seed: u64::from_le_bytes(seed),
             to: vec![to.to_owned()],
             status: Status::Exercise,
             priority: Some(Priority::Urgent),

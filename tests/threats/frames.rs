@@ -53,7 +53,7 @@ fn t27_too_large_a_statement_is_refused_in_band_and_too_large_a_frame_ends_the_s
         let scene = Scene::of(&realm, "XC-T27").await;
         let huge = vec![0; limits::EXCHANGE_MESSAGE_MAX_BYTES + 1];
         scene.intruder.say_bytes(huge.into()).await;
-        let ended = Err::<(), _>(scene.intruder.is_cut_off().await);
+        let ended = Err::<(), _>(scene.intruder.end().await);
         refused_by_service(ended, Code::InvalidArgument, Reason::FrameBroken);
         let broken = "refused-input FRAME_BROKEN";
         let scene = Scene::of(&realm, "XC-T27").await;
@@ -161,7 +161,7 @@ fn t29_nesting_bombs_are_errors_and_crash_nothing() {
         for garbage in [nested(DEEP), vec![0xff; 64], vec![0x0a, 0x7f], vec![]] {
             let scene = Scene::of(&realm, "XC-T29").await;
             scene.intruder.say_bytes(garbage.into()).await;
-            let ended = Err::<(), _>(scene.intruder.is_cut_off().await);
+            let ended = Err::<(), _>(scene.intruder.end().await);
             refused_by_service(ended, Code::InvalidArgument, Reason::FrameBroken);
         }
         let scene = Scene::of(&realm, "XC-T29").await;

@@ -18,7 +18,7 @@ use tonic::Code;
 
 use crate::{
     SENDER, Scene, VICTIM,
-    forge::{FollowUp, name_of},
+    forge::{FollowUp, fresh_id, name_of},
     in_realm,
     intruder::{self, Badge, Intruder, refused_by_service},
 };
@@ -122,7 +122,7 @@ async fn lives_of(scene: &Scene) -> Vec<String> {
 /// The same alert under another id, issued then and carried so long.
 fn moved(statement: &Statement, issued: Timestamp, hours: u64) -> Statement {
     Statement {
-        id: uuid::Uuid::now_v7().as_bytes().to_vec(),
+        id: fresh_id(issued),
         issued_at_us: issued.as_micros(),
         carried_until_us: issued.plus(Duration::from_secs(hours * 3600)).as_micros(),
         ..statement.clone()

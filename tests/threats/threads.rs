@@ -25,10 +25,9 @@ fn t22_a_newer_update_by_another_than_the_owner_is_refused() {
 
         let own = scene.alert();
         scene.sign_and_send(&own).await.is_held();
-        let update = scene
+        let mut update = scene
             .partner
             .follow_up(&name_of(&own), &[VICTIM], FollowUp::Update);
-        let mut update = update;
         seq(&mut update, 1);
         scene.sign_and_send(&update).await.is_held();
         let entries = realm.journal(VICTIM, "XC-T22").await;
