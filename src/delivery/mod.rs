@@ -183,6 +183,11 @@ impl Broker {
         receive::receive(&self.core, peer, lane, batches).await
     }
 
+    /// A whole stream of a peer was refused or broken: journaled, within the cap of the minute. Durable when it returns.
+    pub async fn refused(&self, peer: AuthorityId, reason: Reason) {
+        receive::turned_away(&self.core, peer, reason).await;
+    }
+
     /// An officer's full view: journals it, and the first time answers `opened` to the origin.
     ///
     /// # Errors

@@ -74,9 +74,9 @@ fn admitted(core: &Core, peer: &AuthorityId, batches: &[Unverified]) -> Result<E
     core.quotas.enter(*peer)
 }
 
-/// A frame that no worker saw leaves its entry too, one by one up to the cap of the minute. A node that stops has
+/// A frame that no worker saw, or a stream that was refused or broken, leaves its entry too, one by one up to the cap of the minute. A node that stops has
 /// refused nothing.
-async fn turned_away(core: &Arc<Core>, peer: AuthorityId, reason: Reason) -> Reason {
+pub(super) async fn turned_away(core: &Core, peer: AuthorityId, reason: Reason) -> Reason {
     if reason == Reason::Stopping || core.note(peer, reason) == Noted::Counted {
         return reason;
     }

@@ -11,12 +11,11 @@ use super::{
     summary::{deliveries, handling, reference_of, summary},
 };
 use crate::{
-    delivery::LinkState,
     domain::{
         id::StatementRef,
         limits::DESK_MESSAGE_MAX_BYTES,
         reason::Reason,
-        routing::{Effect, Lane, Release, Routing},
+        routing::{Effect, Release, Routing},
         time::Timestamp,
     },
     proto::{desk::v1 as pb, envelope::v1 as envelope},

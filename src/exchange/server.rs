@@ -58,8 +58,6 @@ pub struct ExchangeParts {
 pub trait ExchangeObserver: Send + Sync + 'static {
     /// `CLOCK_SKEW` or `DIRECTORY_FORK`, as a peer's greeting showed it.
     fn alarming_greeting(&self, peer: AuthorityId, reason: Reason);
-    /// A verified peer that is not admitted, or whose stream breaks the rules.
-    fn refused_stream(&self, peer: AuthorityId, reason: Reason);
 }
 
 /// Serves accepted connections until `stop` resolves, then lets open calls end.
@@ -107,7 +105,7 @@ impl Exchange for ExchangeService {
         &self,
         request: Request<Streaming<DeliverRequest>>,
     ) -> Result<Response<Self::DeliverStream>, Status> {
-        let peer = self.admitted(&request)?;
+        let peer = self.admitted(&request).await?;
         let (responses, stream) = mpsc::channel(limits::RESPONSE_QUEUE_MESSAGES);
         let session = Session::new(
             peer,
@@ -123,23 +121,22 @@ impl Exchange for ExchangeService {
         &self,
         request: Request<ReclaimRequest>,
     ) -> Result<Response<Self::ReclaimStream>, Status> {
-        self.admitted(&request)?;
+        self.admitted(&request).await?;
         Err(Status::unimplemented("UNIMPLEMENTED"))
     }
 }
 
 impl ExchangeService {
     /// Who calls, if the directory admits it. Without a verified certificate nobody does.
-    fn admitted<T>(&self, request: &Request<T>) -> Result<AuthorityId, Status> {
-        let peer = request
-            .extensions()
-            .get::<PeerIdentity>()
+    async fn admitted<T>(&self, request: &Request<T>) -> Result<AuthorityId, Status> {
+        let identity = request.extensions().get::<PeerIdentity>();
+        let peer = identity
             .map(PeerIdentity::authority)
             .ok_or_else(|| status::to_peer(Reason::TlsRefused))?;
-        self.host.admit(&peer).map_err(|reason| {
-            self.host.refused(&peer, reason);
-            status::to_peer(reason)
-        })?;
+        if let Err(reason) = self.host.admit(&peer) {
+            self.host.refused(peer, reason).await;
+            return Err(status::to_peer(reason));
+        }
         Ok(peer)
     }
 }
@@ -184,10 +181,6 @@ impl Host for NodeHost {
         }
     }
 
-    fn refused(&self, peer: &AuthorityId, reason: Reason) {
-        self.parts.observer.refused_stream(*peer, reason);
-    }
-
     async fn receive(
         &self,
         peer: AuthorityId,
@@ -195,6 +188,10 @@ impl Host for NodeHost {
         batches: Vec<Unverified>,
     ) -> Result<FrameOutcome, Reason> {
         self.parts.broker.receive(peer, lane, batches).await
+    }
+
+    async fn refused(&self, peer: AuthorityId, reason: Reason) {
+        self.parts.broker.refused(peer, reason).await;
     }
 }
 

@@ -40,8 +40,6 @@ pub(super) trait Host: Send + Sync + 'static {
     fn greeting(&self, lane: Lane) -> Greeting;
     /// Told what the peer said of itself, before anything is taken from it.
     fn greeted(&self, peer: &AuthorityId, theirs: &Greeting);
-    /// Told why the peer gets no stream, or no more of it.
-    fn refused(&self, peer: &AuthorityId, reason: Reason);
     /// Takes a frame; answers when its effect is durable.
     async fn receive(
         &self,
@@ -49,6 +47,8 @@ pub(super) trait Host: Send + Sync + 'static {
         lane: Lane,
         batches: Vec<Unverified>,
     ) -> Result<FrameOutcome, Reason>;
+    /// Told why a stream was refused or broken; returns when that is durable.
+    async fn refused(&self, peer: AuthorityId, reason: Reason);
 }
 
 /// Where responses go.
@@ -108,9 +108,10 @@ impl<H: Host> Session<H> {
         S: Stream<Item = Result<DeliverRequest, Status>> + Send + Unpin,
     {
         if let Err(reason) = self.converse(&mut requests).await {
-            tracing::debug!(peer = %self.peer, %reason, "an exchange stream ended");
-            if is_the_peers(reason) {
-                self.host.refused(&self.peer, reason);
+            tracing::warn!(peer = %self.peer, %reason, "an exchange stream ended");
+            // Neither a peer that goes away nor our own stop is a refusal.
+            if !matches!(reason, Reason::StreamEnded | Reason::Stopping) {
+                self.host.refused(self.peer, reason).await;
             }
             // A failed send means that the peer has gone: there is nobody left to tell.
             let _ = self.responses.send(Err(status::to_peer(reason))).await;
@@ -244,23 +245,20 @@ async fn work(
     })
 }
 
-/// True when the peer broke a rule or may not talk to us; false when a connection merely ended.
-const fn is_the_peers(reason: Reason) -> bool {
-    !matches!(
-        reason,
-        Reason::StreamEnded | Reason::Stopping | Reason::GreetingTimeout
-    )
-}
-
-/// A message that could not be read, or is empty, breaks the frame; a connection that broke off does not.
+/// A message that could not be read, or is empty, breaks the frame; an error that has a source is the
+/// transport's.
 fn message(request: Result<DeliverRequest, Status>) -> Result<Request, Reason> {
     use tonic::Code::{Internal, OutOfRange, ResourceExhausted, Unimplemented};
     request
-        .map_err(|status| match status.code() {
-            // Not to be decoded, too long, or compressed.
-            Internal | OutOfRange | ResourceExhausted | Unimplemented => Reason::FrameBroken,
-            _ => Reason::StreamEnded,
-        })?
+        .map_err(
+            |status| match (status.code(), std::error::Error::source(&status)) {
+                // Not to be decoded, too long, or compressed.
+                (Internal | OutOfRange | ResourceExhausted | Unimplemented, None) => {
+                    Reason::FrameBroken
+                }
+                _ => Reason::StreamEnded,
+            },
+        )?
         .message
         .ok_or(Reason::FrameBroken)
 }

@@ -38,7 +38,7 @@ impl Host for Scripted {
         greeting("one", 1, lane)
     }
     fn greeted(&self, _peer: &AuthorityId, _theirs: &Greeting) {}
-    fn refused(&self, _peer: &AuthorityId, reason: Reason) {
+    async fn refused(&self, _peer: AuthorityId, reason: Reason) {
         self.told.lock().expect("whole").push(reason);
     }
     async fn receive(
@@ -248,6 +248,22 @@ async fn a_broken_message_ends_the_stream() {
         peer.hears().await.expect_err("refused"),
         Reason::FrameBroken
     );
+}
+
+#[tokio::test]
+async fn a_refused_stream_is_told_to_the_node_and_a_lost_one_is_not() {
+    let lost = Status::from_error(Box::new(std::io::Error::other("reset")));
+    let broken = Status::internal("failed to decode");
+    for (error, reason, told) in [
+        (broken, Reason::FrameBroken, vec![Reason::FrameBroken]),
+        (lost, Reason::StreamEnded, vec![]),
+    ] {
+        let host = Arc::new(Scripted::default());
+        let mut peer = Peer::greeted(Arc::clone(&host)).await;
+        peer.requests.send(Err(error)).await.expect("it listens");
+        assert_eq!(peer.hears().await.expect_err("ended"), reason);
+        assert_eq!(*host.told.lock().expect("no panic before"), told);
+    }
 }
 
 #[tokio::test]

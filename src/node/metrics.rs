@@ -156,11 +156,6 @@ impl Metrics {
         self.handshakes_refused.get_or_create(&label).inc();
     }
 
-    /// Counts a refusal that is not journaled by itself.
-    pub(super) fn refused_here(&self, partner: AuthorityId, reason: Reason) {
-        self.refuse(partner, "here", reason, 1);
-    }
-
     /// The figures as text, in the OpenMetrics format.
     pub(super) fn text(&self, present: &Present<'_>) -> Result<String, fmt::Error> {
         let figures = present.figures;

@@ -14,9 +14,7 @@ use super::metrics::Metrics;
 use crate::{
     domain::{
         id::AuthorityId,
-        limits::{
-            ALARM_REPEAT_AFTER, HANDSHAKE_LINES_MAX, HANDSHAKE_LINES_WINDOW, REFUSAL_REPEAT_AFTER,
-        },
+        limits::{ALARM_REPEAT_AFTER, HANDSHAKE_LINES_MAX, HANDSHAKE_LINES_WINDOW},
         reason::Reason,
         time::Clock,
     },
@@ -99,20 +97,6 @@ impl ExchangeObserver for Observer {
         self.journal(Event::Incident {
             peer: Some(peer),
             statement: None,
-            reason,
-            leaf: None,
-        });
-    }
-
-    fn refused_stream(&self, peer: AuthorityId, reason: Reason) {
-        if !self.is_due(peer, reason, REFUSAL_REPEAT_AFTER) {
-            self.metrics.refused_here(peer, reason);
-            return;
-        }
-        tracing::warn!(%peer, %reason, "a partner's stream was refused");
-        // Counted when it is durable, as every event.
-        self.journal(Event::RefusedInput {
-            peer,
             reason,
             leaf: None,
         });

@@ -117,6 +117,11 @@ pub(super) fn take(
                 };
                 record(ledger, event);
             }
+            if said.refused == Some(Reason::ClockSkew)
+                && let Some(alarm) = core.incident(clocks_differ(peer))
+            {
+                record(ledger, alarm);
+            }
             worked.next.push((said.sent.ordinal, next));
         }
         worked
@@ -127,6 +132,16 @@ pub(super) fn take(
         plan.attach_signature(signed, &links);
     }
     core.commit(plan)
+}
+
+/// The partner finds us in its future: both sides alarm.
+fn clocks_differ(peer: AuthorityId) -> Incident {
+    Incident {
+        peer,
+        reason: Reason::ClockSkew,
+        statement: None,
+        leaf: None,
+    }
 }
 
 /// True while the delivery waits for a receipt: a second one changes nothing.
