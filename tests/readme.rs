@@ -12,17 +12,21 @@
 
 use std::{
     fs,
-    io::Read as _,
     net::TcpListener,
     os::unix::process::CommandExt as _,
     path::Path,
     process::{Command, Stdio},
+    sync::mpsc::{self, RecvTimeoutError},
+    thread,
     time::Duration,
 };
 
 use rustix::process::{Pid, Signal, kill_process_group};
 
 const README: &str = include_str!("../README.md");
+
+/// A walk of a few seconds; a loop in it that waits in vain must not wait for ever.
+const WALK_WITHIN: Duration = Duration::from_secs(90);
 
 /// The ports that the README's two nodes listen on.
 const PORTS: [u16; 6] = [7101, 7102, 7103, 7201, 7202, 7203];
@@ -129,8 +133,9 @@ fn run(script: &str, folder: &Path) -> String {
     let mut path = program.parent().expect("a folder").as_os_str().to_owned();
     path.push(":");
     path.push(std::env::var_os("PATH").unwrap_or_default());
-    let errors = fs::File::create(folder.join("stderr")).expect("a file");
-    let mut shell = Command::new("bash")
+    // Into files: a pipe would stay open as long as a server in the background lives.
+    let file = |name: &str| fs::File::create(folder.join(name)).expect("a file");
+    let mut shell = Command::new("sh")
         .args(["-c", script])
         .current_dir(folder)
         .env("PATH", path)
@@ -138,24 +143,27 @@ fn run(script: &str, folder: &Path) -> String {
         .env_remove("ALLPOINTS_PROFILE")
         .env_remove("XDG_CONFIG_HOME")
         .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(errors)
+        .stdout(file("stdout"))
+        .stderr(file("stderr"))
         .process_group(0)
         .spawn()
-        .expect("bash runs");
+        .expect("sh runs");
     let group = Group(Pid::from_child(&shell));
-    let mut said = String::new();
-    let read = shell
-        .stdout
-        .take()
-        .expect("piped")
-        .read_to_string(&mut said);
+    let (ended, wait) = mpsc::channel::<()>();
+    let watch = thread::spawn(move || {
+        // Dropping the other end is the end of the walk.
+        let late = wait.recv_timeout(WALK_WITHIN) == Err(RecvTimeoutError::Timeout);
+        drop(group);
+        late
+    });
     let status = shell.wait().expect("it ends");
-    drop(group);
-    let errors = fs::read_to_string(folder.join("stderr")).unwrap_or_default();
+    drop(ended);
+    let late = watch.join().expect("it watched");
+    let text = |name: &str| fs::read_to_string(folder.join(name)).expect("text");
+    let (said, errors) = (text("stdout"), text("stderr"));
     assert!(
-        status.success() && read.is_ok(),
-        "{status}\n{said}\n{errors}"
+        status.success() && !late,
+        "{status}, late: {late}\n{said}\n{errors}"
     );
     said
 }
@@ -203,7 +211,7 @@ fn until_free(port: u16) {
         if TcpListener::bind(("127.0.0.1", port)).is_ok() {
             return;
         }
-        std::thread::sleep(Duration::from_millis(100));
+        thread::sleep(Duration::from_millis(100));
     }
     panic!("port {port}, which the README uses, is not free: end what listens there");
 }
