@@ -1,9 +1,11 @@
-"""A desk client in Python: submits one alert and reads the outbox and inbox, over mutual TLS.
+"""A desk client in Python: submits an alert, if one is given, and reads outbox and inbox, over mutual TLS.
 
-Usage: desk_client.py PROFILE.toml ALERT.json [--to XB-POL]
+Usage: desk_client.py PROFILE.toml [ALERT.json] [--to XB-POL]
 
 Needs grpcio and grpcio-tools (PyPI). The stubs are made from proto/ into a temporary folder.
-Prints one JSON object: {"id", "reference", "recipients", "outbox", "inbox"}.
+Prints one JSON object: {"outbox", "inbox"}, and of what was sent {"id", "reference", "recipients"}.
+A refusal goes to standard error: status code and text. Every wrong field stands in its details, as
+google.rpc.BadRequest in the trailer `grpc-status-details-bin` (package grpcio-status reads it).
 """
 
 import argparse
@@ -38,17 +40,44 @@ def stubs(folder):
 
 
 def channel(profile):
-    """Mutual TLS with the profile's own certificate, trusting the own desk CA only."""
+    """Mutual TLS with the profile's own certificate, trusting the own desk CA only.
+
+    The desk's certificate names `localhost` and the hosts given to `allpoints pki init --host`.
+    """
     read = lambda key: pathlib.Path(profile[key]).read_bytes()
     credentials = grpc.ssl_channel_credentials(read("ca"), read("key"), read("certificate"))
     options = [("grpc.ssl_target_name_override", "localhost")]
     return grpc.secure_channel(profile["endpoint"], credentials, options)
 
 
+def submit(desk, messages, arguments):
+    """Sends the draft as it stands in the file; `--to` goes before what it says."""
+    request = messages.SubmitRequest()
+    json_format.Parse(pathlib.Path(arguments.alert).read_text(), request.drafts.add())
+    if arguments.to:
+        del request.drafts[0].to[:]
+        request.drafts[0].to.extend(arguments.to)
+    submitted = desk.Submit(request, timeout=20).submitted[0]
+    return {
+        "id": submitted.statement.id.hex(),
+        "reference": submitted.reference,
+        "recipients": [recipient.authority for recipient in submitted.recipients],
+    }
+
+
+def boxes(desk, messages):
+    """The newest references of both boxes."""
+    result = {}
+    for name, box in (("inbox", messages.BOX_IN), ("outbox", messages.BOX_OUT)):
+        items = desk.List(messages.ListRequest(box=box, limit=50), timeout=20).items
+        result[name] = [item.reference for item in items]
+    return result
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("profile")
-    parser.add_argument("alert")
+    parser.add_argument("alert", nargs="?")
     parser.add_argument("--to", action="append", default=[])
     arguments = parser.parse_args()
     profile = tomllib.loads(pathlib.Path(arguments.profile).read_text())
@@ -57,22 +86,11 @@ def main():
         messages, services = stubs(folder)
         with channel(profile) as link:
             desk = services.DeskStub(link)
-            request = messages.SubmitRequest()
-            json_format.Parse(pathlib.Path(arguments.alert).read_text(), request.drafts.add())
-            if arguments.to:
-                del request.drafts[0].to[:]
-                request.drafts[0].to.extend(arguments.to)
-            submitted = desk.Submit(request, timeout=20).submitted[0]
-            boxes = {}
-            for name, box in (("inbox", messages.BOX_IN), ("outbox", messages.BOX_OUT)):
-                items = desk.List(messages.ListRequest(box=box, limit=50), timeout=20).items
-                boxes[name] = [item.reference for item in items]
-    print(json.dumps({
-        "id": submitted.statement.id.hex(),
-        "reference": submitted.reference,
-        "recipients": [recipient.authority for recipient in submitted.recipients],
-        **boxes,
-    }))
+            try:
+                sent = submit(desk, messages, arguments) if arguments.alert else {}
+                print(json.dumps({**sent, **boxes(desk, messages)}))
+            except grpc.RpcError as error:
+                sys.exit(f"{error.code().name}: {error.details()}")
 
 
 if __name__ == "__main__":
