@@ -11,6 +11,7 @@ use super::{
         audit::AuditCommand,
         change::{ChangeArgs, CloseArgs, RecallArgs},
         config::ConfigCommand,
+        dev::DevCommand,
         instruct::InstructArgs,
         links::LinksArgs,
         list::ListArgs,
@@ -18,6 +19,7 @@ use super::{
         send::SendArgs,
         serve::ServeArgs,
         show::ShowArgs,
+        store::StoreCommand,
         track::TrackArgs,
     },
     demo::DemoArgs,
@@ -104,12 +106,18 @@ pub enum Command {
     /// Check a node's configuration, or print every key
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// Check a stopped node's journal, or rebuild what is made from it
+    #[command(subcommand)]
+    Store(StoreCommand),
     /// Keys, certificates and revocation lists of one authority
     Pki(super::pki::PkiArgs),
     /// Found and keep a federation: who belongs, with which keys, where
     Federation(super::federation::FederationArgs),
     /// Three invented countries on this machine, and everything that is promised to them
     Demo(DemoArgs),
+    /// Material for those who build on this program
+    #[command(subcommand)]
+    Dev(DevCommand),
     /// A completion script for a shell
     Completions {
         /// Which shell

@@ -1,14 +1,22 @@
 //! A whole federation in this process: real certificates, real files, loopback only, synthetic data.
 
-#![allow(unreachable_pub, reason = "shared by the test files")]
-#![allow(dead_code, reason = "each test file uses a part of it")]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    reason = "each test file uses a part of it"
+)]
 #![allow(
     clippy::expect_used,
     clippy::panic,
     reason = "a test that cannot be set up fails"
 )]
 
-use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use allpoints::{
     domain::{
@@ -68,6 +76,16 @@ impl Net {
     pub fn anchor(&self) -> Anchor {
         let config = self.nodes.first().map(|(_, config, _)| config);
         config.expect("a node").directory.anchor
+    }
+
+    /// The configuration of one node, and the folder of its store.
+    pub fn files(&self, id: &str) -> (PathBuf, PathBuf) {
+        let entry = self.nodes.iter().find(|(own, ..)| own.as_str() == id);
+        let config = &entry.expect("a member").1;
+        (
+            self.folder.path().join(id).join("node.toml"),
+            config.store.folder.clone(),
+        )
     }
 
     /// What the nodes' clocks say.
