@@ -17,7 +17,7 @@ use allpoints::{
     proto::{
         alert::v1::{self as alert, payload::Kind},
         desk::v1 as pb,
-        envelope::v1::StatementRef,
+        envelope::v1::{Recipient, StatementRef, TransferGround},
         evidence::v1::Export,
     },
     trust::{
@@ -341,6 +341,7 @@ async fn live_through(net: &Net) -> (String, String) {
     let found = found.map(|kind| follow_up(net, &alert, &["XA-POL"], kind));
     let found = submit(&mut receiver, found.to_vec()).await;
     for one in &found {
+        assert_eq!(one.recipients[0].ground(), TransferGround::Safeguards);
         delivered(&receiver, &one.reference, "XA-POL").await;
     }
     let instruction = alert::Instruction {
@@ -357,6 +358,9 @@ async fn live_through(net: &Net) -> (String, String) {
     };
     let recall = follow_up(net, &alert, &["XB-POL", "XC-POL"], Kind::Recall(recall));
     let recall = submit(&mut sender, vec![recall]).await;
+    let grounds = recall[0].recipients.iter().map(Recipient::ground);
+    let adequacy = TransferGround::Adequacy;
+    assert_eq!(grounds.collect::<Vec<_>>(), [adequacy, adequacy]);
     delivered(&sender, &recall[0].reference, "XB-POL").await;
     (alert, other)
 }
@@ -364,6 +368,8 @@ async fn live_through(net: &Net) -> (String, String) {
 fn follow_up(net: &Net, target: &str, to: &[&str], kind: Kind) -> alert::Draft {
     alert::Draft {
         in_reply_to: target.to_owned(),
+        // Left to the node: as the thread went, or the authority's default.
+        ground: 0,
         payload: Some(alert::Payload {
             kind: Some(kind),
             ..<_>::default()

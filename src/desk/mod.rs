@@ -8,6 +8,7 @@ mod actor;
 mod audit;
 mod cursor;
 mod export;
+mod ground;
 mod inbox;
 mod overdue;
 mod overview;
@@ -31,6 +32,7 @@ use crate::{
     delivery::Broker,
     domain::{
         id::AuthorityId,
+        routing::TransferGround,
         time::{Clock, Timestamp},
     },
     store::Store,
@@ -55,6 +57,8 @@ pub struct DeskParts {
     pub log_key: Arc<SigningKey>,
     /// Number of the present log, in the name of its origin.
     pub log_epoch: u32,
+    /// On what ground follow-ups go abroad when neither they nor their thread name one.
+    pub default_ground: Option<TransferGround>,
     /// When this node began to serve.
     pub started_at: Timestamp,
     /// Certificates and lists that end, and when: `node certificate`, `desk CRL`, ...

@@ -211,6 +211,7 @@ impl Node {
             observer("desk"),
         );
         let service = DeskService::new(DeskParts {
+            default_ground: config.policy.default_ground,
             authority: config.authority,
             broker: broker.clone(),
             store: store.clone(),
