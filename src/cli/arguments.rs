@@ -124,3 +124,27 @@ pub enum Command {
         shell: Shell,
     },
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    /// Every command says in one line what it does, subcommands too; what is hidden is for tests.
+    #[test]
+    fn every_command_has_a_summary() {
+        let mut lines = Vec::new();
+        summarize(&CommandLine::command(), "allpoints", &mut lines);
+        assert!(lines.iter().all(|line| !line.ends_with("  ")), "{lines:?}");
+        insta::assert_snapshot!(lines.join("\n"));
+    }
+
+    fn summarize(command: &clap::Command, path: &str, lines: &mut Vec<String>) {
+        let about = command.get_about().map(ToString::to_string);
+        lines.push(format!("{path}  {}", about.unwrap_or_default()));
+        for sub in command.get_subcommands() {
+            summarize(sub, &format!("{path} {}", sub.get_name()), lines);
+        }
+    }
+}

@@ -16,3 +16,6 @@ pub mod status;
 pub mod store;
 pub mod track;
 pub mod watch;
+
+#[cfg(test)]
+mod specimens;
