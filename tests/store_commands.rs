@@ -1,5 +1,11 @@
 //! `store check` and `store rebuild` on the files of a stopped node, through the program itself.
 
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that cannot be set up fails"
+)]
+
 mod common;
 
 use std::path::{Path, PathBuf};
