@@ -135,3 +135,87 @@ fn completions_are_written_for_a_shell() {
     let (out, _) = said(&allpoints("completions bash").code(0));
     assert!(out.contains("_allpoints"));
 }
+
+#[test]
+fn generated_drafts_are_the_same_from_the_same_seed_and_nothing_is_overwritten() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("drafts");
+    let line = format!("dev generate --seed 7 --count 3 --out {}", out.display());
+    allpoints(&line).code(0);
+    assert_eq!(std::fs::read_dir(&out).unwrap().count(), 3);
+    let (_, err) = said(&allpoints(&line).code(2));
+    assert!(err.contains("draft-000001.json"), "{err}");
+
+    let persons = || {
+        let (out, _) =
+            said(&allpoints("dev generate --seed 7 --count 3 --to XB-POL,@all-eu").code(0));
+        let drafts = out.lines().map(|line| {
+            let draft: serde_json::Value = serde_json::from_str(line).unwrap();
+            assert_eq!(draft["status"], "STATUS_EXERCISE");
+            assert_eq!(draft["to"], serde_json::json!(["XB-POL", "@all-eu"]));
+            draft["payload"]["subject"]["names"].clone()
+        });
+        drafts.collect::<Vec<_>>()
+    };
+    assert_eq!(persons(), persons());
+    let one = out.join("draft-000001.json");
+    let (_, err) = said(&allpoints(&format!("send {} --dry-run", one.display())).code(2));
+    assert!(
+        err.contains("no profile"),
+        "a legal draft is asked whom to: {err}"
+    );
+    allpoints("dev generate --seed 7 --count 0").code(2);
+}
+
+/// Two of three roots must sign: one is too few for anything that follows, and an entry never goes back.
+#[test]
+fn a_membership_that_too_few_roots_signed_is_not_published() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = |line: &str, code: i32| {
+        let line = line.replace("$D", folder.path().to_str().unwrap());
+        said(&allpoints(&line).code(code))
+    };
+    let (founded, _) = run(
+        "federation init $D/f --name liaison-test --roots 3 --threshold 2",
+        0,
+    );
+    let anchor = founded
+        .lines()
+        .next()
+        .and_then(|line| line.split(' ').nth(1))
+        .unwrap()
+        .to_owned();
+    run(
+        "pki init $D/xa --authority XA-POL --name Police --federation liaison-test --endpoint 127.0.0.1:7443 --anchor ANCHOR"
+            .replace("ANCHOR", &anchor)
+            .as_str(),
+        0,
+    );
+    run("federation propose $D/f $D/xa/application.json", 0);
+    run(
+        "federation sign $D/f/proposal/membership.json --key $D/f/root-1.key",
+        0,
+    );
+    let (_, err) = run("federation publish $D/f", 3);
+    assert!(err.contains("1 of 2 signatures"), "{err}");
+    run(
+        "federation sign $D/f/proposal/membership.json --key $D/f/root-1.key",
+        0,
+    );
+    let (_, err) = run("federation publish $D/f", 3);
+    assert!(
+        err.contains("1 of 2 signatures"),
+        "one root counts once: {err}"
+    );
+    let install =
+        format!("federation install $D/f/directory.bundle --directory $D/node --anchor {anchor}");
+    run(&install, 2);
+    run(
+        "federation sign $D/f/proposal/membership.json --key $D/f/root-3.key",
+        0,
+    );
+    run("federation publish $D/f", 0);
+    run(&install, 0);
+    let (_, err) = run("federation propose $D/f $D/xa/application.json", 3);
+    assert!(err.contains("nothing to propose"), "{err}");
+}

@@ -6,6 +6,12 @@
 //!         ==instruction, recall==>   auditor of XA-POL --export--> file --verify--> claims
 //! ```
 
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that cannot be set up fails"
+)]
+
 mod common;
 
 use allpoints::{
@@ -17,7 +23,7 @@ use allpoints::{
     proto::{
         alert::v1::{self as alert, payload::Kind},
         desk::v1 as pb,
-        envelope::v1::StatementRef,
+        envelope::v1::{Recipient, StatementRef, TransferGround},
         evidence::v1::Export,
     },
     trust::{
@@ -56,6 +62,7 @@ async fn a_whole_thread_is_proved_and_every_change_of_it_is_refused() {
     );
 
     without_the_anchor_nothing_is_proved(&bytes, &net);
+    the_program_says_the_same(&bytes, &net);
     forgeries_are_named(&court, &bytes, &second);
     a_thousand_changed_bytes_are_refused(&court, &bytes);
     a_look_alike_federation_is_refused(&court).await;
@@ -112,6 +119,32 @@ fn without_the_anchor_nothing_is_proved(bytes: &[u8], net: &Net) {
     let hour = std::time::Duration::from_secs(3600);
     let report = check(bytes, Some(net.anchor()), net.now().minus(hour));
     assert_refused(&report, "exported in the past", "from the future");
+}
+
+/// `audit verify` on the file itself: exit 0 when proved, 7 for anything less.
+fn the_program_says_the_same(bytes: &[u8], net: &Net) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("thread.evidence");
+    let run = |bytes: &[u8], anchor: Option<String>, code: i32, words: &str| {
+        std::fs::write(&file, bytes).expect("written");
+        let mut command = assert_cmd::Command::new(env!("CARGO_BIN_EXE_allpoints"));
+        command.args(["audit", "verify"]).arg(&file);
+        if let Some(anchor) = anchor {
+            command.args(["--federation", &anchor]);
+        }
+        let ended = command.assert().code(code);
+        let said = String::from_utf8_lossy(&ended.get_output().stdout).into_owned();
+        let verdict = said.lines().last().unwrap_or_default();
+        assert!(verdict.starts_with(words), "{words}: {said}");
+    };
+    let anchor = Some(net.anchor().to_string());
+    run(bytes, anchor.clone(), 0, "proved: ");
+    run(bytes, None, 7, "consistent, not proved: ");
+    let mut changed = bytes.to_vec();
+    changed[bytes.len() / 2] ^= 1;
+    run(&changed, anchor, 7, "not proved: ");
+    let other = Some(format!("sha256:{}", "0".repeat(64)));
+    run(bytes, other, 7, "not proved: ");
 }
 
 /// Each forgery is refused, and the report names what is wrong with it.
@@ -200,6 +233,7 @@ fn dropped_with_its_entry_a_receipt_is_named_as_not_given(court: &Court, bytes: 
         .entries
         .retain(|entry| !(entry.header[2] == 4 && is_about(&entry.header, &alert)));
     let report = court.judges(&export.encode_to_vec());
+    assert_eq!(report.verdict, Verdict::Proved, "the rest stands");
     let silent = &report.not_said;
     assert!(
         silent
@@ -341,6 +375,7 @@ async fn live_through(net: &Net) -> (String, String) {
     let found = found.map(|kind| follow_up(net, &alert, &["XA-POL"], kind));
     let found = submit(&mut receiver, found.to_vec()).await;
     for one in &found {
+        assert_eq!(one.recipients[0].ground(), TransferGround::Safeguards);
         delivered(&receiver, &one.reference, "XA-POL").await;
     }
     let instruction = alert::Instruction {
@@ -357,6 +392,9 @@ async fn live_through(net: &Net) -> (String, String) {
     };
     let recall = follow_up(net, &alert, &["XB-POL", "XC-POL"], Kind::Recall(recall));
     let recall = submit(&mut sender, vec![recall]).await;
+    let grounds = recall[0].recipients.iter().map(Recipient::ground);
+    let adequacy = TransferGround::Adequacy;
+    assert_eq!(grounds.collect::<Vec<_>>(), [adequacy, adequacy]);
     delivered(&sender, &recall[0].reference, "XB-POL").await;
     (alert, other)
 }
@@ -364,6 +402,8 @@ async fn live_through(net: &Net) -> (String, String) {
 fn follow_up(net: &Net, target: &str, to: &[&str], kind: Kind) -> alert::Draft {
     alert::Draft {
         in_reply_to: target.to_owned(),
+        // Left to the node: as the thread went, or the authority's default.
+        ground: 0,
         payload: Some(alert::Payload {
             kind: Some(kind),
             ..<_>::default()

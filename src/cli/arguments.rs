@@ -11,6 +11,7 @@ use super::{
         audit::AuditCommand,
         change::{ChangeArgs, CloseArgs, RecallArgs},
         config::ConfigCommand,
+        dev::DevCommand,
         instruct::InstructArgs,
         links::LinksArgs,
         list::ListArgs,
@@ -18,6 +19,7 @@ use super::{
         send::SendArgs,
         serve::ServeArgs,
         show::ShowArgs,
+        store::StoreCommand,
         track::TrackArgs,
     },
     demo::DemoArgs,
@@ -104,15 +106,45 @@ pub enum Command {
     /// Check a node's configuration, or print every key
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// Check a stopped node's journal, or rebuild what is made from it
+    #[command(subcommand)]
+    Store(StoreCommand),
     /// Keys, certificates and revocation lists of one authority
     Pki(super::pki::PkiArgs),
     /// Found and keep a federation: who belongs, with which keys, where
     Federation(super::federation::FederationArgs),
     /// Three invented countries on this machine, and everything that is promised to them
     Demo(DemoArgs),
+    /// Material for those who build on this program
+    #[command(subcommand)]
+    Dev(DevCommand),
     /// A completion script for a shell
     Completions {
         /// Which shell
         shell: Shell,
     },
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    /// Every command says in one line what it does, subcommands too; what is hidden is for tests.
+    #[test]
+    fn every_command_has_a_summary() {
+        let mut lines = Vec::new();
+        summarize(&CommandLine::command(), "allpoints", &mut lines);
+        assert!(lines.iter().all(|line| !line.ends_with("  ")), "{lines:?}");
+        insta::assert_snapshot!(lines.join("\n"));
+    }
+
+    fn summarize(command: &clap::Command, path: &str, lines: &mut Vec<String>) {
+        let about = command.get_about().map(ToString::to_string);
+        lines.push(format!("{path}  {}", about.unwrap_or_default()));
+        for sub in command.get_subcommands() {
+            summarize(sub, &format!("{path} {}", sub.get_name()), lines);
+        }
+    }
 }

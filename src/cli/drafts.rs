@@ -4,7 +4,7 @@
 
 use crate::proto::{
     alert::v1::{Draft, Payload, Text, payload::Kind},
-    envelope::v1::{Handling, Priority, Status, TransferGround},
+    envelope::v1::{Handling, Priority, Status},
 };
 
 /// What every follow-up draft shares.
@@ -40,9 +40,7 @@ impl FollowUp {
             priority: self.priority.into(),
             status: self.status.into(),
             handling: self.handling.iter().map(|it| (*it).into()).collect(),
-            // Who is in the thread was chosen on a ground of its own; what follows rests on the federation's
-            // own safeguards (Directive (EU) 2016/680, art. 37).
-            ground: TransferGround::Safeguards.into(),
+            // No ground is named: the node takes that of the thread, or the authority's default.
             in_reply_to: self.refers_to.clone(),
             payload: Some(payload),
             ..Draft::default()

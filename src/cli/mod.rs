@@ -24,15 +24,15 @@ pub mod refusal;
 pub mod session;
 pub mod submit;
 pub mod thread;
+mod verbosity;
 pub mod verify;
 
 use arguments::{Command, CommandLine, Global};
 use exit::{CliError, Exit};
 use output::{Form, Output};
-use outside::SystemClock;
 use session::{ProfileChoice, Session};
 
-use crate::proto::desk::v1::Box as MailBox;
+use crate::{node::system::SystemClock, proto::desk::v1::Box as MailBox};
 
 /// Parses the arguments, runs the command, and answers with the design's exit codes.
 #[must_use]
@@ -41,6 +41,7 @@ pub fn run() -> ExitCode {
     if line.global.no_color {
         anstream::ColorChoice::Never.write_global();
     }
+    verbosity::start(&line);
     let session = session_of(&line.global);
     match runtime().and_then(|runtime| runtime.block_on(dispatch(line.command, &session))) {
         Ok(()) => ExitCode::from(Exit::Done as u8),
@@ -92,6 +93,8 @@ async fn dispatch(command: Command, session: &Session) -> Result<(), CliError> {
         Command::Federation(args) => federation::run(args, session.clock.as_ref()),
         Command::Serve(args) => commands::serve::run(&args),
         Command::Config(command) => commands::config::run(command, session),
+        Command::Store(command) => commands::store::run(command, session).await,
+        Command::Dev(command) => commands::dev::run(command, session),
         Command::Demo(args) => demo::run(args, session).await,
         Command::Completions { shell } => {
             let mut script = Vec::new();
@@ -113,7 +116,7 @@ fn session_of(global: &Global) -> Session {
         Form::People
     };
     Session {
-        clock: Arc::new(SystemClock::start()),
+        clock: Arc::new(SystemClock::new()),
         output: Output { form },
         profile,
     }

@@ -1,52 +1,10 @@
-//! Where the program's time and randomness come in: the system's clock and generator.
+//! What commands make out of time and randomness: ids, before the first try.
 //!
-//! Commands hand these down; nothing below asks the system itself.
+//! The clock itself is the node's ([`crate::node::system::SystemClock`]); nothing here asks the system for it.
 
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
-
-use crate::domain::{
-    id::MessageId,
-    time::{Clock, Timestamp},
-};
+use crate::domain::{id::MessageId, time::Clock};
 
 use super::exit::{CliError, Exit};
-
-/// The machine's clock.
-#[derive(Debug)]
-pub struct SystemClock {
-    started: Instant,
-}
-
-impl SystemClock {
-    /// Starts the monotonic count at zero.
-    #[must_use]
-    #[allow(
-        clippy::disallowed_methods,
-        reason = "this is where the clock comes from"
-    )]
-    pub fn start() -> Self {
-        Self {
-            started: Instant::now(),
-        }
-    }
-}
-
-impl Clock for SystemClock {
-    #[allow(
-        clippy::disallowed_methods,
-        reason = "this is where the clock comes from"
-    )]
-    fn now(&self) -> Timestamp {
-        let micros = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .map_or(0, |since| since.as_micros());
-        Timestamp::from_micros(i64::try_from(micros).unwrap_or(i64::MAX))
-    }
-
-    fn monotonic(&self) -> Duration {
-        self.started.elapsed()
-    }
-}
 
 /// Makes a UUIDv7 before the first try, so that repeating is safe.
 ///

@@ -142,15 +142,29 @@ impl Addressed {
         thread_seq: impl Fn(&AuthorityId) -> u32,
     ) -> Result<Routing, SubmitError> {
         let draft = &self.submission;
-        let recipients: Vec<Recipient> = to
-            .into_iter()
-            .map(|authority| Recipient {
+        let mut groundless = Vec::new();
+        let mut recipients = Vec::new();
+        for authority in to {
+            let Some((ground, ground_reason)) = draft.ground.towards(&authority) else {
+                groundless.push(authority.to_string());
+                continue;
+            };
+            recipients.push(Recipient {
                 authority,
                 thread_seq: thread_seq(&authority),
-                ground: draft.ground,
-                ground_reason: draft.ground_reason.clone(),
-            })
-            .collect();
+                ground,
+                ground_reason,
+            });
+        }
+        if !groundless.is_empty() {
+            return Err(SubmitError::refused(
+                Reason::FaultyDraft,
+                format!(
+                    "`ground` is empty, and nothing went to {} in this thread on any: name one, or set `[policy] default_ground`",
+                    groundless.join(", ")
+                ),
+            ));
+        }
         if recipients.is_empty() {
             return Err(SubmitError::refused(
                 Reason::FaultyDraft,

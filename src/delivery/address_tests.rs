@@ -1,8 +1,13 @@
 //! Whom a draft reaches, and until when.
 
+use std::collections::BTreeMap;
+
 use super::*;
 use crate::{
-    delivery::testing::{Shelf, at, effect, first, id, later, named},
+    delivery::{
+        Ground,
+        testing::{Shelf, at, effect, first, id, later, named},
+    },
     domain::routing::{Handling, HandlingSet, Kind, Status, TransferGround},
 };
 
@@ -22,8 +27,7 @@ fn draft(own: &str, kind: Kind, to: &[&str], target: Option<StatementRef>) -> Ad
             priority: Priority::Urgent,
             handling: HandlingSet::new([Handling::H1]).unwrap(),
             handling_text: String::new(),
-            ground: TransferGround::Adequacy,
-            ground_reason: String::new(),
+            ground: Ground::Named(TransferGround::Adequacy, String::new()),
             in_reply_to: target,
             carried_hours: None,
             payload: bytes::Bytes::new(),
@@ -134,4 +138,40 @@ fn carriage_is_as_asked_up_to_thirty_days_and_outlasts_a_week() {
     assert_eq!(days(Some(u32::MAX), Priority::Flash), 30);
     assert_eq!(days(None, Priority::Flash), 14);
     assert_eq!(days(Some(0), Priority::Routine), 30);
+}
+
+/// Accepts what somebody named a ground for, draft, thread or authority in this order; refuses what nobody did.
+#[test]
+fn a_ground_is_named_by_the_draft_the_thread_or_the_authority_and_by_nobody_else() {
+    let (xb, xc) = (id("XB"), id("XC"));
+    let derogation = (TransferGround::Derogation, "a life is at stake".to_owned());
+    let left = |default| Ground::Left {
+        of_thread: BTreeMap::from([(xb, derogation.clone())]),
+        default,
+    };
+    let recall = |ground| {
+        let mut draft = draft("XA", Kind::Recall, &[], Some(named("XA", 1)));
+        draft.submission.ground = ground;
+        draft.later(&shelf(), |_, _| 3)
+    };
+    let grounds = |ground| {
+        let routing = recall(ground).expect("legal");
+        let each = routing.recipients.into_iter();
+        each.map(|it| (it.ground, it.ground_reason))
+            .collect::<Vec<_>>()
+    };
+    let adequacy = (TransferGround::Adequacy, String::new());
+    let safeguards = (TransferGround::Safeguards, String::new());
+    let given = Ground::Named(TransferGround::Adequacy, String::new());
+    assert_eq!(grounds(given), [adequacy.clone(), adequacy]);
+    let with_default = left(Some(TransferGround::Safeguards));
+    assert_eq!(grounds(with_default), [derogation.clone(), safeguards]);
+    let Err(SubmitError::Refused { reason, detail }) = recall(left(None)) else {
+        panic!("nobody named a ground for XC");
+    };
+    assert_eq!(reason, Reason::FaultyDraft);
+    assert!(
+        detail.contains(xc.as_str()) && !detail.contains(xb.as_str()),
+        "{detail}"
+    );
 }

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use super::{
-    Submission, SubmitError,
+    Ground, Submission, SubmitError,
     core::{Committing, Core},
     submit::{self, Draft, Prepared, Recorded},
 };
@@ -102,8 +102,8 @@ fn opened(first: &MessageRecord) -> Result<Submission, SubmitError> {
         priority: first.priority,
         handling,
         handling_text: String::new(),
-        ground: TransferGround::Safeguards,
-        ground_reason: String::new(),
+        // No person is in it: what the federation agreed on carries it.
+        ground: Ground::Named(TransferGround::Safeguards, String::new()),
         in_reply_to: Some(first.statement),
         carried_hours: None,
         payload: wire::alert::opened_payload(first.statement),

@@ -4,7 +4,7 @@
 //! out by itself through [`Connector`]. Must never acknowledge what is not durable, never read a statement's
 //! content, and never call anything delivered but on a stored receipt that verifies.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use bytes::Bytes;
 
@@ -104,16 +104,42 @@ pub struct Submission {
     pub handling: HandlingSet,
     /// Words of H3.
     pub handling_text: String,
-    /// Ground of transfer, the same for every recipient.
-    pub ground: TransferGround,
-    /// Why a derogation is used.
-    pub ground_reason: String,
+    /// On what ground it goes to each recipient.
+    pub ground: Ground,
     /// What it answers or changes, looked up already.
     pub in_reply_to: Option<StatementRef>,
     /// Carriage, 1 to 720 hours; `None` or 0: by priority.
     pub carried_hours: Option<u32>,
     /// Exact payload bytes to sign.
     pub payload: Bytes,
+}
+
+/// On what ground personal data go abroad with a statement. Never invented: somebody names it, here or before.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ground {
+    /// The draft names it, the same for every recipient; a derogation with its reason.
+    Named(TransferGround, String),
+    /// The draft leaves it out.
+    Left {
+        /// As our latest statement of the thread went to each.
+        of_thread: BTreeMap<AuthorityId, (TransferGround, String)>,
+        /// For everybody else: what the authority has set as its default.
+        default: Option<TransferGround>,
+    },
+}
+
+impl Ground {
+    /// The ground towards one recipient, with its reason; `None` when nobody has named one.
+    #[must_use]
+    pub fn towards(&self, recipient: &AuthorityId) -> Option<(TransferGround, String)> {
+        match self {
+            Self::Named(ground, reason) => Some((*ground, reason.clone())),
+            Self::Left { of_thread, default } => of_thread
+                .get(recipient)
+                .cloned()
+                .or_else(|| default.map(|ground| (ground, String::new()))),
+        }
+    }
 }
 
 /// What became of it.

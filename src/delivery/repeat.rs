@@ -8,7 +8,7 @@ use std::{collections::BTreeSet, sync::Arc};
 use bytes::Bytes;
 
 use super::{
-    Accepted, Submission, SubmitError, address, core::Core, submit::SubmitJob, workers::Job,
+    Accepted, Ground, Submission, SubmitError, address, core::Core, submit::SubmitJob, workers::Job,
 };
 use crate::{
     domain::{
@@ -114,7 +114,13 @@ fn is_same(
             .map(|recipient| &recipient.authority)
             .eq(to.iter());
     let same_ground = kept.recipients.iter().all(|recipient| {
-        recipient.ground == draft.ground && recipient.ground_reason == draft.ground_reason
+        match &draft.ground {
+            Ground::Named(ground, reason) => {
+                recipient.ground == *ground && recipient.ground_reason == *reason
+            }
+            // It says nothing, so it says nothing else.
+            Ground::Left { .. } => true,
+        }
     });
     same_readers
         && same_ground

@@ -9,6 +9,7 @@ mod audit;
 mod cursor;
 mod expiry;
 mod export;
+mod ground;
 mod inbox;
 mod moment;
 mod overview;
@@ -33,6 +34,7 @@ use crate::{
     delivery::Broker,
     domain::{
         id::AuthorityId,
+        routing::TransferGround,
         time::{Clock, Timestamp},
     },
     store::Store,
@@ -57,6 +59,8 @@ pub struct DeskParts {
     pub log_key: Arc<SigningKey>,
     /// Number of the present log, in the name of its origin.
     pub log_epoch: u32,
+    /// On what ground follow-ups go abroad when neither they nor their thread name one.
+    pub default_ground: Option<TransferGround>,
     /// When this node began to serve.
     pub started_at: Timestamp,
     /// Certificates and lists that end, as they are now: they are renewed while the node runs.

@@ -3,11 +3,12 @@
 use tonic::Status;
 
 use super::{
+    ground,
     service::{DeskService, Permit, submit_failed},
     summary::{reference_of, short_reference},
 };
 use crate::{
-    delivery::{Accepted, Submission},
+    delivery::{Accepted, Ground, Submission},
     domain::{
         limits::SUBMIT_MAX_DRAFTS,
         reason::Reason,
@@ -109,6 +110,15 @@ pub(super) async fn resolve(
             Some(target)
         }
     };
+    let ground = match (draft.ground, in_reply_to) {
+        (Some(ground), _) => Ground::Named(ground, draft.ground_reason),
+        (None, target) => ground::left(desk, target)
+            .await
+            .map_err(|status| Unresolved {
+                status,
+                found: draft.in_reply_to.unwrap_or_default(),
+            })?,
+    };
     Ok(Submission {
         id: draft.id,
         to: draft.to,
@@ -118,8 +128,7 @@ pub(super) async fn resolve(
         priority: draft.priority,
         handling: draft.handling,
         handling_text: draft.handling_text,
-        ground: draft.ground,
-        ground_reason: draft.ground_reason,
+        ground,
         in_reply_to,
         carried_hours: draft.carried_hours,
         payload: draft.payload,

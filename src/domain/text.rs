@@ -45,6 +45,12 @@ pub fn excerpt(text: &str, max_chars: usize) -> String {
     }
 }
 
+/// Whether a character is shown as it is wherever it stands: [`escape`] leaves it, or combines it with its letter.
+#[must_use]
+pub fn is_shown(character: char) -> bool {
+    is_plain(character) || (is_combining_mark(character) && !is_invisible(character))
+}
+
 /// What a reader should be told of a text before believing what it looks like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Flag {

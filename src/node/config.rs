@@ -12,7 +12,7 @@ use std::{
 use serde::{Deserialize, Deserializer, de};
 
 use crate::{
-    domain::id::AuthorityId,
+    domain::{id::AuthorityId, routing::TransferGround},
     trust::directory::{Anchor, DirectoryError},
 };
 
@@ -40,6 +40,9 @@ pub struct Config {
     /// How statements are worked on.
     #[serde(default)]
     pub delivery: Delivery,
+    /// What the authority has decided for its people.
+    #[serde(default)]
+    pub policy: Policy,
 }
 
 /// `[exchange]`
@@ -139,6 +142,15 @@ pub struct Delivery {
     pub workers: usize,
 }
 
+/// `[policy]`
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Policy {
+    /// On what ground a follow-up goes abroad when neither it nor its thread names one. `None`: it is refused.
+    #[serde(deserialize_with = "ground")]
+    pub default_ground: Option<TransferGround>,
+}
+
 /// Why a configuration is refused: file, key, what was found, what would be right.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
@@ -202,6 +214,18 @@ impl Config {
 
 fn authority<'de, D: Deserializer<'de>>(deserializer: D) -> Result<AuthorityId, D::Error> {
     parsed(deserializer)
+}
+
+/// A derogation needs a reason of its own each time: it is nobody's default.
+fn ground<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<TransferGround>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    match TransferGround::from_name(&text) {
+        Some(TransferGround::Derogation) | None => Err(de::Error::custom(format!(
+            "found `{}`, expected `adequacy` or `safeguards`",
+            text.escape_debug()
+        ))),
+        ground => Ok(ground),
+    }
 }
 
 fn anchor<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Anchor, D::Error> {

@@ -36,13 +36,30 @@ fn the_reference_is_legal_and_its_paths_count_from_its_folder() {
 }
 
 #[test]
+fn a_default_ground_is_set_or_not_and_is_never_a_derogation() {
+    let key = "default_ground = \"safeguards\"";
+    let ground = |text: &str| with(key, text).map(|config| config.policy.default_ground);
+    assert_eq!(ground(key), Ok(Some(TransferGround::Safeguards)));
+    let adequacy = ground("default_ground = \"adequacy\"");
+    assert_eq!(adequacy, Ok(Some(TransferGround::Adequacy)));
+    assert_eq!(ground(""), Ok(None));
+    for wrong in ["derogation", "Safeguards", ""] {
+        let refused = ground(&format!("default_ground = \"{wrong}\"")).expect_err(wrong);
+        assert!(
+            refused.contains("expected `adequacy` or `safeguards`"),
+            "{refused}"
+        );
+    }
+}
+
+#[test]
 fn absolute_paths_stay() {
     let config = with("\"store.key\"", "\"/etc/allpoints/store.key\"").expect("legal");
     assert_eq!(config.store.key, Path::new("/etc/allpoints/store.key"));
 }
 
 #[test]
-fn the_delivery_part_may_be_left_out_and_every_other_key_may_not() {
+fn delivery_and_policy_may_be_left_out_and_every_other_key_may_not() {
     let value: toml::Table = toml::from_str(CONFIG_REFERENCE).expect("TOML");
     let mut keys = 0;
     for (part, content) in &value {
@@ -54,11 +71,15 @@ fn the_delivery_part_may_be_left_out_and_every_other_key_may_not() {
             let table = without[part].as_table_mut().expect("a table");
             table.remove(key);
             let text = toml::to_string(&without).expect("TOML");
-            assert_eq!(checked(&text).is_ok(), part == "delivery", "{part}.{key}");
+            assert_eq!(
+                checked(&text).is_ok(),
+                matches!(part.as_str(), "delivery" | "policy"),
+                "{part}.{key}"
+            );
             keys += 1;
         }
     }
-    assert_eq!(keys, 19, "every key of the struct stands in the reference");
+    assert_eq!(keys, 20, "every key of the struct stands in the reference");
 }
 
 #[test]

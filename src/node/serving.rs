@@ -141,6 +141,7 @@ impl Serving {
         );
         let expiries = self.expiries.clone();
         let service = DeskService::new(DeskParts {
+            default_ground: self.config.policy.default_ground,
             authority: self.config.authority,
             broker: self.broker.clone(),
             store: self.store.clone(),

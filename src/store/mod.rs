@@ -26,6 +26,7 @@ mod ticker;
 
 use std::{future::Future, path::PathBuf, sync::Arc};
 
+pub(crate) use self::opening::REPLAY_TICK_ENTRIES;
 use self::{
     entry::EntryIndex,
     event::{Event, EventError},

@@ -15,7 +15,7 @@ use super::{
 use crate::domain::{id::AuthorityId, time::Clock};
 
 /// Entries that are replayed between two writings of the view.
-const REPLAY_TICK_ENTRIES: u64 = 16 * 1024;
+pub(crate) const REPLAY_TICK_ENTRIES: u64 = 16 * 1024;
 
 pub(super) struct Opening {
     pub(super) authority: AuthorityId,

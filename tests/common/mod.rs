@@ -88,6 +88,16 @@ impl Net {
         config.expect("a node").directory.anchor
     }
 
+    /// The configuration of one node, and the folder of its store.
+    pub fn files(&self, id: &str) -> (PathBuf, PathBuf) {
+        let entry = self.nodes.iter().find(|(own, ..)| own.as_str() == id);
+        let config = &entry.expect("a member").1;
+        (
+            self.folder.path().join(id).join("node.toml"),
+            config.store.folder.clone(),
+        )
+    }
+
     /// What the nodes' clocks say.
     pub fn now(&self) -> Timestamp {
         self.clock.now()

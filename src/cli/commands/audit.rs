@@ -78,10 +78,10 @@ fn render(page: &AuditListResponse) -> String {
         shown.add_row([
             entry.index.to_string(),
             time(entry.at_us),
-            escape(&entry.actor),
-            escape(&entry.act),
-            escape(&entry.reason),
-            escape(&entry.peer),
+            said(&entry.actor),
+            said(&entry.act),
+            said(&entry.reason),
+            said(&entry.peer),
             names::statement(entry.statement.as_ref()),
         ]);
     }
@@ -89,6 +89,14 @@ fn render(page: &AuditListResponse) -> String {
         return shown.to_string();
     }
     format!("{shown}\nmore: --cursor {}", escape(&page.next_cursor))
+}
+
+/// A dash where there is nothing to say.
+fn said(text: &str) -> String {
+    match text {
+        "" => "-".to_owned(),
+        text => escape(text),
+    }
 }
 
 async fn export(args: AuditExportArgs, session: &Session) -> Result<(), CliError> {
@@ -133,4 +141,32 @@ pub async fn fetch(desk: &mut crate::cli::connection::Desk, id: &str) -> Result<
         evidence.extend_from_slice(&response.chunk);
     }
     Ok(evidence)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::specimens::{NOW_US, statement};
+    use super::*;
+    use crate::proto::desk::v1::AuditEntry;
+
+    #[test]
+    fn entries_say_who_did_what_to_which_statement_and_why() {
+        let entry = |index, actor: &str, act: &str| AuditEntry {
+            index,
+            at_us: NOW_US,
+            actor: actor.to_owned(),
+            act: act.to_owned(),
+            ..AuditEntry::default()
+        };
+        let held = AuditEntry {
+            reason: "UNREACHABLE".to_owned(),
+            peer: "XC-POL".to_owned(),
+            statement: Some(statement("XA-POL")),
+            ..entry(71, "node", "delivery-ended")
+        };
+        insta::assert_snapshot!(render(&AuditListResponse {
+            entries: vec![held, entry(70, "auditor-3fa9c1d2", "audit-read")],
+            next_cursor: "NzA".to_owned(),
+        }));
+    }
 }

@@ -125,5 +125,6 @@ mod tests {
             assert!(shown.contains(word), "{word} in {shown}");
         }
         assert!(!shown.contains("yes"));
+        insta::assert_snapshot!(shown);
     }
 }

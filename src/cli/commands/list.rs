@@ -100,3 +100,27 @@ fn delivered(item: &Summary) -> String {
         overdue => format!("{delivered} of {all}, {overdue} overdue"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::specimens::alert;
+    use super::*;
+    use crate::proto::envelope::v1::Status;
+
+    #[test]
+    fn boxes_show_what_is_urgent_unopened_overdue_or_only_an_exercise() {
+        let exercise = Summary {
+            status: Status::Exercise.into(),
+            reference: "XA-26-\u{202e}9K3F7".to_owned(),
+            ..alert()
+        };
+        let page = ListResponse {
+            items: vec![alert(), exercise],
+            next_cursor: "bmV4dA".to_owned(),
+        };
+        let inbox = render(&page, MailBox::In);
+        let outbox = render(&page, MailBox::Out);
+        let nothing = render(&ListResponse::default(), MailBox::In);
+        insta::assert_snapshot!(format!("{inbox}\n\n{outbox}\n\n{nothing}"));
+    }
+}

@@ -4,6 +4,7 @@ pub mod answer;
 pub mod audit;
 pub mod change;
 pub mod config;
+pub mod dev;
 pub mod instruct;
 pub mod links;
 pub mod list;
@@ -12,5 +13,9 @@ pub mod send;
 pub mod serve;
 pub mod show;
 pub mod status;
+pub mod store;
 pub mod track;
 pub mod watch;
+
+#[cfg(test)]
+mod specimens;

@@ -94,3 +94,47 @@ fn statement(view: &StatementView) -> String {
     lines.push(String::new());
     lines.join("\n")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::specimens::{NOW_US, alert, statement as named};
+    use super::*;
+    use crate::proto::{
+        alert::v1::{Answer, AnswerCode, Payload, Text, payload::Kind},
+        envelope::v1::Release,
+    };
+
+    #[test]
+    fn a_thread_is_shown_with_who_signed_and_every_field_that_is_there() {
+        let answer = Answer {
+            code: AnswerCode::CannotAct.into(),
+            reason: Some(Text {
+                text: "no legal basis\u{1b}[2J".to_owned(),
+                ..Text::default()
+            }),
+            ..Answer::default()
+        };
+        let view = StatementView {
+            summary: Some(alert()),
+            payload: Some(Payload {
+                kind: Some(Kind::Answer(answer)),
+                ..Payload::default()
+            }),
+            leaf: vec![0xab; 32],
+            signing_key_id: vec![0xcd; 8],
+            in_reply_to: Some(named("XB-POL")),
+            release: Some(Release {
+                created_by: "XA-POL/officer-7".to_owned(),
+                released_by: "XA-POL/officer-8".to_owned(),
+                released_at_us: NOW_US,
+                ..Release::default()
+            }),
+            handling_text: "ask before court".to_owned(),
+        };
+        insta::assert_snapshot!(render(&ShowResponse {
+            statements: vec![view],
+            life: 2,
+            handling_life: 1,
+        }));
+    }
+}

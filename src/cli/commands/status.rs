@@ -77,3 +77,34 @@ fn render(status: &StatusResponse) -> String {
     );
     lines.join("\n")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::specimens::NOW_US;
+    use super::*;
+    use crate::proto::desk::v1::Expiry;
+
+    #[test]
+    fn the_node_says_what_it_keeps_what_ends_and_what_is_wrong() {
+        insta::assert_snapshot!(render(&StatusResponse {
+            authority: "XA-POL".to_owned(),
+            federation: "liaison-test".to_owned(),
+            version: "0.1.0".to_owned(),
+            started_at_us: NOW_US,
+            journal_entries: 1_234,
+            journal_bytes: 567_890,
+            journal_root: vec![0xab; 32],
+            view_lag: 3,
+            directory_version: 4,
+            directory_standing: "stale".to_owned(),
+            expiries: vec![Expiry {
+                what: "node certificate".to_owned(),
+                at_us: NOW_US,
+            }],
+            alarms: vec!["the timestamp has run out".to_owned()],
+            inbox_unopened: 2,
+            outbox_queued: 5,
+            caller_uri: "allpoints://XA-POL/desk/ops/duty-1".to_owned(),
+        }));
+    }
+}

@@ -170,3 +170,29 @@ fn every_standing_is_said() {
     let distinct: std::collections::HashSet<_> = words.iter().collect();
     assert_eq!(distinct.len(), words.len());
 }
+
+#[test]
+fn an_entry_that_goes_back_is_refused_when_it_is_proposed() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = |line: &str| run_in(folder.path(), line);
+    let member = TestMember::new("XA-POL");
+    let write = |number: u64| {
+        let json = serde_json::to_vec(&member.application("liaison-test", number)).unwrap();
+        fs::write(folder.path().join("application.json"), json).unwrap();
+    };
+    run("init $D/f --name liaison-test --roots 1 --threshold 1").unwrap();
+    write(2);
+    run("propose $D/f $D/application.json").unwrap();
+    run("sign $D/f/proposal/membership.json --key $D/f/root-1.key").unwrap();
+    run("publish $D/f").unwrap();
+    write(1);
+    let refused = run("propose $D/f $D/application.json").unwrap_err();
+    assert_eq!(refused.exit, Exit::Refused);
+    assert!(
+        refused.message.contains("number 1") && refused.message.contains("holds number 2"),
+        "{refused}"
+    );
+    write(3);
+    let accepted = run("propose $D/f $D/application.json").unwrap();
+    assert!(accepted.contains("entry 3 of XA-POL"), "{accepted}");
+}

@@ -15,10 +15,10 @@ use serde::Serialize;
 use super::exit::{CliError, Exit};
 use crate::domain::time::Timestamp;
 
-mod escape;
+mod json_text;
 pub mod names;
 
-pub use escape::escape;
+pub use crate::domain::text::escape;
 
 /// For whom a command writes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,7 +76,7 @@ impl Output {
             Form::People => self.text(&people(value)),
             Form::Json => {
                 let line = serde_json::to_string(value).map_err(|error| json_failed(&error))?;
-                self.text(&escape::escape_json(&line))
+                self.text(&json_text::escape(&line))
             }
         }
     }
@@ -94,7 +94,7 @@ impl Output {
 /// When the value has no JSON form.
 pub fn json<T: Serialize>(value: &T) -> Result<String, CliError> {
     serde_json::to_string_pretty(value)
-        .map(|text| escape::escape_json(&text))
+        .map(|text| json_text::escape(&text))
         .map_err(|error| json_failed(&error))
 }
 

@@ -30,6 +30,12 @@ pub(super) struct NodeConfig {
     keys: Keys,
     store: StoreSection,
     log: Log,
+    #[serde(default)]
+    policy: Policy,
+}
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct Policy {
+    default_ground: Option<String>,
 }
 #[derive(Debug, Serialize, Deserialize)]
 struct Listener {
@@ -107,6 +113,10 @@ impl NodeConfig {
             log: Log {
                 format: "text".into(),
                 filter: "info".into(),
+            },
+            // What the federation's members have agreed on with each other (Directive (EU) 2016/680, art. 37).
+            policy: Policy {
+                default_ground: Some("safeguards".into()),
             },
         }
     }

@@ -13,12 +13,12 @@ use arc_swap::ArcSwap;
 
 use super::roads::Roads;
 use crate::{
-    delivery::{Accepted, Broker, BrokerParts, Random, Submission, SubmitError},
+    delivery::{Accepted, Broker, BrokerParts, Ground, Random, Submission, SubmitError},
     domain::{
         id::{AuthorityId, StatementRef},
         lives::DeliveryLife,
         reason::Reason,
-        routing::{Priority, Status},
+        routing::{Priority, Status, TransferGround},
         time::{Clock, Timestamp},
     },
     proto::alert::v1 as pb,
@@ -345,8 +345,13 @@ fn submission(draft: ParsedDraft, in_reply_to: Option<StatementRef>) -> Submissi
         priority: draft.priority,
         handling: draft.handling,
         handling_text: draft.handling_text,
-        ground: draft.ground,
-        ground_reason: draft.ground_reason,
+        ground: match draft.ground {
+            Some(ground) => Ground::Named(ground, draft.ground_reason),
+            None => Ground::Left {
+                of_thread: BTreeMap::new(),
+                default: Some(TransferGround::Safeguards),
+            },
+        },
         in_reply_to,
         carried_hours: draft.carried_hours,
         payload: draft.payload,

@@ -270,6 +270,14 @@ impl Draft {
                 "its entry is for another federation, expected `{federation}`"
             )));
         }
+        if let Some(held) = self.held_number(&id)
+            && held > entry.number
+        {
+            return Err(refuse(format!(
+                "its entry is number {}, and the directory holds number {held}: entries never go back, hand in a newer one",
+                entry.number
+            )));
+        }
         self.admit_member(id, member.clone());
         if self.entries.get(&id) != Some(document) {
             self.changes.push(format!(
@@ -290,6 +298,13 @@ impl Draft {
             self.parts.crls.push(application.crl.clone());
         }
         Ok(())
+    }
+
+    /// Number of the entry that the directory holds for it.
+    fn held_number(&self, id: &AuthorityId) -> Option<u64> {
+        let held = self.entries.get(id)?;
+        let entry = pb::Entry::decode(held.document.as_slice()).ok()?;
+        Some(entry.number)
     }
 
     fn admit_member(&mut self, id: AuthorityId, mut member: pb::Member) {

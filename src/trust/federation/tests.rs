@@ -142,10 +142,14 @@ fn an_entry_never_goes_back() {
     let office = office();
     let member = TestMember::new("XA-POL");
     office.agree(&[admit(&member, 5)]);
-    // The older one is passed over, not taken in.
-    let mut older = member.application("liaison-test", 4);
-    older.crl.clear();
-    office.agree(&[Change::Admit(Box::new(older))]);
+    // The older one is refused when it is proposed: whoever hands it in must learn of it.
+    let older = member.application("liaison-test", 4);
+    let refused = office.propose(&[Change::Admit(Box::new(older))]);
+    let why = refused.unwrap_err().to_string();
+    assert!(
+        why.contains("number 4") && why.contains("holds number 5"),
+        "{why}"
+    );
     let directory = office.install().unwrap();
     let entry = &directory.bundle().entries[0];
     assert_eq!(

@@ -178,9 +178,13 @@ fn handling(reader: &mut Reader, draft: &pb::Draft) -> Option<HandlingSet> {
     set.ok()
 }
 
-fn ground(reader: &mut Reader, draft: &pb::Draft) -> Option<TransferGround> {
-    let ground = reader.coded("ground", draft.ground);
+/// A reply may leave it out: then the thread's own grounds hold on.
+fn ground(reader: &mut Reader, draft: &pb::Draft) -> Option<Option<TransferGround>> {
     let reason = draft.ground_reason.as_str();
+    if draft.ground == 0 && reason.is_empty() && !draft.in_reply_to.is_empty() {
+        return Some(None);
+    }
+    let ground = reader.coded("ground", draft.ground);
     if ground == Some(TransferGround::Derogation) {
         if reason.trim().is_empty() || reason.chars().count() > GROUND_REASON_MAX_CHARS {
             let expected = format!(
@@ -195,7 +199,7 @@ fn ground(reader: &mut Reader, draft: &pb::Draft) -> Option<TransferGround> {
             "nothing: only a derogation has a reason",
         );
     }
-    ground
+    ground.map(Some)
 }
 
 /// Any form that `show` takes; what it names, the store knows.

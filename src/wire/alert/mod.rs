@@ -52,8 +52,8 @@ pub struct ParsedDraft {
     pub handling: HandlingSet,
     /// Words of H3; empty otherwise.
     pub handling_text: String,
-    /// On what ground it goes abroad.
-    pub ground: TransferGround,
+    /// On what ground it goes abroad; `None`, for a reply alone: as its thread went.
+    pub ground: Option<TransferGround>,
     /// Why a derogation is used; empty otherwise.
     pub ground_reason: String,
     /// As given: full, prefix or reference.

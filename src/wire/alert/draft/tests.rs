@@ -265,6 +265,19 @@ fn a_reply_may_leave_its_recipients_to_the_rules() {
     assert!(parse(&answer, now()).is_ok());
 }
 
+#[test]
+fn a_reply_may_leave_its_ground_to_the_thread_and_what_begins_one_may_not() {
+    let mut answer = example("answer.json");
+    answer.ground = 0;
+    assert_eq!(parse(&answer, now()).unwrap().ground, None);
+    answer.ground_reason = "a reason of what?".to_owned();
+    assert!(parse(&answer, now()).is_err());
+    let mut first = specimen();
+    first.ground = 0;
+    let faults = parse(&first, now()).unwrap_err();
+    assert_eq!(faults[0].path, "ground");
+}
+
 proptest! {
     #[test]
     fn no_payload_bytes_bring_a_receiver_down(
