@@ -15,7 +15,7 @@ use crate::{
         reason::Reason,
         routing::Lane,
     },
-    store::{StoreFailed, event::Event},
+    store::{StoreFailed, event::Event, ledger::Ledger},
 };
 
 /// Starts workers, dispatchers and housekeeping, and journals that the node serves.
@@ -60,10 +60,13 @@ async fn keep_house(core: &Arc<Core>, dispatch: &Arc<Dispatch>) -> Result<(), St
     core.record(vec![Event::Started]).await?;
     let mut sweep = Sweep::default();
     while !core.is_stopping() {
-        for peer in dispatch.partners() {
+        // Also of those to whom no lanes are kept: what waits for a suspended member ends in its time, too.
+        for recipient in core.read(Ledger::queued_recipients).await? {
             for lane in [Lane::Fast, Lane::Bulk] {
-                sweep.step(core, peer, lane).await?;
+                sweep.step(core, recipient, lane).await?;
             }
+        }
+        for peer in dispatch.partners() {
             count_queued(core, peer).await?;
         }
         let counted = core

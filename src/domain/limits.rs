@@ -191,8 +191,9 @@ pub const DIRECTORY_STEP_MAX: u64 = 100_000;
 pub const HEARD_AGAIN_AFTER: Duration = Duration::from_secs(1);
 /// Jobs of the fast lane that workers take in a row while bulk waits.
 pub const WORK_FAST_IN_A_ROW_MAX: u32 = 16;
-/// Frames of one peer that are worked on at once, all its streams together; more are refused with `QUOTA`.
-pub const PEER_FRAMES_MAX: u32 = 512;
+/// Frames of one peer that are worked on at once, all its streams together; more are refused with `QUOTA`. Half of
+/// a lane's queue: no peer alone makes it full.
+pub const PEER_FRAMES_MAX: u32 = 2048;
 /// Log lines of refused TLS handshakes that one listener writes in a window; the rest are counted.
 pub const HANDSHAKE_LINES_MAX: u32 = 10;
 /// That window.

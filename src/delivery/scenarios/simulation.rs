@@ -18,7 +18,7 @@ use crate::{
 /// Seeds that are run.
 const SEEDS: u64 = 50;
 /// Seeds that run beside each other: most of their time is waiting.
-const AT_ONCE: u64 = 10;
+const AT_ONCE: u64 = 25;
 const STEPS: usize = 24;
 
 /// SplitMix64.

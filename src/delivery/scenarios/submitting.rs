@@ -13,6 +13,7 @@ use crate::{
         reason::Reason,
         routing::{Lane, Priority},
     },
+    proto::directory::v1::MemberStatus,
     store::entry::Act,
 };
 
@@ -103,6 +104,24 @@ async fn what_is_past_its_carriage_ends() {
     net.roads.mend(id("XB"));
     net.until_delivered("XA", long, "XB").await;
     assert_eq!(net.record("XB", short).await, None);
+}
+
+/// Verifies that what waits for a suspended member ends in its time, too.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_waits_for_a_suspended_member_ends_as_well() {
+    let net = Net::new();
+    net.roads.cut(id("XC"));
+    let mut short = net.draft(Priority::Routine, &["XC"]);
+    short.carried_hours = Some(1);
+    let short = net.submit("XA", short).await.unwrap().statement;
+    let suspending = net.directory(2, |draft| {
+        draft.membership.members[2].status = MemberStatus::Suspended.into();
+    });
+    net.adopt("XA", &suspending).await;
+    assert_eq!(net.life("XA", short, "XC").await, DeliveryLife::Queued);
+    net.pass(Duration::from_secs(3601));
+    net.until_life("XA", short, "XC", DeliveryLife::Expired)
+        .await;
 }
 
 /// Verifies that a clock that most partners contradict ends nothing, until it can be relied on again (threat 42).

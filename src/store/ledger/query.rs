@@ -138,6 +138,12 @@ impl Ledger {
         self.queues.after(*recipient, lane, after, limit)
     }
 
+    /// Everyone to whom a delivery is queued, members of the directory or not.
+    #[must_use]
+    pub fn queued_recipients(&self) -> BTreeSet<AuthorityId> {
+        self.queues.recipients()
+    }
+
     /// Queued deliveries to one recipient, both lanes.
     #[must_use]
     pub fn queued_count(&self, recipient: &AuthorityId) -> u64 {

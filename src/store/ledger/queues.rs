@@ -38,6 +38,12 @@ impl Queues {
         queue.range(from..).take(limit).copied().collect()
     }
 
+    /// To whom anything is on its way.
+    pub(super) fn recipients(&self) -> BTreeSet<AuthorityId> {
+        let waiting = self.0.iter().filter(|(_, queue)| !queue.is_empty());
+        waiting.map(|((recipient, _), _)| *recipient).collect()
+    }
+
     pub(super) fn count(&self, recipient: AuthorityId) -> u64 {
         let lanes = Lane::ALL.iter();
         lanes.map(|lane| self.count_in(recipient, *lane)).sum()
