@@ -28,10 +28,10 @@ pub fn run(args: &ServeArgs) -> Result<(), CliError> {
     if args.exit_with_parent {
         stop_when_input_closes()?;
     }
-    node::serve(&args.config).map_err(explain)
+    node::serve(&args.config).map_err(|error| explain(&error))
 }
 
-fn explain(error: NodeError) -> CliError {
+fn explain(error: &NodeError) -> CliError {
     let exit = match error.exit() {
         ExitKind::Configuration => Exit::Usage,
         ExitKind::Failed => Exit::Failed,
