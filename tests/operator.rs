@@ -3,6 +3,11 @@
 //!
 //! Through the real program, on real files. One good start makes the store that the refused ones must not touch.
 #![allow(missing_docs, reason = "a test has no reader but its names")]
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that cannot be set up fails"
+)]
 
 mod common;
 

@@ -1,6 +1,11 @@
 //! What the listeners do end to end: streams of drafts, events as they happen, figures over HTTP, and what is not
 //! there to be called.
 #![allow(missing_docs, reason = "a test has no reader but its names")]
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that cannot be set up fails"
+)]
 
 mod common;
 

@@ -78,10 +78,10 @@ impl GrpcConnector {
             &self.parts.identity.load(),
             Arc::clone(&self.parts.directory),
         )
-        .map_err(|error| failed(Reason::TlsRefused, error))?;
+        .map_err(|error| failed(Reason::TlsRefused, &error))?;
         let (channel, identity) = tls::dial(endpoint, config)
             .await
-            .map_err(|error| failed(error.reason, error.detail))?;
+            .map_err(|error| failed(error.reason, &error.detail))?;
         if identity.authority() != peer {
             return Err(failed(Reason::WrongPeer, identity.uri()));
         }
@@ -146,7 +146,7 @@ async fn greet(
             "the first message is no greeting",
         ));
     };
-    let theirs = convert::greeting_from(&theirs).map_err(broken)?;
+    let theirs = convert::greeting_from(&theirs).map_err(|error| broken(&error))?;
     convert::agree(ours, &theirs).map_err(|reason| failed(reason, "greetings do not agree"))?;
     if theirs.lane != lane {
         return Err(failed(Reason::FrameBroken, "greeted on another lane"));
@@ -200,13 +200,13 @@ impl Link for GrpcLink {
             Response::Heartbeat(heartbeat) => Ok(Incoming::Heartbeat(heartbeat.number)),
             Response::Result(result) => Ok(Incoming::Result {
                 number: result.number,
-                results: convert::results_from(&result.results).map_err(broken)?,
+                results: convert::results_from(&result.results).map_err(|error| broken(&error))?,
                 receipts: result
                     .receipts
                     .into_iter()
                     .map(convert::batch_from)
                     .collect::<Result<_, _>>()
-                    .map_err(broken)?,
+                    .map_err(|error| broken(&error))?,
             }),
         }
     }
@@ -233,15 +233,15 @@ fn request(message: Request) -> DeliverRequest {
 fn ended(status: &Status) -> LinkError {
     failed(
         status::from_peer(status),
-        format!("the call ended: {:?}", status.code()),
+        &format!("the call ended: {:?}", status.code()),
     )
 }
 
-fn broken(error: convert::ConvertError) -> LinkError {
+fn broken(error: &convert::ConvertError) -> LinkError {
     failed(Reason::FrameBroken, error)
 }
 
-fn failed(reason: Reason, detail: impl ToString) -> LinkError {
+fn failed(reason: Reason, detail: &(impl ToString + ?Sized)) -> LinkError {
     LinkError {
         reason,
         detail: detail.to_string(),

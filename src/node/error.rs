@@ -37,7 +37,7 @@ pub enum NodeError {
         /// The list's file.
         crl: PathBuf,
         /// What is wrong with which.
-        source: TlsError,
+        source: Box<TlsError>,
     },
     /// The directory.
     #[error("{source} (`directory.folder` {}, `directory.anchor`)", folder.display())]
@@ -45,7 +45,7 @@ pub enum NodeError {
         /// As configured.
         folder: PathBuf,
         /// What is wrong.
-        source: DirectoryError,
+        source: Box<DirectoryError>,
     },
     /// The authority is not in its own directory.
     #[error(

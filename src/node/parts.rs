@@ -70,7 +70,7 @@ pub(super) fn open(config: &Config, clock: &Arc<dyn Clock>) -> Result<Parts, Nod
     )
     .map_err(|source| NodeError::Directory {
         folder: config.directory.folder.clone(),
-        source,
+        source: Box::new(source),
     })?;
     if directory.member(&config.authority).is_none() {
         return Err(NodeError::NotListed {
@@ -132,7 +132,7 @@ pub(super) fn certificates(
                 TlsError::DeskCa(_) | TlsError::DeskCrl(_) => NodeError::DeskTrust {
                     ca: config.desk.ca.clone(),
                     crl: config.desk.crl.clone(),
-                    source: error,
+                    source: Box::new(error),
                 },
                 error => error.into(),
             },

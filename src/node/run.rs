@@ -35,6 +35,7 @@ use crate::{
     delivery::Broker,
     domain::{limits::DRAIN_TIMEOUT, time::Clock},
     store::{Store, StoreFailed},
+    trust::tls::Connections,
 };
 
 /// Runs a node until SIGTERM or SIGINT, or until it fails. Prints one line, `ready exchange=ADDR desk=ADDR
@@ -110,6 +111,8 @@ pub struct Node {
     stop: watch::Sender<bool>,
     listeners: JoinSet<NodeError>,
     helpers: JoinSet<()>,
+    /// Of the exchange and of the desk.
+    connections: [Connections; 2],
 }
 
 impl Node {
@@ -158,6 +161,7 @@ impl Node {
             stop: sockets.stop,
             listeners: sockets.listeners,
             helpers,
+            connections: [serving.connections, serving.desk_connections],
         })
     }
 
@@ -190,6 +194,9 @@ impl Node {
             tracing::info!("open streams are cut");
         }
         self.listeners.shutdown().await;
+        // A partner must see at once that nobody is there: its stream would stand, and its heartbeats come back.
+        let cut: usize = self.connections.iter().map(Connections::close_all).sum();
+        tracing::debug!(cut, "connections were closed");
         self.helpers.shutdown().await;
         drop(self.broker);
         self.store.close().await.map_err(StoreFailed::into)

@@ -44,7 +44,10 @@ pub(super) struct Serving {
     clock: Arc<dyn Clock>,
     directory: DirectoryHandle,
     listeners: Listeners,
-    connections: Connections,
+    /// Of other authorities.
+    pub(super) connections: Connections,
+    /// Of the own staff.
+    pub(super) desk_connections: Connections,
     metrics: Metrics,
     expiries: Expiries,
     pseudonym_key: [u8; 32],
@@ -98,6 +101,7 @@ impl Serving {
             directory: parts.directory,
             listeners: parts.listeners,
             connections: Connections::default(),
+            desk_connections: Connections::default(),
             metrics: ops.metrics.clone(),
             expiries,
             pseudonym_key: parts.pseudonym_key,
@@ -134,10 +138,11 @@ impl Serving {
         &self,
         socket: TcpListener,
     ) -> impl Future<Output = NodeError> + Send + use<> {
-        let incoming = tls::accept::<DeskIdentity>(
+        let incoming = tls::accept_into::<DeskIdentity>(
             socket,
             Arc::clone(&self.listeners.desk),
             self.observer("desk"),
+            self.desk_connections.clone(),
         );
         let expiries = self.expiries.clone();
         let service = DeskService::new(DeskParts {

@@ -304,7 +304,9 @@ impl Sizes {
     /// The bucket of a size.
     #[must_use]
     pub fn bucket(size: u64) -> usize {
-        let power = size.max(1).next_power_of_two().trailing_zeros();
-        usize::try_from(power).map_or(Self::BUCKETS - 1, |power| power.min(Self::BUCKETS - 1))
+        let last = Self::BUCKETS - 1;
+        let power = size.max(1).checked_next_power_of_two();
+        let power = power.and_then(|power| usize::try_from(power.trailing_zeros()).ok());
+        power.map_or(last, |power| power.min(last))
     }
 }

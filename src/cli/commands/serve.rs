@@ -28,14 +28,10 @@ pub fn run(args: &ServeArgs) -> Result<(), CliError> {
     if args.exit_with_parent {
         stop_when_input_closes()?;
     }
-    node::serve(&args.config).map_err(explain)
+    node::serve(&args.config).map_err(|error| explain(&error))
 }
 
-#[allow(
-    clippy::needless_pass_by_value,
-    reason = "the shape that `map_err` wants"
-)]
-fn explain(error: NodeError) -> CliError {
+fn explain(error: &NodeError) -> CliError {
     let exit = match error.exit() {
         ExitKind::Configuration => Exit::Usage,
         ExitKind::Failed => Exit::Failed,

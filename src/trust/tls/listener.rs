@@ -105,6 +105,11 @@ impl Connections {
         self.close(|open| open.authority == *authority)
     }
 
+    /// Closes all; tells how many. For a node that stops: an open stream would otherwise go on.
+    pub fn close_all(&self) -> usize {
+        self.close(|_| true)
+    }
+
     /// Closes every exchange connection that would not be let in now: revoked, out of date,
     /// unlisted, under an expired list, no longer pinned, or of a suspended authority. Call it
     /// after each change of the directory, and at least once a minute.
