@@ -24,6 +24,7 @@ mod intruder;
 #[path = "../common/realm.rs"]
 mod realm;
 
+mod admission;
 mod frames;
 mod matrix;
 mod receipts;
@@ -32,7 +33,6 @@ mod rules;
 mod signatures;
 mod store;
 mod threads;
-mod tls;
 
 use std::{
     path::Path,
@@ -137,7 +137,7 @@ fn tailored(id: &str, home: &Path, entry: &mut Entry) {
     }
     match id {
         "XC-T08" => entry.spki_pins = vec![vec![0x11; 32]],
-        "XC-T08PIN" => entry.spki_pins = vec![tls::spki_pin(&home.join("node/exchange.pem"))],
+        "XC-T08PIN" => entry.spki_pins = vec![admission::spki_pin(&home.join("node/exchange.pem"))],
         _ => {}
     }
 }

@@ -1,4 +1,4 @@
-//! Rows 10 to 12, 14 to 16, 20, 21, 69: whose word it is, over which bytes.
+//! Rows 10 to 16, 20, 21, 69: whose word it is, over which bytes.
 
 use allpoints::{
     domain::reason::Reason,

@@ -1,4 +1,4 @@
-//! Rows 1 to 3, 8, 9, 14: who gets past the handshake at all.
+//! Rows 1 to 3, 7 to 9, 14: who gets past the handshake at all.
 
 use std::{path::Path, time::Duration};
 
