@@ -13,39 +13,43 @@ const ROLES: [&str; 3] = ["officer", "ops", "auditor"];
 ///
 /// # Errors
 /// When one of the commands fails; names it.
-pub(super) fn found(net: &Net) -> Result<String, CliError> {
+pub(super) async fn found(net: &Net) -> Result<String, CliError> {
     let folder = net.federation_folder();
     let path = |name: &str| folder.join(name).display().to_string();
     let root = path("");
-    let said = net.command(&[
-        "federation",
-        "init",
-        &root,
-        "--name",
-        FEDERATION,
-        "--roots",
-        "3",
-        "--threshold",
-        "2",
-    ])?;
+    let said = net
+        .command(&[
+            "federation",
+            "init",
+            &root,
+            "--name",
+            FEDERATION,
+            "--roots",
+            "3",
+            "--threshold",
+            "2",
+        ])
+        .await?;
     let anchor = said
         .split_whitespace()
         .find(|word| word.starts_with("sha256:"))
         .ok_or_else(|| CliError::new(Exit::Failed, "`federation init` printed no anchor"))?
         .to_owned();
-    for node in net.nodes() {
+    let makings = net.nodes().iter().map(|node| {
         let ports = [node.ports.exchange, node.ports.desk, node.ports.ops].map(loopback);
-        make_authority(net, node.player, &ports, &anchor)?;
-    }
+        make_authority(net, node.player, ports, &anchor)
+    });
+    futures_util::future::try_join_all(makings).await?;
     let applications = PLAYERS.map(|player| file_of(net, player, "application.json"));
     let mut propose = vec!["federation", "propose", &root];
     propose.extend(applications.iter().map(String::as_str));
-    net.command(&propose)?;
+    net.command(&propose).await?;
     for key in ["root-1.key", "root-2.key"] {
         let (membership, key) = (path("proposal/membership.json"), path(key));
-        net.command(&["federation", "sign", &membership, "--key", &key])?;
+        net.command(&["federation", "sign", &membership, "--key", &key])
+            .await?;
     }
-    net.command(&["federation", "publish", &root])?;
+    net.command(&["federation", "publish", &root]).await?;
     for player in PLAYERS {
         let (bundle, directory) = (path("directory.bundle"), file_of(net, player, "directory"));
         net.command(&[
@@ -56,15 +60,16 @@ pub(super) fn found(net: &Net) -> Result<String, CliError> {
             &directory,
             "--anchor",
             &anchor,
-        ])?;
+        ])
+        .await?;
     }
     Ok(anchor)
 }
 
-fn make_authority(
+async fn make_authority(
     net: &Net,
     player: Player,
-    [exchange, desk, ops]: &[String; 3],
+    [exchange, desk, ops]: [String; 3],
     anchor: &str,
 ) -> Result<(), CliError> {
     let dir = net.folder_of(player.id).display().to_string();
@@ -81,16 +86,17 @@ fn make_authority(
         "--anchor",
         anchor,
         "--exchange",
-        exchange,
+        &exchange,
         "--desk",
-        desk,
+        &desk,
         "--ops",
-        ops,
+        &ops,
         "--contact",
         "Duty officer, liaison unit",
         "--telephone",
         "+999 555 0100",
-    ])?;
+    ])
+    .await?;
     for role in ROLES {
         let profile = file_of(net, player, &format!("{role}.toml"));
         net.command(&[
@@ -103,7 +109,8 @@ fn make_authority(
             "demo-1",
             "--profile-file",
             &profile,
-        ])?;
+        ])
+        .await?;
     }
     Ok(())
 }

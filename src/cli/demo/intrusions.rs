@@ -13,9 +13,10 @@ use rustls::pki_types::{
 use tonic::transport::{Channel, Endpoint};
 
 use super::{
-    plan::{ARCADIA, BENSALEM, COCKAIGNE, FEDERATION},
+    plan::{ARCADIA, BENSALEM, COCKAIGNE, Example, FEDERATION},
+    report::Promise,
     sabotage::flipped,
-    steps::Stage,
+    stage::Stage,
 };
 use crate::{
     cli::{
@@ -54,14 +55,19 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 ///
 /// # Errors
 /// When an intrusion could not even be made.
-pub(super) async fn all(stage: &mut Stage<'_>, anchor: &str) -> Result<(), CliError> {
-    let directory = Arc::new(read_directory(stage, anchor)?);
+pub(super) async fn all(stage: &mut Stage<'_>) -> Result<(), CliError> {
+    let directory = Arc::new(read_directory(stage)?);
     let foreign = foreign_identity().map_err(inside)?;
     let refused = match attempt(stage, &directory, foreign, None).await {
         Err(_) => "refused before the first message".to_owned(),
         Ok(reason) => format!("let in: {reason}"),
     };
+    stage.tell(
+        "",
+        format!("an intruder dials Bensalem with a certificate that it made itself: {refused}"),
+    );
     stage.report.check(
+        Promise::Proved,
         "a certificate of a foreign CA gets nothing",
         "refused before the first message",
         &refused,
@@ -69,22 +75,26 @@ pub(super) async fn all(stage: &mut Stage<'_>, anchor: &str) -> Result<(), CliEr
     let cases = [
         (
             "speaking in another's name is refused",
+            "a member speaks in Arcadia's name",
             Tampering::OriginOfArcadia,
             "ORIGIN_MISMATCH",
         ),
-        ("a changed byte is refused", Tampering::OneByte, "BAD_BATCH"),
+        (
+            "a changed byte is refused",
+            "one bit of a signed alert is changed on the way",
+            Tampering::OneByte,
+            "BAD_BATCH",
+        ),
     ];
-    for (name, tampering, expected) in cases {
+    for (name, story, tampering, expected) in cases {
         let batch = statement(stage, tampering)?;
         let identity = genuine_identity(stage)?;
         let reason = attempt(stage, &directory, identity, Some(batch)).await?;
-        stage.report.check(name, expected, &reason);
+        stage.tell("", format!("{story}: refused, {reason}"));
+        stage.report.check(Promise::Proved, name, expected, &reason);
         let journaled = journaled(stage, &reason).await?;
-        stage.report.check(
-            &format!("{name}: the victim's journal says so"),
-            "yes",
-            if journaled { "yes" } else { "no" },
-        );
+        let name = format!("{name}: the victim's journal says so");
+        stage.check_yes(Promise::Proved, &name, journaled);
     }
     Ok(())
 }
@@ -131,8 +141,8 @@ fn genuine_identity(stage: &Stage<'_>) -> Result<Identity, CliError> {
     })
 }
 
-fn read_directory(stage: &Stage<'_>, anchor: &str) -> Result<Directory, CliError> {
-    let anchor: Anchor = anchor.parse().map_err(inside)?;
+fn read_directory(stage: &Stage<'_>) -> Result<Directory, CliError> {
+    let anchor: Anchor = stage.report.anchor.parse().map_err(inside)?;
     let folder = stage.net.folder_of(COCKAIGNE.id).join("directory");
     Directory::load(&folder, anchor, stage.session.clock.now()).map_err(inside)
 }
@@ -157,7 +167,7 @@ fn statement(stage: &Stage<'_>, tampering: Tampering) -> Result<SignedBatch, Cli
             ground_reason: String::new(),
         }],
         kind: Kind::MissingOffender,
-        status: Status::Actual,
+        status: Status::Exercise,
         priority: Priority::Urgent,
         handling: HandlingSet::new([Handling::H1]).map_err(inside)?,
         handling_text: String::new(),
@@ -168,7 +178,8 @@ fn statement(stage: &Stage<'_>, tampering: Tampering) -> Result<SignedBatch, Cli
         release: None,
         effect: Effect::Starts,
     };
-    let payload = super::plan::alert(&[BENSALEM.id])?
+    let payload = Example::MissingOffender
+        .draft(&[BENSALEM.id], now)?
         .payload
         .unwrap_or_default();
     let document =

@@ -8,23 +8,35 @@ use std::path::PathBuf;
 
 use super::{
     exit::{CliError, Exit},
+    output::Form,
     session::Session,
 };
 
 mod federation;
+mod interruption;
 mod intrusions;
+mod outage;
 mod plan;
+mod ports;
 mod processes;
+mod proof;
 pub mod report;
 pub mod sabotage;
-mod steps;
+mod stage;
+mod story;
 mod table;
 #[cfg(test)]
 mod tests;
 
-use processes::Net;
-use report::DemoReport;
+use interruption::Interruption;
+use processes::{Net, NotReady};
+use report::{DemoReport, Promise};
 use sabotage::Sabotage;
+use stage::Stage;
+use table::Live;
+
+/// Times that everything is founded anew when another program takes a port meanwhile.
+const FOUNDINGS: usize = 5;
 
 /// Arguments of `demo`.
 #[derive(Debug, clap::Args)]
@@ -40,27 +52,48 @@ pub struct DemoArgs {
 /// Runs it.
 ///
 /// # Errors
-/// Exit 1 when any check does not hold, naming it; or when a node cannot be started.
+/// Exit 1 when any check does not hold, naming it; when a node cannot be started; or when interrupted.
 pub async fn run(args: DemoArgs, session: &Session) -> Result<(), CliError> {
-    let started = session.clock.monotonic();
+    // Before anything is made that an interruption would have to clear away.
+    let interruption = Interruption::watch()?;
     let mut report = DemoReport::default();
-    let mut net = Net::prepare(args.keep.as_deref())?;
-    let outcome = tokio::select! {
-        outcome = steps::all(&mut net, session, args.sabotage, &mut report) => outcome,
-        () = interrupted() => Err(CliError::new(Exit::Failed, "interrupted")),
+    let mut net = None;
+    let played = tokio::select! {
+        played = play(&args, session, &mut net, &mut report) => Some(played),
+        () = interruption.comes() => None,
     };
-    if let Err(error) = outcome {
-        report.check("the demo runs to its end", "no error", &error.to_string());
+    let interrupted = played.is_none();
+    let outcome = played.unwrap_or_else(|| Err(CliError::new(Exit::Failed, "interrupted")));
+    if let Err(error) = &outcome {
+        let said = error.to_string();
+        report.check(Promise::Demo, "the demo runs to its end", "no error", &said);
     }
-    if args.keep.is_some() && report.holds() {
-        net.keep();
-        session.output.note(&net.how_to_talk());
-    } else {
-        let left = net.end();
-        report.check("nothing is left behind", "0 processes, no folder", &left);
+    let left = match net {
+        Some(mut net) if args.keep.is_some() && outcome.is_ok() => {
+            net.keep();
+            None
+        }
+        Some(net) => Some(net.end()),
+        None => None,
+    };
+    if let Some(left) = &left {
+        let name = "no process, socket or folder is left behind";
+        report.check(Promise::Demo, name, "0 processes, no folder", left);
     }
-    report.seconds = (session.clock.monotonic() - started).as_secs_f64();
-    session.output.value(&report, table::summary)?;
+    report.ok = report.holds();
+    report.seconds = session.clock.monotonic().as_secs_f64();
+    if interrupted && session.output.form == Form::People {
+        let left = left.unwrap_or_else(|| "nothing had been made".to_owned());
+        return Err(CliError::new(
+            Exit::Failed,
+            format!("interrupted; left behind: {left}"),
+        ));
+    }
+    match outcome {
+        // Wrong use, such as a folder that exists: there is nothing to report on.
+        Err(error) if error.exit == Exit::Usage => return Err(error),
+        _ => session.output.value(&report, table::summary)?,
+    }
     match report.failed() {
         failed if failed.is_empty() => Ok(()),
         failed => Err(CliError::new(
@@ -70,20 +103,38 @@ pub async fn run(args: DemoArgs, session: &Session) -> Result<(), CliError> {
     }
 }
 
-/// Ends when the person or the system wants the program to end.
-async fn interrupted() {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut terminate = signal(SignalKind::terminate()).ok();
-    let terminated = async {
-        match &mut terminate {
-            Some(signal) => {
-                signal.recv().await;
+/// Founds, starts and plays. What was made stands in `net`, whatever becomes of this.
+async fn play(
+    args: &DemoArgs,
+    session: &Session,
+    net: &mut Option<Net>,
+    report: &mut DemoReport,
+) -> Result<(), CliError> {
+    let live = Live::start(session.output);
+    live.line(&table::opening());
+    let mut foundings = 0;
+    loop {
+        foundings += 1;
+        let made = net.insert(Net::prepare(args.keep.as_deref())?);
+        report.anchor = federation::found(made).await?;
+        match made.start_all().await {
+            Ok(()) => break,
+            Err(NotReady::PortTaken(_)) if foundings < FOUNDINGS => {
+                // The ports stand in what the roots have signed: all of it goes, and is made again.
+                net.take().map(Net::end);
             }
-            None => std::future::pending().await,
+            Err(error) => return Err(error.into()),
         }
-    };
-    tokio::select! {
-        _ = tokio::signal::ctrl_c() => {}
-        () = terminated => {}
     }
+    let Some(net) = net else {
+        return Err(CliError::new(Exit::Failed, "no nodes"));
+    };
+    let mut stage = Stage {
+        net,
+        session,
+        report,
+        live,
+        fault: args.sabotage,
+    };
+    story::play(&mut stage).await
 }

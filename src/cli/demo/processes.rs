@@ -3,15 +3,18 @@
 use std::{
     fs,
     io::{BufRead as _, BufReader},
-    net::TcpListener,
+    os::unix::process::CommandExt as _,
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
-    sync::mpsc,
+    process::{Child, ChildStdout, Command, Stdio},
+    thread,
     time::Duration,
 };
 
+use tokio::{sync::oneshot, time::timeout};
+
 use super::{
     plan::{FEDERATION, PLAYERS, Player},
+    ports::Ports,
     report::NodeSeen,
 };
 use crate::cli::{
@@ -21,15 +24,47 @@ use crate::cli::{
 };
 
 /// How long a node may take to say `ready`.
-const READY_WITHIN: Duration = Duration::from_secs(10);
+const READY_WITHIN: Duration = Duration::from_secs(20);
+/// Tries to start a node again whose port another program has taken meanwhile, and the wait between them.
+const RESTARTS: usize = 10;
+const RESTART_WAIT: Duration = Duration::from_millis(300);
+/// Tries to remove the folder: a command that was ended in mid-work may still be writing its last file.
+const REMOVALS: usize = 40;
+const REMOVAL_WAIT: Duration = Duration::from_millis(25);
+
+/// Why a node did not say `ready`.
+#[derive(Debug)]
+pub(super) enum NotReady {
+    /// Another program took one of its ports: everything can be founded again with others.
+    PortTaken(CliError),
+    /// Anything else.
+    Failed(CliError),
+}
+
+impl From<NotReady> for CliError {
+    fn from(not: NotReady) -> Self {
+        match not {
+            NotReady::PortTaken(error) | NotReady::Failed(error) => error,
+        }
+    }
+}
 
 /// The three nodes and their folder. Dropping it ends the processes and removes the folder.
 pub(super) struct Net {
     folder: PathBuf,
-    // Removes itself; none when the folder is to be kept.
-    temporary: Option<tempfile::TempDir>,
+    life: Life,
     nodes: Vec<Node>,
-    kept: bool,
+}
+
+/// What becomes of processes and folder when the demo ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Life {
+    /// They end with it; the nodes' standard input closes with it, however it ends.
+    Temporary,
+    /// They are meant to stay, and end with it until it says `keep`.
+    ToBeKept,
+    /// They stay.
+    Kept,
 }
 
 /// One authority's node.
@@ -38,14 +73,6 @@ pub(super) struct Node {
     pub(super) ports: Ports,
     child: Option<Child>,
     process_ids: Vec<u32>,
-}
-
-/// Loopback ports of one node.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Ports {
-    pub(super) exchange: u16,
-    pub(super) desk: u16,
-    pub(super) ops: u16,
 }
 
 impl Net {
@@ -57,35 +84,33 @@ impl Net {
                 format!("cannot make the demo's folder: {error}"),
             )
         };
-        let (folder, temporary) = match keep {
-            Some(folder) => {
-                fs::create_dir(folder).map_err(failed)?;
-                (fs::canonicalize(folder).map_err(failed)?, None)
-            }
+        let (folder, life) = match keep {
+            Some(folder) => (named_folder(folder)?, Life::ToBeKept),
             None => {
                 let made = tempfile::Builder::new().prefix("allpoints-demo-").tempdir();
-                let made = made.map_err(failed)?;
-                (made.path().to_owned(), Some(made))
+                // From here on `Net` removes it.
+                (made.map_err(failed)?.keep(), Life::Temporary)
             }
         };
         let mut net = Self {
             folder,
-            temporary,
+            life,
             nodes: Vec::new(),
-            kept: false,
         };
-        let ports = free_ports().map_err(failed)?;
-        net.nodes = PLAYERS
-            .iter()
-            .zip(ports)
-            .map(|(player, ports)| Node {
-                player: *player,
-                ports,
+        for player in PLAYERS {
+            net.nodes.push(Node {
+                player,
+                ports: Ports::hold().map_err(failed)?,
                 child: None,
                 process_ids: Vec::new(),
-            })
-            .collect();
+            });
+        }
         Ok(net)
+    }
+
+    /// The demo's own folder.
+    pub(super) fn folder(&self) -> &Path {
+        &self.folder
     }
 
     /// An authority's own folder.
@@ -116,83 +141,93 @@ impl Net {
     }
 
     /// Runs one of the program's own commands to its end, and gives what it wrote.
-    pub(super) fn command(&self, arguments: &[&str]) -> Result<String, CliError> {
-        let output = program()?
-            .args(arguments)
-            .stdin(Stdio::null())
-            .output()
-            .map_err(|error| {
-                CliError::new(Exit::Failed, format!("cannot run the program: {error}"))
-            })?;
+    pub(super) async fn command(&self, arguments: &[&str]) -> Result<String, CliError> {
+        let output = run(arguments).await?;
         if output.status.success() {
             return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
         }
+        let named: Vec<&str> = arguments.iter().take(2).copied().collect();
         Err(CliError::new(
             Exit::Failed,
             format!(
                 "`allpoints {}` failed: {}",
-                arguments
-                    .iter()
-                    .take(2)
-                    .copied()
-                    .collect::<Vec<_>>()
-                    .join(" "),
+                named.join(" "),
                 escape(String::from_utf8_lossy(&output.stderr).trim())
             ),
         ))
     }
 
-    /// Starts a node and waits until it says `ready`.
-    pub(super) fn start(&mut self, who: &str) -> Result<String, CliError> {
-        let config = self.folder_of(who).join("node.toml");
-        let log = fs::File::create(self.folder_of(who).join("node.log"))
-            .map_err(|error| CliError::new(Exit::Failed, format!("cannot make a log: {error}")))?;
-        let mut serve = program()?;
-        serve.arg("serve").arg("--config").arg(&config);
-        if self.temporary.is_some() {
-            // Its standard input closes with us, however we end.
-            serve.arg("--exit-with-parent").stdin(Stdio::piped());
+    /// Runs one of the program's own commands, and gives its exit code; none when a signal ended it.
+    pub(super) async fn exit_of(&self, arguments: &[&str]) -> Result<Option<i32>, CliError> {
+        Ok(run(arguments).await?.status.code())
+    }
+
+    /// Starts all nodes at once and waits until each says `ready`.
+    pub(super) async fn start_all(&mut self) -> Result<(), NotReady> {
+        // All at once: a partner that is dialled early must refuse, not hang in a socket that nobody serves.
+        self.nodes.iter_mut().for_each(|node| node.ports.release());
+        let mut starting = Vec::new();
+        for player in PLAYERS {
+            starting.push((player.id, self.spawn(player.id)?));
+        }
+        for (who, (_, stdout)) in starting {
+            self.ready(who, stdout).await?;
+        }
+        Ok(())
+    }
+
+    /// Starts a node and waits until it says `ready`; gives its process id.
+    async fn start(&mut self, who: &str) -> Result<u32, NotReady> {
+        let (id, stdout) = self.spawn(who)?;
+        self.ready(who, stdout).await?;
+        Ok(id)
+    }
+
+    fn spawn(&mut self, who: &str) -> Result<(u32, Option<ChildStdout>), NotReady> {
+        let folder = self.folder_of(who);
+        let with_parent = self.life == Life::Temporary;
+        let node = self.nodes.iter_mut().find(|node| node.player.id == who);
+        node.ok_or_else(|| CliError::new(Exit::Failed, format!("no node of {who}")))
+            .and_then(|node| node.spawn(&folder, with_parent))
+            .map_err(NotReady::Failed)
+    }
+
+    async fn ready(&self, who: &str, stdout: Option<ChildStdout>) -> Result<(), NotReady> {
+        let ready = timeout(READY_WITHIN, first_line(stdout)).await;
+        if matches!(&ready, Ok(Ok(line)) if line.starts_with("ready ")) {
+            return Ok(());
+        }
+        let said = last_words(&self.folder_of(who));
+        let error = CliError::new(
+            Exit::Failed,
+            format!("the node of {who} did not say `ready`: {said}"),
+        );
+        Err(if said.contains("cannot listen on") {
+            NotReady::PortTaken(error)
         } else {
-            serve.stdin(Stdio::null());
-        }
-        let mut child = serve
-            .stdout(Stdio::piped())
-            .stderr(log)
-            .spawn()
-            .map_err(|error| {
-                CliError::new(Exit::Failed, format!("cannot start a node: {error}"))
-            })?;
-        let stdout = child.stdout.take();
-        let id = child.id();
-        let node = self
-            .nodes
-            .iter_mut()
-            .find(|node| node.player.id == who)
-            .ok_or_else(|| CliError::new(Exit::Failed, format!("no node of {who}")))?;
-        // From here on the guard ends it, whatever happens.
-        node.child = Some(child);
-        node.process_ids.push(id);
-        let (say, heard) = mpsc::channel();
-        std::thread::spawn(move || {
-            let mut line = String::new();
-            if let Some(stdout) = stdout {
-                let mut stdout = BufReader::new(stdout);
-                let _ = stdout.read_line(&mut line);
-                let _ = say.send(line);
-                // Goes on reading, so that the node never waits for a full pipe.
-                let _ = std::io::copy(&mut stdout, &mut std::io::sink());
+            NotReady::Failed(error)
+        })
+    }
+
+    /// Starts a node again where it was; patient when another program sits on its port.
+    pub(super) async fn start_again(&mut self, who: &str) -> Result<u32, CliError> {
+        for _ in 0..RESTARTS {
+            match self.start(who).await {
+                Err(NotReady::PortTaken(_)) => tokio::time::sleep(RESTART_WAIT).await,
+                started => return Ok(started?),
             }
-        });
-        match heard.recv_timeout(READY_WITHIN) {
-            Ok(line) if line.starts_with("ready ") => Ok(line.trim().to_owned()),
-            _ => Err(CliError::new(
-                Exit::Failed,
-                format!(
-                    "the node of {who} did not say `ready`: {}",
-                    self.last_words(who)
-                ),
-            )),
         }
+        Ok(self.start(who).await?)
+    }
+
+    /// How many of the nodes are running `serve` now, as the system's process table says.
+    pub(super) fn serving(&self) -> usize {
+        let serves = |id: &u32| {
+            fs::read(format!("/proc/{id}/cmdline"))
+                .is_ok_and(|line| line.split(|byte| *byte == 0).any(|word| word == b"serve"))
+        };
+        let last = self.nodes.iter().filter_map(|node| node.process_ids.last());
+        last.filter(|id| serves(id)).count()
     }
 
     /// Kills a node with SIGKILL, in whatever it is doing.
@@ -204,29 +239,20 @@ impl Net {
 
     /// Leaves processes and folder as they are.
     pub(super) fn keep(&mut self) {
-        self.kept = true;
+        self.life = Life::Kept;
     }
 
     /// Ends everything and says what is left of it.
     pub(super) fn end(mut self) -> String {
-        self.kill_all();
-        let folder = self.folder.clone();
-        let ids: Vec<u32> = self
-            .nodes
-            .iter()
-            .flat_map(|node| node.process_ids.clone())
-            .collect();
-        drop(self);
-        let alive = ids
-            .iter()
-            .filter(|id| Path::new("/proc").join(id.to_string()).exists());
-        let alive = alive.count();
-        let folder = if folder.exists() {
+        self.clear();
+        let ids = self.nodes.iter().flat_map(|node| &node.process_ids);
+        let alive = ids.filter(|id| Path::new("/proc").join(id.to_string()).exists());
+        let folder = if self.folder.exists() {
             "a folder"
         } else {
             "no folder"
         };
-        format!("{alive} processes, {folder}")
+        format!("{} processes, {folder}", alive.count())
     }
 
     /// What the report says of each node.
@@ -234,42 +260,79 @@ impl Net {
         let seen = self.nodes.iter().map(|node| NodeSeen {
             authority: node.player.id.to_owned(),
             process_ids: node.process_ids.clone(),
-            addresses: [node.ports.exchange, node.ports.desk, node.ports.ops]
-                .map(loopback)
-                .to_vec(),
+            exchange_port: node.ports.exchange,
+            desk_port: node.ports.desk,
+            ops_port: node.ports.ops,
             handshakes: Vec::new(),
         });
         seen.collect()
     }
 
-    /// Commands to talk to the kept nodes.
-    pub(super) fn how_to_talk(&self) -> String {
-        let mut lines = vec!["the nodes go on running; talk to them with".to_owned()];
-        for node in &self.nodes {
-            let profile = self.folder_of(node.player.id).join("officer.toml");
-            lines.push(format!(
-                "  allpoints --profile-file {} inbox",
-                profile.display()
-            ));
-        }
-        let ids = self.nodes.iter().flat_map(|node| &node.process_ids);
+    /// Commands to talk to the kept nodes; the last two stop them and clear up.
+    pub(super) fn how_to_talk(&self, alert: &str, anchor: &str) -> Vec<String> {
+        let program = std::env::current_exe()
+            .map_or_else(|_| "allpoints".to_owned(), |it| it.display().to_string());
+        let folder = self.folder.display();
+        let desk = |who: Player, role: &str, command: &str| {
+            let profile = self.folder_of(who.id).join(format!("{role}.toml"));
+            format!("{program} --profile-file {} {command}", profile.display())
+        };
+        let [arcadia, bensalem, cockaigne] = PLAYERS;
+        let ids = self.nodes.iter().filter_map(|node| node.process_ids.last());
         let ids = ids.map(u32::to_string).collect::<Vec<_>>().join(" ");
-        lines.push(format!("end them with\n  kill {ids}"));
-        lines.join("\n")
+        vec![
+            desk(arcadia, "officer", &format!("track {alert}")),
+            desk(bensalem, "officer", "inbox"),
+            desk(cockaigne, "officer", "inbox"),
+            desk(arcadia, "ops", "links --check"),
+            desk(arcadia, "auditor", "audit list"),
+            format!("{program} audit verify {folder}/evidence --federation {anchor}"),
+            format!("kill {ids}"),
+            format!("rm -r {folder}"),
+        ]
     }
 
-    fn last_words(&self, who: &str) -> String {
-        let log = fs::read_to_string(self.folder_of(who).join("node.log")).unwrap_or_default();
-        let last: Vec<&str> = log.lines().rev().take(3).collect();
-        escape(&last.into_iter().rev().collect::<Vec<_>>().join(" | "))
-    }
-
-    fn kill_all(&mut self) {
+    fn clear(&mut self) {
         self.nodes.iter_mut().for_each(Node::kill);
+        for _ in 0..REMOVALS {
+            match fs::remove_dir_all(&self.folder) {
+                Ok(()) => return,
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => return,
+                Err(_) => thread::sleep(REMOVAL_WAIT),
+            }
+        }
     }
 }
 
 impl Node {
+    /// Starts `serve`. From then on the guard ends it, whatever happens.
+    fn spawn(
+        &mut self,
+        folder: &Path,
+        with_parent: bool,
+    ) -> Result<(u32, Option<ChildStdout>), CliError> {
+        let failed = |error: std::io::Error| {
+            CliError::new(Exit::Failed, format!("cannot start a node: {error}"))
+        };
+        let log = fs::File::create(folder.join("node.log")).map_err(failed)?;
+        let mut serve = Command::new(program()?);
+        serve.arg("serve").arg("--config");
+        serve.arg(folder.join("node.toml"));
+        if with_parent {
+            serve.arg("--exit-with-parent").stdin(Stdio::piped());
+        } else {
+            // In a group of its own: an interrupt typed at this terminal later is not meant for it.
+            serve.stdin(Stdio::null()).process_group(0);
+        }
+        serve.stdout(Stdio::piped()).stderr(log);
+        self.kill();
+        let mut child = serve.spawn().map_err(failed)?;
+        let (id, stdout) = (child.id(), child.stdout.take());
+        self.child = Some(child);
+        self.process_ids.push(id);
+        Ok((id, stdout))
+    }
+
     fn kill(&mut self) {
         if let Some(mut child) = self.child.take() {
             // It may be gone already; either way it must be waited for, or it stays as a zombie.
@@ -282,13 +345,8 @@ impl Node {
 impl Drop for Net {
     fn drop(&mut self) {
         // A `Child` that is dropped goes on running.
-        if self.kept {
-            return;
-        }
-        self.kill_all();
-        if self.temporary.is_none() {
-            // Nothing useful is left to do when it cannot be removed.
-            let _ = fs::remove_dir_all(&self.folder);
+        if self.life != Life::Kept {
+            self.clear();
         }
     }
 }
@@ -298,28 +356,50 @@ pub(super) fn loopback(port: u16) -> String {
     format!("127.0.0.1:{port}")
 }
 
-fn program() -> Result<Command, CliError> {
+fn named_folder(folder: &Path) -> Result<PathBuf, CliError> {
+    let failed = |error: std::io::Error| {
+        CliError::new(Exit::Usage, format!("--keep {}: {error}", folder.display()))
+            .hint("name a folder that does not exist yet, in one that does")
+    };
+    fs::create_dir(folder).map_err(failed)?;
+    fs::canonicalize(folder).map_err(failed)
+}
+
+/// The program itself: what runs now, for its own commands and nodes.
+fn program() -> Result<PathBuf, CliError> {
     std::env::current_exe()
-        .map(Command::new)
         .map_err(|error| CliError::new(Exit::Failed, format!("cannot find the program: {error}")))
 }
 
-/// Nine ports that are free now: all are bound before the first is released.
-fn free_ports() -> std::io::Result<Vec<Ports>> {
-    let listeners = (0..3 * PLAYERS.len())
-        .map(|_| TcpListener::bind("127.0.0.1:0"))
-        .collect::<std::io::Result<Vec<_>>>()?;
-    let ports = listeners
-        .iter()
-        .map(|it| it.local_addr().map(|address| address.port()))
-        .collect::<std::io::Result<Vec<_>>>()?;
-    let three = ports.chunks_exact(3).filter_map(|three| match three {
-        [exchange, desk, ops] => Some(Ports {
-            exchange: *exchange,
-            desk: *desk,
-            ops: *ops,
-        }),
-        _ => None,
+async fn run(arguments: &[&str]) -> Result<std::process::Output, CliError> {
+    tokio::process::Command::new(program()?)
+        .args(arguments)
+        .stdin(Stdio::null())
+        .kill_on_drop(true)
+        .output()
+        .await
+        .map_err(|error| CliError::new(Exit::Failed, format!("cannot run the program: {error}")))
+}
+
+/// The first line that comes; an error when none does. Goes on reading, so that the node never waits for a full
+/// pipe.
+fn first_line(stdout: Option<ChildStdout>) -> oneshot::Receiver<String> {
+    let (say, heard) = oneshot::channel();
+    thread::spawn(move || {
+        let mut line = String::new();
+        if let Some(stdout) = stdout {
+            let mut stdout = BufReader::new(stdout);
+            let _ = stdout.read_line(&mut line);
+            // Nobody may wait for it any more.
+            let _ = say.send(line);
+            let _ = std::io::copy(&mut stdout, &mut std::io::sink());
+        }
     });
-    Ok(three.collect())
+    heard
+}
+
+fn last_words(folder: &Path) -> String {
+    let log = fs::read_to_string(folder.join("node.log")).unwrap_or_default();
+    let last: Vec<&str> = log.lines().rev().take(3).collect();
+    escape(&last.into_iter().rev().collect::<Vec<_>>().join(" | "))
 }

@@ -1,77 +1,270 @@
-//! What people see: a line per country while it runs, and a table at the end.
+//! What people see: a line for everything that happens, a table of the countries that is redrawn in place while
+//! it runs, and a summary at the end.
 
-use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use std::fmt::Write as _;
 
-use super::{plan::PLAYERS, report::DemoReport};
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use super::{
+    plan::{ARCADIA, BENSALEM, COCKAIGNE, PLAYERS},
+    report::{Check, DemoReport, Happening, Promise},
+};
 use crate::{
-    cli::output::{escape, names, table},
-    proto::desk::v1::TrackResponse,
+    cli::output::{Form, Output, escape},
+    proto::desk::v1::{DeliveryState, Summary},
 };
 
-/// A line per country on standard error, as long as that is a terminal.
-pub(super) struct Live {
-    lines: Vec<(&'static str, ProgressBar)>,
+const BOLD: &str = "\u{1b}[1m";
+const GREEN: &str = "\u{1b}[32m";
+const RED: &str = "\u{1b}[31m";
+const PLAIN: &str = "\u{1b}[0m";
+
+/// Where it is told.
+pub(super) enum Live {
+    /// Lines above, and below them the table, redrawn in place.
+    Terminal(Board),
+    /// Lines only.
+    Lines(Output),
+    /// The report says it all.
+    Silent,
 }
 
 impl Live {
-    /// Begins to show.
-    pub(super) fn start() -> Self {
-        let all = MultiProgress::new();
-        let lines = PLAYERS.iter().map(|player| {
-            let bar = all.add(ProgressBar::new_spinner().with_prefix(player.name));
-            if let Ok(style) = ProgressStyle::with_template("{prefix:17} {msg}") {
-                bar.set_style(style);
+    /// Lines and table for people at a terminal, lines for people elsewhere, nothing for programs.
+    pub(super) fn start(output: Output) -> Self {
+        if output.form == Form::Json {
+            return Self::Silent;
+        }
+        let all = MultiProgress::with_draw_target(ProgressDrawTarget::stdout());
+        if all.is_hidden() {
+            return Self::Lines(output);
+        }
+        Self::Terminal(Board::begin(all))
+    }
+
+    /// Writes a line that stays.
+    pub(super) fn line(&self, text: &str) {
+        // When nobody reads any more, the story goes on: the report fails to be written at its end.
+        match self {
+            Self::Terminal(board) => {
+                let _ = board.all.println(text);
             }
-            (player.id, bar)
-        });
-        Self {
-            lines: lines.collect(),
+            Self::Lines(output) => {
+                let _ = output.text(text);
+            }
+            Self::Silent => {}
         }
     }
 
     /// What a country does now.
-    pub(super) fn say(&self, who: &str, what: &str) {
-        if let Some((_, bar)) = self.lines.iter().find(|(id, _)| *id == who) {
-            bar.set_message(escape(what));
-            bar.tick();
+    pub(super) fn say(&mut self, who: &str, what: &str) {
+        if let Self::Terminal(board) = self {
+            board.change(who, |row| row.now = escape(what));
         }
     }
 
-    /// What each recipient has done with a statement, as its sender sees it.
-    pub(super) fn show(&self, track: &TrackResponse) {
-        for delivery in &track.deliveries {
-            let state = names::delivery_state(delivery.state);
-            let parts = [&state, &delivery.reason, &delivery.latest_answer];
-            let parts: Vec<&str> = parts
-                .into_iter()
-                .map(String::as_str)
-                .filter(|it| !it.is_empty())
-                .collect();
-            self.say(&delivery.recipient, &parts.join(", "));
+    /// What each country has done with all that Arcadia sent, as Arcadia's node sees it.
+    pub(super) fn show(&mut self, outbox: &[Summary]) {
+        if let Self::Terminal(board) = self {
+            for player in [BENSALEM, COCKAIGNE] {
+                let seen = Row::of(player.id, outbox);
+                board.change(player.id, |row| {
+                    *row = Row {
+                        now: std::mem::take(&mut row.now),
+                        ..seen
+                    };
+                });
+            }
+            let sent = outbox.len().to_string();
+            board.change(ARCADIA.id, |row| row.signed = format!("sent {sent}"));
         }
     }
 }
 
-impl Drop for Live {
+/// The live table.
+pub(super) struct Board {
+    all: MultiProgress,
+    rows: Vec<(&'static str, Row, ProgressBar)>,
+    heads: Vec<ProgressBar>,
+}
+
+/// One country in it.
+#[derive(Debug, Default)]
+struct Row {
+    signed: String,
+    waiting: String,
+    opened: String,
+    answer: String,
+    now: String,
+}
+
+impl Row {
+    /// Counts what one recipient did.
+    fn of(who: &str, outbox: &[Summary]) -> Self {
+        let deliveries = || {
+            outbox
+                .iter()
+                .flat_map(|item| &item.deliveries)
+                .filter(|it| it.recipient == who)
+        };
+        let all = deliveries().count();
+        let signed = deliveries().filter(|it| it.state() == DeliveryState::Delivered);
+        let signed = signed.count();
+        let opened = deliveries().filter(|it| it.opened_at_us != 0).count();
+        let why = deliveries().find(|it| !it.reason.is_empty());
+        let answer = deliveries().find(|it| !it.gravest_answer.is_empty());
+        Self {
+            signed: format!("{signed} of {all}"),
+            waiting: match (all - signed, why) {
+                (0, _) => "-".to_owned(),
+                (waiting, None) => waiting.to_string(),
+                (waiting, Some(why)) => format!("{waiting}, {}", escape(&why.reason)),
+            },
+            opened: opened.to_string(),
+            answer: answer.map_or_else(|| "-".to_owned(), |it| escape(&it.gravest_answer)),
+            now: String::new(),
+        }
+    }
+
+    fn cells(&self, name: &str) -> String {
+        let Self {
+            signed,
+            waiting,
+            opened,
+            answer,
+            now,
+        } = self;
+        format!("  {name:<17} {signed:<12} {waiting:<18} {opened:<7} {answer:<13} {now}")
+    }
+}
+
+impl Board {
+    fn begin(all: MultiProgress) -> Self {
+        let bar = |text: String| {
+            let bar = all.add(ProgressBar::new_spinner());
+            if let Ok(style) = ProgressStyle::with_template("{wide_msg}") {
+                bar.set_style(style);
+            }
+            bar.set_message(text);
+            bar.tick();
+            bar
+        };
+        let titles = Row {
+            signed: "signed for".to_owned(),
+            waiting: "waiting, why".to_owned(),
+            opened: "opened".to_owned(),
+            answer: "answer".to_owned(),
+            now: "now".to_owned(),
+        };
+        let heads = vec![bar(String::new()), bar(titles.cells("country"))];
+        let rows = PLAYERS.iter().map(|player| {
+            let row = Row::default();
+            let bar = bar(row.cells(player.name));
+            (player.name, row, bar)
+        });
+        let rows = rows.collect();
+        Self { all, rows, heads }
+    }
+
+    fn change(&mut self, who: &str, how: impl FnOnce(&mut Row)) {
+        let Some(player) = PLAYERS.iter().find(|player| player.id == who) else {
+            return;
+        };
+        let row = self.rows.iter_mut().find(|row| row.0 == player.name);
+        if let Some((name, row, bar)) = row {
+            how(row);
+            bar.set_message(row.cells(name));
+            bar.tick();
+        }
+    }
+}
+
+impl Drop for Board {
     fn drop(&mut self) {
-        for (_, bar) in &self.lines {
+        let rows = self.rows.iter().map(|(.., bar)| bar);
+        for bar in rows.chain(&self.heads) {
             bar.finish_and_clear();
         }
     }
 }
 
-/// The table at the end.
-pub(super) fn summary(report: &DemoReport) -> String {
-    let mut shown = table(["", "check", "expected", "observed"]);
-    for check in &report.checks {
-        let mark = if check.ok { "held" } else { "FAILED" };
-        shown.add_row([mark, &check.name, &check.expected, &check.observed]);
+/// What stands before everything.
+pub(super) fn opening() -> String {
+    let mut text = format!(
+        "{BOLD}Allpoints{PLAIN}: to every point that needs to know, and proof that they knew.\n\n\
+         Three invented countries on this machine: three processes, each with keys, certificates and a store of\n\
+         its own, connected by mutual TLS. Everything said is an EXERCISE about invented persons.\n\n"
+    );
+    for player in PLAYERS {
+        let _ = writeln!(text, "  {:<17} {}", player.name, player.part);
     }
-    let held = report.checks.iter().filter(|check| check.ok).count();
+    text.push_str(&format!("\n{BOLD}What happens{PLAIN}"));
+    text
+}
+
+/// One line of the time line: ` 1.2 s  Bensalem   ...`
+pub(super) fn happening(it: &Happening) -> String {
+    format!("{:>6.1} s  {:<10} {}", it.seconds, it.who, it.what)
+}
+
+/// The end: what each country did, the promises with their checks, and the verdict.
+pub(super) fn summary(report: &DemoReport) -> String {
+    let mut text = String::new();
+    for promise in Promise::ALL {
+        let checks: Vec<&Check> = report
+            .checks
+            .iter()
+            .filter(|check| check.promise == promise)
+            .collect();
+        if checks.is_empty() {
+            continue;
+        }
+        let held = checks.iter().filter(|check| check.ok).count();
+        let of = format!("{held} of {}", checks.len());
+        let _ = writeln!(text, "\n{BOLD}{:<70}{PLAIN}{of:>8} held", promise.words());
+        for check in checks {
+            text.push_str(&check_line(check));
+        }
+    }
+    let failed = report.failed();
+    let counts = report.counts;
+    let verdict = if failed.is_empty() {
+        format!(
+            "{GREEN}{BOLD}All {} checks held{PLAIN}",
+            report.checks.len()
+        )
+    } else {
+        format!(
+            "{RED}{BOLD}{} of {} checks FAILED{PLAIN}",
+            failed.len(),
+            report.checks.len()
+        )
+    };
+    let _ = write!(
+        text,
+        "\n{verdict}: {} statements sent, {} signed receipts held, {:.1} s.",
+        counts.statements_sent, counts.receipts_held, report.seconds
+    );
+    if let [talk @ .., stop, clear] = report.commands.as_slice() {
+        let _ = write!(
+            text,
+            "\n\n{BOLD}The nodes go on running.{PLAIN} Talk to them:"
+        );
+        talk.iter().for_each(|line| {
+            let _ = write!(text, "\n  {line}");
+        });
+        let _ = write!(text, "\nStop them, and clear up:\n  {stop}\n  {clear}");
+    }
+    text
+}
+
+fn check_line(check: &Check) -> String {
+    if check.ok {
+        let Check { name, observed, .. } = check;
+        return format!("   {GREEN}held{PLAIN}    {name:<62} {observed}\n");
+    }
     format!(
-        "{shown}\n{held} of {} held, {} deliveries receipted, {:.1} s",
-        report.checks.len(),
-        report.delivered,
-        report.seconds
+        "   {RED}{BOLD}FAILED{PLAIN}  {}\n           expected  {}\n           observed  {}\n",
+        check.name, check.expected, check.observed
     )
 }

@@ -1,8 +1,9 @@
 use prost::Message as _;
 
-use super::{report::DemoReport, sabotage::Sabotage, *};
+use super::*;
+use crate::domain::time::Timestamp;
 use crate::proto::{
-    envelope::v1::{SignedBatch, SignedItem},
+    envelope::v1::{SignedBatch, SignedItem, Status},
     evidence::v1::{Export, Statement},
 };
 
@@ -11,18 +12,38 @@ fn a_demo_that_checked_nothing_or_saw_something_else_does_not_hold() {
     let mut report = DemoReport::default();
     assert!(!report.holds());
     assert_eq!(report.failed(), ["nothing was checked"]);
-    report.check("first", "yes", "yes");
+    report.check(Promise::Told, "first", "yes", "yes");
     assert!(report.holds() && report.failed().is_empty());
-    report.check("second", "yes", "no");
+    report.check(Promise::Kept, "second", "yes", "no");
     assert!(!report.holds());
     assert_eq!(report.failed(), ["second"]);
 }
 
 #[test]
-fn the_demos_own_alert_is_a_draft_to_whom_it_says() {
-    let draft = plan::alert(&["XB-POL"]).unwrap();
-    assert_eq!(draft.to, ["XB-POL"]);
-    assert!(draft.payload.is_some_and(|payload| payload.kind.is_some()));
+fn every_example_is_a_draft_to_whom_it_is_sent_and_marked_as_exercise() {
+    let now = Timestamp::from_micros(1_900_000_000_000_000);
+    for example in plan::Example::ALL {
+        let draft = example.reply("XA-POL/x", &["XB-POL"], now).unwrap();
+        assert_eq!(draft.to, ["XB-POL"]);
+        assert_eq!(draft.in_reply_to, "XA-POL/x");
+        assert_eq!(draft.status(), Status::Exercise, "{example:?}");
+        let basis = draft.payload.unwrap().basis;
+        assert!(basis.is_none_or(|basis| basis.valid_until.as_str() > "2030-03-17"));
+    }
+}
+
+#[test]
+fn the_summary_shows_what_was_expected_only_where_it_failed() {
+    let mut report = DemoReport::default();
+    report.check(Promise::Told, "a hit comes back", "hit", "hit");
+    report.check(Promise::Kept, "nothing is lost", "40 of 40", "39 of 40");
+    let shown = table::summary(&report);
+    assert!(
+        shown.contains("FAILED") && shown.contains("expected  40 of 40"),
+        "{shown}"
+    );
+    assert!(shown.contains("1 of 2 checks FAILED"), "{shown}");
+    assert!(!shown.contains("expected  hit"), "{shown}");
 }
 
 #[test]
