@@ -63,8 +63,8 @@ pub(super) async fn all(stage: &mut Stage<'_>) -> Result<(), CliError> {
         Ok(reason) => format!("let in: {reason}"),
     };
     stage.tell(
-        "",
-        format!("an intruder dials Bensalem with a certificate that it made itself: {refused}"),
+        "Intruder",
+        format!("dials Bensalem with a certificate of its own making: {refused}"),
     );
     stage.report.check(
         Promise::Proved,
@@ -75,13 +75,13 @@ pub(super) async fn all(stage: &mut Stage<'_>) -> Result<(), CliError> {
     let cases = [
         (
             "speaking in another's name is refused",
-            "a member speaks in Arcadia's name",
+            "a member of the federation speaks in Arcadia's name",
             Tampering::OriginOfArcadia,
             "ORIGIN_MISMATCH",
         ),
         (
             "a changed byte is refused",
-            "one bit of a signed alert is changed on the way",
+            "changes one bit of a signed alert",
             Tampering::OneByte,
             "BAD_BATCH",
         ),
@@ -90,10 +90,10 @@ pub(super) async fn all(stage: &mut Stage<'_>) -> Result<(), CliError> {
         let batch = statement(stage, tampering)?;
         let identity = genuine_identity(stage)?;
         let reason = attempt(stage, &directory, identity, Some(batch)).await?;
-        stage.tell("", format!("{story}: refused, {reason}"));
+        stage.tell("Intruder", format!("{story}: refused, {reason}"));
         stage.report.check(Promise::Proved, name, expected, &reason);
         let journaled = journaled(stage, &reason).await?;
-        let name = format!("{name}: the victim's journal says so");
+        let name = format!("{name}, and journaled");
         stage.check_yes(Promise::Proved, &name, journaled);
     }
     Ok(())

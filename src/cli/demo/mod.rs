@@ -71,6 +71,7 @@ pub async fn run(args: DemoArgs, session: &Session) -> Result<(), CliError> {
     let left = match net {
         Some(mut net) if args.keep.is_some() && outcome.is_ok() => {
             net.keep();
+            report.commands = net.how_to_talk(&report.alert, &report.anchor);
             None
         }
         Some(net) => Some(net.end()),

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    plan::{ARCADIA, BENSALEM, BURST, COCKAIGNE, Example},
+    plan::{ARCADIA, BENSALEM, BURST, BURST_BEFORE_KILL, COCKAIGNE, Example},
     report::Promise,
     sabotage::{self, Sabotage},
     stage::{Stage, WITHIN, WITHIN_AFTER_KILL, all_delivered},
@@ -21,15 +21,19 @@ use crate::{
 /// # Errors
 /// When the node does not come back, or a desk does not answer.
 pub(super) async fn play(stage: &mut Stage<'_>) -> Result<(), CliError> {
-    let [before, while_down] = BURST;
+    let total: usize = BURST.iter().sum();
     stage.tell(
         ARCADIA.id,
-        format!("sends {} more alerts to both", before + while_down),
+        format!("sends {total} more alerts to both, in quick succession"),
     );
-    let mut burst = burst(stage, before).await?;
-    stage.net.kill(COCKAIGNE.id);
-    stage.tell(COCKAIGNE.id, "KILLED in mid-delivery (SIGKILL)");
-    burst.extend(self::burst(stage, while_down).await?);
+    let mut burst = BTreeSet::new();
+    for (group, how_many) in BURST.into_iter().enumerate() {
+        if group == BURST_BEFORE_KILL {
+            stage.net.kill(COCKAIGNE.id);
+            stage.tell(COCKAIGNE.id, "KILLED in mid-delivery (SIGKILL)");
+        }
+        burst.extend(send(stage, how_many).await?);
+    }
     let waits = |it: &Delivery| it.state() != DeliveryState::Delivered;
     let with_reason = |outbox: &[Summary]| {
         let mut waiting = of(outbox, &burst).filter(|it| waits(it)).peekable();
@@ -42,7 +46,8 @@ pub(super) async fn play(stage: &mut Stage<'_>) -> Result<(), CliError> {
     stage.report.counts.waiting_after_kill = waiting.len();
     stage.report.counts.delivered_before_kill = burst.len() - waiting.len();
     let told = format!(
-        "{} alerts wait for Cockaigne, and Arcadia sees why: {reasons}",
+        "{} were signed for before; {} wait, and Arcadia sees why: {reasons}",
+        burst.len() - waiting.len(),
         waiting.len()
     );
     stage.check_yes(
@@ -56,7 +61,7 @@ pub(super) async fn play(stage: &mut Stage<'_>) -> Result<(), CliError> {
     exactly_once(stage, &burst).await
 }
 
-async fn burst(stage: &mut Stage<'_>, how_many: usize) -> Result<BTreeSet<String>, CliError> {
+async fn send(stage: &mut Stage<'_>, how_many: usize) -> Result<BTreeSet<String>, CliError> {
     let now = stage.now();
     let both = [BENSALEM.id, COCKAIGNE.id];
     let drafts = (0..how_many).map(|_| Example::MissingOffender.draft(&both, now));

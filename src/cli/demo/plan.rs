@@ -48,8 +48,10 @@ pub(super) const COCKAIGNE: Player = Player {
 pub(super) const PLAYERS: [Player; 3] = [ARCADIA, BENSALEM, COCKAIGNE];
 /// Their federation.
 pub(super) const FEDERATION: &str = "demo";
-/// Groups of alerts sent around the kill: before it, and while the node is down.
-pub(super) const BURST: [usize; 2] = [24, 16];
+/// Alerts sent around the kill, in groups; the node is killed right after one of them was accepted.
+pub(super) const BURST: [usize; 8] = [5; 8];
+/// Groups before the kill.
+pub(super) const BURST_BEFORE_KILL: usize = 5;
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
@@ -136,10 +138,10 @@ pub(super) fn day(at: Timestamp) -> String {
     at.to_string().chars().take(10).collect()
 }
 
-/// A country's name for sentences; `all` for what is nobody's alone.
-pub(super) fn short(who: &str) -> &'static str {
+/// A country's name for sentences, by its authority's id; anything else as it is.
+pub(super) fn short(who: &str) -> &str {
     PLAYERS
         .iter()
         .find(|player| player.id == who)
-        .map_or("all", |player| player.short)
+        .map_or(who, |player| player.short)
 }

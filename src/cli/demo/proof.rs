@@ -67,8 +67,8 @@ pub(super) async fn play(stage: &mut Stage<'_>, alert: &str) -> Result<(), CliEr
         theirs.verdict.words(),
     );
     stage.tell(
-        "",
-        "both files are checked offline, against the first root's fingerprint",
+        "Court",
+        "checks both countries' evidence offline, from the first root's fingerprint",
     );
     Ok(())
 }

@@ -90,6 +90,25 @@ pub struct Handshake {
     pub key_exchange: String,
 }
 
+/// What a country did with all that Arcadia sent it, as Arcadia's node knows it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct CountrySeen {
+    /// Who.
+    pub authority: String,
+    /// Statements sent to it.
+    pub sent: usize,
+    /// Signed for by it.
+    pub signed: usize,
+    /// Alerts that an officer there opened.
+    pub opened: usize,
+    /// Its gravest answer; empty when it gave none.
+    pub answer: String,
+    /// Not signed for yet.
+    pub waiting: usize,
+    /// Why; empty when nothing waits.
+    pub reason: String,
+}
+
 /// How much of everything.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Counts {
@@ -114,10 +133,14 @@ pub struct DemoReport {
     pub checks: Vec<Check>,
     /// What happened, in order.
     pub timeline: Vec<Happening>,
+    /// What each other country did with what Arcadia sent.
+    pub countries: Vec<CountrySeen>,
     /// The nodes.
     pub nodes: Vec<NodeSeen>,
     /// How much of everything.
     pub counts: Counts,
+    /// Reference of the alert that it was about.
+    pub alert: String,
     /// Fingerprint of the federation's first root.
     pub anchor: String,
     /// With `--keep`: commands to talk to the nodes, and the one that stops them.

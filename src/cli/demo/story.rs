@@ -9,6 +9,7 @@ use super::{
     report::{Handshake, Promise},
     sabotage::Sabotage,
     stage::{Stage, WITHIN, all_delivered, delivery, gravest, kinds, signed_by},
+    table,
 };
 use crate::{
     cli::{exit::CliError, output::names, session::read_failed},
@@ -47,21 +48,23 @@ pub(super) async fn play(stage: &mut Stage<'_>) -> Result<(), CliError> {
     intrusions::all(stage).await?;
     proof::play(stage, &sent.alert).await?;
     let outbox = stage.outbox().await?;
+    stage.report.countries = table::countries(&outbox);
     let deliveries = outbox.iter().flat_map(|item| &item.deliveries).cloned();
     stage.report.counts.statements_sent = outbox.len();
     stage.report.counts.receipts_held = deliveries
         .filter(|it| all_delivered(std::slice::from_ref(it)))
         .count();
-    // With `--keep`, for whoever talks to the nodes.
-    let anchor = stage.report.anchor.clone();
-    stage.report.commands = stage.net.how_to_talk(&sent.reference, &anchor);
+    // For whoever talks to nodes that are kept.
+    stage.report.alert = sent.reference;
     Ok(())
 }
 
 async fn links(stage: &mut Stage<'_>) -> Result<(), CliError> {
     stage.tell(
-        "",
-        format!("federation `{FEDERATION}`: three root keys made, two of them signed who belongs"),
+        "Roots",
+        format!(
+            "three root keys found the federation `{FEDERATION}`; two of them sign who belongs"
+        ),
     );
     let serving = stage.net.serving();
     stage.report.check(
@@ -98,7 +101,7 @@ async fn links(stage: &mut Stage<'_>) -> Result<(), CliError> {
     let own = lanes.iter().flatten().filter(of_its_own).count();
     stage.report.check(
         Promise::Proved,
-        "partners show their own certificate; keys resist quantum computers",
+        "certificates name the partner; keys are quantum-safe",
         &format!("{0} of {0} connections", 2 * pairs),
         &format!("{own} of {} connections", 2 * pairs),
     );
@@ -106,7 +109,7 @@ async fn links(stage: &mut Stage<'_>) -> Result<(), CliError> {
         node.handshakes = seen;
     }
     stage.tell(
-        "",
+        "Network",
         format!("{serving} nodes run; {healthy} of {pairs} links proved, over mutual TLS 1.3"),
     );
     Ok(())

@@ -7,11 +7,11 @@ use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::{
     plan::{ARCADIA, BENSALEM, COCKAIGNE, PLAYERS},
-    report::{Check, DemoReport, Happening, Promise},
+    report::{Check, CountrySeen, DemoReport, Happening, Promise},
 };
 use crate::{
     cli::output::{Form, Output, escape},
-    proto::desk::v1::{DeliveryState, Summary},
+    proto::desk::v1::{Delivery, DeliveryState, Summary},
 };
 
 const BOLD: &str = "\u{1b}[1m";
@@ -66,17 +66,13 @@ impl Live {
     /// What each country has done with all that Arcadia sent, as Arcadia's node sees it.
     pub(super) fn show(&mut self, outbox: &[Summary]) {
         if let Self::Terminal(board) = self {
-            for player in [BENSALEM, COCKAIGNE] {
-                let seen = Row::of(player.id, outbox);
-                board.change(player.id, |row| {
-                    *row = Row {
-                        now: std::mem::take(&mut row.now),
-                        ..seen
-                    };
-                });
+            for seen in countries(outbox) {
+                board.change(&seen.authority, |row| row.seen = cells(&seen));
             }
-            let sent = outbox.len().to_string();
-            board.change(ARCADIA.id, |row| row.signed = format!("sent {sent}"));
+            let sent = format!("sent {}", outbox.len());
+            board.change(ARCADIA.id, |row| {
+                row.seen = [&sent, "", "", ""].map(str::to_owned)
+            });
         }
     }
 }
@@ -91,51 +87,63 @@ pub(super) struct Board {
 /// One country in it.
 #[derive(Debug, Default)]
 struct Row {
-    signed: String,
-    waiting: String,
-    opened: String,
-    answer: String,
+    seen: [String; 4],
     now: String,
 }
 
 impl Row {
-    /// Counts what one recipient did.
-    fn of(who: &str, outbox: &[Summary]) -> Self {
-        let deliveries = || {
-            outbox
-                .iter()
-                .flat_map(|item| &item.deliveries)
-                .filter(|it| it.recipient == who)
-        };
-        let all = deliveries().count();
-        let signed = deliveries().filter(|it| it.state() == DeliveryState::Delivered);
-        let signed = signed.count();
-        let opened = deliveries().filter(|it| it.opened_at_us != 0).count();
-        let why = deliveries().find(|it| !it.reason.is_empty());
-        let answer = deliveries().find(|it| !it.gravest_answer.is_empty());
-        Self {
-            signed: format!("{signed} of {all}"),
-            waiting: match (all - signed, why) {
-                (0, _) => "-".to_owned(),
-                (waiting, None) => waiting.to_string(),
-                (waiting, Some(why)) => format!("{waiting}, {}", escape(&why.reason)),
-            },
-            opened: opened.to_string(),
-            answer: answer.map_or_else(|| "-".to_owned(), |it| escape(&it.gravest_answer)),
-            now: String::new(),
-        }
+    fn text(&self, name: &str) -> String {
+        format!("{} {}", columns(name, &self.seen), self.now)
     }
+}
 
-    fn cells(&self, name: &str) -> String {
-        let Self {
+/// What the columns mean.
+const TITLES: [&str; 4] = ["signed for", "opened", "answer", "waiting, why"];
+
+fn columns(name: &str, cells: &[String; 4]) -> String {
+    let [signed, opened, answer, waiting] = cells;
+    format!("  {name:<17} {signed:<12} {opened:<8} {answer:<10} {waiting:<16}")
+}
+
+fn cells(seen: &CountrySeen) -> [String; 4] {
+    let or_none = |text: &str| if text.is_empty() { "-" } else { text }.to_owned();
+    [
+        format!("{} of {}", seen.signed, seen.sent),
+        seen.opened.to_string(),
+        or_none(&seen.answer),
+        match (seen.waiting, seen.reason.as_str()) {
+            (0, _) => "-".to_owned(),
+            (waiting, "") => waiting.to_string(),
+            (waiting, reason) => format!("{waiting}, {reason}"),
+        },
+    ]
+}
+
+/// Counts what the two recipients did.
+pub(super) fn countries(outbox: &[Summary]) -> Vec<CountrySeen> {
+    let of = |who: &str| {
+        let deliveries = || {
+            let all = outbox.iter().flat_map(|item| &item.deliveries);
+            all.filter(|it| it.recipient == who)
+        };
+        let signed = deliveries().filter(|it| it.state() == DeliveryState::Delivered);
+        let (sent, signed) = (deliveries().count(), signed.count());
+        let first = |of: fn(&Delivery) -> &str| {
+            let said = deliveries().map(of).find(|it| !it.is_empty());
+            escape(said.unwrap_or_default())
+        };
+        CountrySeen {
+            authority: who.to_owned(),
+            sent,
             signed,
-            waiting,
-            opened,
-            answer,
-            now,
-        } = self;
-        format!("  {name:<17} {signed:<12} {waiting:<18} {opened:<7} {answer:<13} {now}")
-    }
+            opened: deliveries().filter(|it| it.opened_at_us != 0).count(),
+            // The first alert, the oldest, is the one that asks an answer of them.
+            answer: first(|it| &it.gravest_answer),
+            waiting: sent - signed,
+            reason: first(|it| &it.reason),
+        }
+    };
+    [BENSALEM, COCKAIGNE].map(|player| of(player.id)).into()
 }
 
 impl Board {
@@ -149,17 +157,11 @@ impl Board {
             bar.tick();
             bar
         };
-        let titles = Row {
-            signed: "signed for".to_owned(),
-            waiting: "waiting, why".to_owned(),
-            opened: "opened".to_owned(),
-            answer: "answer".to_owned(),
-            now: "now".to_owned(),
-        };
-        let heads = vec![bar(String::new()), bar(titles.cells("country"))];
+        let titles = columns("country", &TITLES.map(str::to_owned));
+        let heads = vec![bar(String::new()), bar(format!("{titles} now"))];
         let rows = PLAYERS.iter().map(|player| {
             let row = Row::default();
-            let bar = bar(row.cells(player.name));
+            let bar = bar(row.text(player.name));
             (player.name, row, bar)
         });
         let rows = rows.collect();
@@ -173,7 +175,7 @@ impl Board {
         let row = self.rows.iter_mut().find(|row| row.0 == player.name);
         if let Some((name, row, bar)) = row {
             how(row);
-            bar.set_message(row.cells(name));
+            bar.set_message(row.text(name));
             bar.tick();
         }
     }
@@ -210,6 +212,19 @@ pub(super) fn happening(it: &Happening) -> String {
 /// The end: what each country did, the promises with their checks, and the verdict.
 pub(super) fn summary(report: &DemoReport) -> String {
     let mut text = String::new();
+    if !report.countries.is_empty() {
+        let titles = columns("", &TITLES.map(str::to_owned));
+        let _ = writeln!(
+            text,
+            "\n{BOLD}What each country did{PLAIN}\n{}",
+            titles.trim_end()
+        );
+    }
+    for seen in &report.countries {
+        let name = PLAYERS.iter().find(|it| it.id == seen.authority);
+        let row = columns(name.map_or("", |it| it.name), &cells(seen));
+        let _ = writeln!(text, "{}", row.trim_end());
+    }
     for promise in Promise::ALL {
         let checks: Vec<&Check> = report
             .checks
@@ -221,7 +236,7 @@ pub(super) fn summary(report: &DemoReport) -> String {
         }
         let held = checks.iter().filter(|check| check.ok).count();
         let of = format!("{held} of {}", checks.len());
-        let _ = writeln!(text, "\n{BOLD}{:<70}{PLAIN}{of:>8} held", promise.words());
+        let _ = writeln!(text, "\n{BOLD}{:<68}{PLAIN}{of:>9} held", promise.words());
         for check in checks {
             text.push_str(&check_line(check));
         }
@@ -261,7 +276,7 @@ pub(super) fn summary(report: &DemoReport) -> String {
 fn check_line(check: &Check) -> String {
     if check.ok {
         let Check { name, observed, .. } = check;
-        return format!("   {GREEN}held{PLAIN}    {name:<62} {observed}\n");
+        return format!("   {GREEN}held{PLAIN}    {name:<54} {observed}\n");
     }
     format!(
         "   {RED}{BOLD}FAILED{PLAIN}  {}\n           expected  {}\n           observed  {}\n",
