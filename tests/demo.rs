@@ -6,6 +6,15 @@
 //!                   +-- serve XC-POL --+
 //! ```
 #![allow(missing_docs, reason = "a test has no reader but its names")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test that cannot be set up fails"
+)]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "how long other processes take is measured by the machine's clock"
+)]
 
 use std::{
     fs,

@@ -31,6 +31,10 @@ pub fn run(args: &ServeArgs) -> Result<(), CliError> {
     node::serve(&args.config).map_err(explain)
 }
 
+#[allow(
+    clippy::needless_pass_by_value,
+    reason = "the shape that `map_err` wants"
+)]
 fn explain(error: NodeError) -> CliError {
     let exit = match error.exit() {
         ExitKind::Configuration => Exit::Usage,

@@ -61,7 +61,10 @@ pub(super) fn flipped(bytes: &[u8]) -> Option<bytes::Bytes> {
     Some(changed.into())
 }
 
-/// Changes one byte early in the first group of a stopped node's journal.
+/// How much of the journal's beginning is looked at.
+const READ_BYTES: usize = 64 * 1024;
+
+/// Changes one byte early in a stopped node's journal.
 pub(super) fn damage_journal(data: &Path) -> Result<(), CliError> {
     let failed = |error: std::io::Error| {
         CliError::new(
@@ -75,16 +78,15 @@ pub(super) fn damage_journal(data: &Path) -> Result<(), CliError> {
             .read(true)
             .write(true)
             .open(&segment)?;
-        let mut head = [0; 8192];
-        let read = file.read(&mut head)?;
-        // Inside what was written: past the segment's head, before the zeros it was filled with.
-        let written = head[..read]
-            .iter()
-            .rposition(|byte| *byte != 0)
-            .unwrap_or(0);
-        let place = written * 3 / 4;
+        let mut head = vec![0; READ_BYTES];
+        file.read_exact(&mut head)?;
+        // Groups stand in whole sectors, with zeros behind them that say nothing: only what is not zero is surely
+        // part of one. The middle of it has good groups behind it, so that it cannot pass for a torn end.
+        let written: Vec<usize> = (0..head.len()).filter(|at| head[*at] != 0).collect();
+        let place = written.get(written.len() / 2).copied();
+        let place = place.ok_or_else(|| std::io::Error::other("nothing is written there"))?;
         file.seek(SeekFrom::Start(place as u64))?;
-        file.write_all(&[head.get(place).copied().unwrap_or(0) ^ 1])?;
+        file.write_all(&[head[place] ^ 1])?;
         file.sync_all()
     };
     change().map_err(failed)

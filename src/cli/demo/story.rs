@@ -4,7 +4,7 @@
 
 use super::{
     intrusions, outage,
-    plan::{ARCADIA, BENSALEM, COCKAIGNE, Example, FEDERATION, PLAYERS},
+    plan::{ARCADIA, BENSALEM, COCKAIGNE, Example, FEDERATION, PLAYERS, short},
     proof,
     report::{Handshake, Promise},
     sabotage::Sabotage,
@@ -142,9 +142,11 @@ async fn send(stage: &mut Stage<'_>) -> Result<Sent, CliError> {
         .await?;
     let took = (stage.session.clock.monotonic() - began).as_secs_f64();
     let signed = signed_by(&track.deliveries);
+    let countries: Vec<&str> = signed.split(", ").map(short).collect();
+    let countries = countries.join(" and ");
     stage.tell(
         ARCADIA.id,
-        format!("holds a signed receipt from {signed}, after {took:.2} s"),
+        format!("holds the signed receipts of {countries}, {took:.2} s later"),
     );
     let name = "both countries sign for the alert";
     stage

@@ -71,7 +71,7 @@ impl Live {
             }
             let sent = format!("sent {}", outbox.len());
             board.change(ARCADIA.id, |row| {
-                row.seen = [&sent, "", "", ""].map(str::to_owned)
+                row.seen = [&sent, "", "", ""].map(str::to_owned);
             });
         }
     }
@@ -128,19 +128,16 @@ pub(super) fn countries(outbox: &[Summary]) -> Vec<CountrySeen> {
         };
         let signed = deliveries().filter(|it| it.state() == DeliveryState::Delivered);
         let (sent, signed) = (deliveries().count(), signed.count());
-        let first = |of: fn(&Delivery) -> &str| {
-            let said = deliveries().map(of).find(|it| !it.is_empty());
-            escape(said.unwrap_or_default())
-        };
+        let said = |of: fn(&Delivery) -> &str| deliveries().map(of).filter(|it| !it.is_empty());
         CountrySeen {
             authority: who.to_owned(),
             sent,
             signed,
             opened: deliveries().filter(|it| it.opened_at_us != 0).count(),
-            // The first alert, the oldest, is the one that asks an answer of them.
-            answer: first(|it| &it.gravest_answer),
+            // The newest stands first; the oldest is the alert that the story is about.
+            answer: escape(said(|it| &it.gravest_answer).last().unwrap_or_default()),
             waiting: sent - signed,
-            reason: first(|it| &it.reason),
+            reason: escape(said(|it| &it.reason).next().unwrap_or_default()),
         }
     };
     [BENSALEM, COCKAIGNE].map(|player| of(player.id)).into()
@@ -236,7 +233,7 @@ pub(super) fn summary(report: &DemoReport) -> String {
         }
         let held = checks.iter().filter(|check| check.ok).count();
         let of = format!("{held} of {}", checks.len());
-        let _ = writeln!(text, "\n{BOLD}{:<68}{PLAIN}{of:>9} held", promise.words());
+        let _ = writeln!(text, "\n{BOLD}{:<66}{PLAIN}{of:>9} held", promise.words());
         for check in checks {
             text.push_str(&check_line(check));
         }
@@ -276,7 +273,7 @@ pub(super) fn summary(report: &DemoReport) -> String {
 fn check_line(check: &Check) -> String {
     if check.ok {
         let Check { name, observed, .. } = check;
-        return format!("   {GREEN}held{PLAIN}    {name:<54} {observed}\n");
+        return format!("   {GREEN}held{PLAIN}    {name:<56} {observed}\n");
     }
     format!(
         "   {RED}{BOLD}FAILED{PLAIN}  {}\n           expected  {}\n           observed  {}\n",
