@@ -14,10 +14,12 @@
     reason = "a test that cannot be set up fails"
 )]
 
+#[path = "ports.rs"]
+mod ports;
+
 use std::{
     fs::File,
     io::{BufRead as _, BufReader},
-    net::TcpListener,
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
 };
@@ -164,15 +166,9 @@ fn program(folder: &Path) -> Command {
     program
 }
 
-/// Six ports that are free now: all are bound before the first is released.
+/// Six ports that are free now.
 fn free_addresses() -> Vec<Addresses> {
-    let sockets: Vec<TcpListener> = (0..6)
-        .map(|_| TcpListener::bind("127.0.0.1:0").expect("a free port"))
-        .collect();
-    let mut each = sockets
-        .iter()
-        .map(|socket| socket.local_addr().expect("bound").to_string());
-    let mut next = || each.next().expect("six");
+    let next = || ports::free().to_string();
     (0..2)
         .map(|_| Addresses {
             exchange: next(),

@@ -5,10 +5,13 @@
 
 #![allow(dead_code, reason = "each user takes a part of it")]
 
+#[path = "ports.rs"]
+mod ports;
+
 use std::{
     fs,
     io::{BufRead as _, BufReader},
-    net::{SocketAddr, TcpListener},
+    net::SocketAddr,
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
     sync::{Arc, mpsc},
@@ -89,7 +92,10 @@ impl Fleet {
             .iter()
             .map(|id| id.parse())
             .collect::<Result<Vec<AuthorityId>, _>>()?;
-        let ports = free_ports(ids.len())?;
+        let ports: Vec<[SocketAddr; 3]> = ids
+            .iter()
+            .map(|_| [(); 3].map(|()| ports::free()))
+            .collect();
         let anchor = establish(folder.path(), &ids, &ports, &clock)?;
         let members = ids
             .iter()
@@ -241,17 +247,6 @@ impl Drop for Fleet {
     fn drop(&mut self) {
         (0..self.members.len()).for_each(|at| self.kill(at));
     }
-}
-
-/// Three ports for each: all are bound before the first is released.
-fn free_ports(members: usize) -> Outcome<Vec<[SocketAddr; 3]>> {
-    let bind = |_| TcpListener::bind("127.0.0.1:0");
-    let sockets = (0..3 * members).map(bind).collect::<Result<Vec<_>, _>>()?;
-    let ports = sockets
-        .iter()
-        .map(TcpListener::local_addr)
-        .collect::<Result<Vec<_>, _>>()?;
-    Ok(ports.as_chunks().0.to_vec())
 }
 
 /// The federation with all admitted; gives its anchor.

@@ -11,6 +11,7 @@
     reason = "a test that cannot be set up fails"
 )]
 
+mod ports;
 pub mod process;
 
 use std::{
@@ -248,7 +249,7 @@ fn found(folder: &Path, ids: &[AuthorityId], clock: &SystemClock) -> (String, Ve
     let mut changes = Vec::new();
     let mut addresses = Vec::new();
     for id in ids {
-        let address = free_port();
+        let address = ports::free();
         let home = folder.join(id.as_str());
         std::fs::create_dir_all(&home).expect("a folder");
         let plan = AuthorityPlan {
@@ -296,10 +297,4 @@ fn configured(folder: &Path, id: AuthorityId, exchange: SocketAddr, anchor: &str
     let file = folder.join(id.as_str()).join("node.toml");
     std::fs::write(&file, text).expect("written");
     config::check(&file).expect("legal")
-}
-
-fn free_port() -> SocketAddr {
-    std::net::TcpListener::bind("127.0.0.1:0")
-        .and_then(|socket| socket.local_addr())
-        .expect("a free port")
 }

@@ -10,6 +10,9 @@
     reason = "a test that cannot be set up fails"
 )]
 
+#[path = "ports.rs"]
+mod ports;
+
 use std::{
     collections::BTreeMap,
     net::SocketAddr,
@@ -127,7 +130,7 @@ impl Realm {
             nodes: Mutex::default(),
         };
         let ids = || design.nodes.iter().chain(design.partners);
-        realm.exchanges = ids().map(|id| ((*id).to_owned(), free_port())).collect();
+        realm.exchanges = ids().map(|id| ((*id).to_owned(), ports::free())).collect();
         std::thread::scope(|scope| {
             for id in ids() {
                 scope.spawn(|| realm.enrol(id, design.tailor));
@@ -477,10 +480,4 @@ impl Realm {
         std::fs::write(&file, text).expect("written");
         config::check(&file).expect("legal")
     }
-}
-
-fn free_port() -> SocketAddr {
-    std::net::TcpListener::bind("127.0.0.1:0")
-        .and_then(|socket| socket.local_addr())
-        .expect("a free port")
 }
