@@ -189,3 +189,5 @@ pub const RELOAD_INTERVAL: Duration = Duration::from_secs(15);
 pub const OBSERVE_INTERVAL: Duration = Duration::from_secs(5);
 /// Directory versions by which a newer one may be ahead of ours: a century of publishing three times a day.
 pub const DIRECTORY_STEP_MAX: u64 = 100_000;
+/// Ids of settled drafts in one message of `SubmitStream`.
+pub const SETTLED_MAX_IDS: usize = 4096;

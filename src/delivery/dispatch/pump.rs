@@ -210,52 +210,52 @@ impl Pump<'_> {
     async fn fetch(&mut self) -> Result<bool, LinkError> {
         let now = self.core.clock.monotonic();
         let due = self.memory.book.take_due(now, FRAME_MAX_STATEMENTS);
-        let (ordinals, company) = if !due.is_empty() {
-            let alone = due.len() == 1 && self.memory.book.is_alone(due[0]);
-            (due, alone)
+        let records = if !due.is_empty() {
+            if due.len() == 1 && self.memory.book.is_alone(due[0]) {
+                self.alone.extend(&due);
+            }
+            self.still_open(&due).await?
         } else if self.exhausted || self.memory.book.len() >= RETRYING_MAX_STATEMENTS {
             return Ok(false);
         } else {
-            (self.next_queued().await?, false)
+            self.next_queued()
         };
-        if ordinals.is_empty() {
+        if records.is_empty() {
             return Ok(!self.exhausted);
         }
-        if company {
-            self.alone.extend(&ordinals);
-        }
-        let records = self.still_open(&ordinals).await?;
-        for gone in &ordinals {
-            if !records.iter().any(|record| record.ordinal == *gone) {
-                self.memory.book.settle(*gone);
-            }
-        }
         let records = self.end_overdue(records).await?;
-        let loaded = self
-            .core
-            .run(move |core| load::load(core, records))
-            .await
-            .map_err(refused_by_us)?;
+        let loaded = match load::from_memory(self.core, &records) {
+            Some(loaded) => loaded,
+            None => self
+                .core
+                .run(move |core| load::load(core, records))
+                .await
+                .map_err(refused_by_us)?,
+        };
         self.hold_damaged(loaded.damaged).await?;
         self.ready.extend(loaded.items);
         Ok(true)
     }
 
-    /// The next part of the queue, without what waits for its own time.
-    async fn next_queued(&mut self) -> Result<Vec<Ordinal>, LinkError> {
+    /// The next part of the queue, without what waits for its own time. What is not yet durable is not there yet:
+    /// its own event wakes the lane. So the lane never waits for the disk, and the window stays full.
+    fn next_queued(&mut self) -> Vec<MessageRecord> {
         let (peer, lane, after) = (self.handle.peer, self.handle.lane, self.cursor);
-        let mut ordinals = self
-            .core
-            .read(|ledger| ledger.queued(&peer, lane, after, FRAME_MAX_STATEMENTS))
-            .await
-            .map_err(store_failed)?;
-        self.exhausted = ordinals.len() < FRAME_MAX_STATEMENTS;
-        self.cursor = ordinals.last().copied().or(self.cursor);
-        ordinals.retain(|ordinal| !self.memory.book.contains(*ordinal));
-        Ok(ordinals)
+        let mut records: Vec<MessageRecord> = self.core.store.glance(|ledger, durable_before| {
+            ledger
+                .queued(&peer, lane, after, FRAME_MAX_STATEMENTS)
+                .into_iter()
+                .map_while(|ordinal| ledger.message_at(ordinal))
+                .take_while(|record| record.index < durable_before)
+                .collect()
+        });
+        self.exhausted = records.len() < FRAME_MAX_STATEMENTS;
+        self.cursor = records.last().map(|record| record.ordinal).or(self.cursor);
+        records.retain(|record| !self.memory.book.contains(record.ordinal));
+        records
     }
 
-    /// Records of those that are still queued.
+    /// Records of those that are still queued; the others are forgotten.
     async fn still_open(&mut self, ordinals: &[Ordinal]) -> Result<Vec<MessageRecord>, LinkError> {
         let peer = self.handle.peer;
         let open = |ledger: &Ledger| {
@@ -267,9 +267,15 @@ impl Pump<'_> {
                         .delivery(&peer)
                         .is_some_and(|delivery| delivery.life == DeliveryLife::Queued)
                 })
-                .collect()
+                .collect::<Vec<_>>()
         };
-        self.core.read(open).await.map_err(store_failed)
+        let records = self.core.read(open).await.map_err(store_failed)?;
+        for gone in ordinals {
+            if !records.iter().any(|record| record.ordinal == *gone) {
+                self.memory.book.settle(*gone);
+            }
+        }
+        Ok(records)
     }
 
     /// Ends what is past its carriage instead of sending it.
