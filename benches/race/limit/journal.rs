@@ -75,7 +75,7 @@ pub fn start(folder: &Path) -> (mpsc::Sender<Block>, Arc<Counters>) {
             sequence: 0,
             chain: [0; 32],
         }
-        .run(&blocks)
+        .run(&blocks);
     });
     (sender, counters)
 }

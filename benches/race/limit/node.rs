@@ -325,7 +325,7 @@ impl Node {
         out.extend_from_slice(&reply.leaves);
         let log = self.entries(&mut out, index, time, 3, &pending.ids, &receipts, &[]);
         finish(ticket, out, log, move || {
-            tell(&pending.clients, &pending.ids, 2)
+            tell(&pending.clients, &pending.ids, 2);
         })
     }
 
