@@ -45,6 +45,19 @@ pub(super) struct Draft {
 }
 
 impl SubmitJob {
+    fn new(
+        actor: Actor,
+        drafts: Vec<Draft>,
+    ) -> (Self, oneshot::Receiver<Result<Vec<Accepted>, SubmitError>>) {
+        let (answer, answered) = oneshot::channel();
+        let job = Self {
+            actor,
+            drafts,
+            answer,
+        };
+        (job, answered)
+    }
+
     /// Statements in it.
     pub(super) fn len(&self) -> usize {
         self.drafts.len()
@@ -95,31 +108,60 @@ pub(super) async fn hand_in(
     if run == Run::Dry {
         return core.run(lane, move |core| rehearse(core, drafts)).await?;
     }
-    let (answer, answered) = oneshot::channel();
-    let job = SubmitJob {
-        actor,
-        drafts,
-        answer,
-    };
-    core.queue.push(lane, Job::Submit(job))?;
+    let (job, answered) = SubmitJob::new(actor, drafts);
+    core.queue.push(lane, Job::Submits(vec![job]))?;
     answered
         .await
         .unwrap_or_else(|_| Err(Reason::Stopping.into()))
 }
 
-/// Hands each in on its own; they are joined again where they wait. Answers in order.
+/// Hands in jobs of one draft each, which wait together: one place in the queue, and each its own answer, in order.
 pub(super) async fn hand_in_each(
     core: &Arc<Core>,
     actor: Actor,
     submissions: Vec<Submission>,
 ) -> Vec<Result<Accepted, SubmitError>> {
-    let waits = submissions.into_iter().map(|one| async move {
-        let mut accepted = hand_in(core, actor, vec![one], Run::Real).await?;
-        accepted
-            .pop()
-            .ok_or_else(|| SubmitError::from(Reason::Stopping))
-    });
-    futures_util::future::join_all(waits).await
+    let mut jobs = Vec::with_capacity(submissions.len());
+    let mut waits = Vec::with_capacity(submissions.len());
+    for one in submissions {
+        waits.push(match check_whole(core, std::slice::from_ref(&one)) {
+            Err(refused) => Err(refused),
+            Ok(()) => {
+                let (job, answered) = SubmitJob::new(actor, vec![Draft::new(core, one)]);
+                jobs.push(job);
+                Ok(answered)
+            }
+        });
+    }
+    let queued = queue_by_lane(core, jobs);
+    let mut answers = Vec::with_capacity(waits.len());
+    for wait in waits {
+        answers.push(match (wait, queued) {
+            (Err(refused), _) => Err(refused),
+            (Ok(_), Err(reason)) => Err(reason.into()),
+            (Ok(answered), Ok(())) => one_of(answered.await),
+        });
+    }
+    answers
+}
+
+/// One place in the queue of each lane, so that what is urgent does not wait behind what came with it.
+fn queue_by_lane(core: &Core, jobs: Vec<SubmitJob>) -> Result<(), Reason> {
+    let (fast, bulk): (Vec<_>, Vec<_>) = jobs.into_iter().partition(|job| job.lane() == Lane::Fast);
+    for (lane, jobs) in [(Lane::Fast, fast), (Lane::Bulk, bulk)] {
+        if !jobs.is_empty() {
+            core.queue.push(lane, Job::Submits(jobs))?;
+        }
+    }
+    Ok(())
+}
+
+/// The answer to a job of one draft. A job that was dropped was not taken up any more.
+fn one_of(
+    answer: Result<Result<Vec<Accepted>, SubmitError>, oneshot::error::RecvError>,
+) -> Result<Accepted, SubmitError> {
+    let mut accepted = answer.unwrap_or_else(|_| Err(Reason::Stopping.into()))?;
+    accepted.pop().ok_or_else(|| Reason::Stopping.into())
 }
 
 /// What can be said before anything is queued.
@@ -139,6 +181,9 @@ fn check_whole(core: &Core, submissions: &[Submission]) -> Result<(), SubmitErro
                 submissions.len()
             ),
         ));
+    }
+    if submissions.len() == 1 {
+        return Ok(());
     }
     let mut ids = std::collections::HashSet::new();
     match submissions

@@ -24,8 +24,8 @@ pub(super) type Task = Box<dyn FnOnce(&Arc<Core>) + Send>;
 
 /// One piece of work that waits.
 pub(super) enum Job {
-    /// Drafts to accept; joined with others that wait.
-    Submit(submit::SubmitJob),
+    /// Drafts to accept, handed in together; joined with others that wait.
+    Submits(Vec<submit::SubmitJob>),
     /// Anything else, for itself.
     Task(Task),
 }
@@ -86,7 +86,7 @@ impl WorkQueue {
             let jobs = waiting.of(lane);
             match jobs.pop_front() {
                 Some(Job::Task(task)) => return Some(Taken::Task(task)),
-                Some(Job::Submit(first)) => {
+                Some(Job::Submits(first)) => {
                     return Some(Taken::Submits(join_waiting(first, jobs)));
                 }
                 None if waiting.closed => return None,
@@ -127,19 +127,24 @@ impl Waiting {
 }
 
 /// The submissions at the front of the queue that fit into one piece of work.
-fn join_waiting(first: submit::SubmitJob, jobs: &mut VecDeque<Job>) -> Vec<submit::SubmitJob> {
-    let mut room = WORK_MAX_STATEMENTS.saturating_sub(first.len());
-    let mut taken = vec![first];
-    while let Some(Job::Submit(next)) = jobs.front() {
-        if next.len() > room {
+fn join_waiting(first: Vec<submit::SubmitJob>, jobs: &mut VecDeque<Job>) -> Vec<submit::SubmitJob> {
+    let mut room = WORK_MAX_STATEMENTS.saturating_sub(statements(&first));
+    let mut taken = first;
+    while let Some(Job::Submits(next)) = jobs.front() {
+        let more = statements(next);
+        if more > room {
             break;
         }
-        room -= next.len();
-        if let Some(Job::Submit(job)) = jobs.pop_front() {
-            taken.push(job);
+        room -= more;
+        if let Some(Job::Submits(next)) = jobs.pop_front() {
+            taken.extend(next);
         }
     }
     taken
+}
+
+fn statements(jobs: &[submit::SubmitJob]) -> usize {
+    jobs.iter().map(submit::SubmitJob::len).sum()
 }
 
 /// Starts the workers. They end when the queue is closed and empty.

@@ -14,7 +14,9 @@ use crate::{
     delivery::{Accepted, Submission, SubmitError},
     domain::{
         id::{AuthorityId, MessageId, StatementRef},
-        limits::{RESPONSE_QUEUE_MESSAGES, SETTLE_WINDOW_DRAFTS, SUBMIT_WINDOW_MESSAGES},
+        limits::{
+            RESPONSE_QUEUE_MESSAGES, SETTLE_WINDOW_DRAFTS, SETTLED_MAX_IDS, SUBMIT_WINDOW_MESSAGES,
+        },
         reason::Reason,
     },
     proto::{alert::v1 as alert, desk::v1 as pb},
@@ -244,7 +246,7 @@ impl Tracker {
                     None => { open = false; Vec::new() }
                 },
                 event = events.recv(), if !self.pending.is_empty() || open => match event {
-                    Ok(event) => self.apply(&event),
+                    Ok(event) => self.apply_all(&event, &mut events).await,
                     // Too slow for single events: the ledger knows.
                     Err(broadcast::error::RecvError::Lagged(_)) => self.reread().await,
                     Err(broadcast::error::RecvError::Closed) => return,
@@ -306,7 +308,28 @@ impl Tracker {
         settled
     }
 
-    fn apply(&mut self, event: &Event) -> Vec<MessageId> {
+    /// Applies an event and those that came with it: what one group settles is told in one message.
+    async fn apply_all(
+        &mut self,
+        event: &Event,
+        events: &mut broadcast::Receiver<Arc<Event>>,
+    ) -> Vec<MessageId> {
+        let mut settled: Vec<_> = self.apply(event).into_iter().collect();
+        while settled.len() < SETTLED_MAX_IDS {
+            match events.try_recv() {
+                Ok(event) => settled.extend(self.apply(&event)),
+                Err(broadcast::error::TryRecvError::Lagged(_)) => {
+                    settled.extend(self.reread().await);
+                    break;
+                }
+                // Closed is told by the next look.
+                Err(_) => break,
+            }
+        }
+        settled
+    }
+
+    fn apply(&mut self, event: &Event) -> Option<MessageId> {
         let (id, recipient) = match event {
             Event::ReceiptStored { receipt, .. } => (receipt.message, receipt.recipient),
             Event::DeliveryEnded {
@@ -314,18 +337,15 @@ impl Tracker {
                 recipient,
                 ..
             } => (statement.id, *recipient),
-            _ => return Vec::new(),
+            _ => return None,
         };
-        let Some(pending) = self.pending.get_mut(&id) else {
-            return Vec::new();
-        };
+        let pending = self.pending.get_mut(&id)?;
         pending.recipients.retain(|waiting| *waiting != recipient);
-        if pending.recipients.is_empty() {
-            self.pending.remove(&id);
-            vec![id]
-        } else {
-            Vec::new()
+        if !pending.recipients.is_empty() {
+            return None;
         }
+        self.pending.remove(&id);
+        Some(id)
     }
 
     async fn tell(&self, settled: &[MessageId]) -> bool {

@@ -200,3 +200,5 @@ pub const HANDSHAKE_LINES_MAX: u32 = 10;
 pub const HANDSHAKE_LINES_WINDOW: Duration = Duration::from_secs(60);
 /// Until a partner's greeting that alarms is journaled again for the same reason.
 pub const ALARM_REPEAT_AFTER: Duration = Duration::from_secs(3600);
+/// Ids of settled drafts in one message of `SubmitStream`.
+pub const SETTLED_MAX_IDS: usize = 4096;

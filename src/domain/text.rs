@@ -63,6 +63,13 @@ pub enum Flag {
 /// The flags of a text, each once.
 #[must_use]
 pub fn flags(text: &str) -> Vec<Flag> {
+    // The usual text has neither, and that is quickly seen.
+    if text
+        .bytes()
+        .all(|b| matches!(b, b' '..=b'~' | b'\n' | b'\r' | b'\t'))
+    {
+        return Vec::new();
+    }
     let hidden = text
         .chars()
         .any(|c| !matches!(c, '\n' | '\r' | '\t') && (is_invisible(c) || c.is_control()));
@@ -117,22 +124,25 @@ pub fn may_name_minor(text: &str) -> bool {
         "víctima",
         "menor",
     ];
-    let words: Vec<&str> = text
+    /// Words after the child's among which a name is looked for.
+    const CLOSELY: usize = 4;
+    let words = text
         .split(|c: char| !c.is_alphanumeric())
-        .filter(|word| !word.is_empty())
-        .collect();
-    words.iter().enumerate().any(|(place, word)| {
+        .filter(|word| !word.is_empty());
+    let mut close = 0;
+    for word in words {
+        if close > 0 && looks_like_name(word) {
+            return true;
+        }
         // Lower case without an allocation for the usual word.
         let lower = (!word.is_ascii()).then(|| word.to_lowercase());
-        let word = lower.as_deref().unwrap_or(word);
-        let spoken_of = CHILDREN.iter().any(|it| it.eq_ignore_ascii_case(word));
-        spoken_of
-            && words
-                .iter()
-                .skip(place + 1)
-                .take(4)
-                .any(|w| looks_like_name(w))
-    })
+        let lower = lower.as_deref().unwrap_or(word);
+        close = match CHILDREN.iter().any(|it| it.eq_ignore_ascii_case(lower)) {
+            true => CLOSELY,
+            false => close.saturating_sub(1),
+        };
+    }
+    false
 }
 
 fn looks_like_name(word: &str) -> bool {

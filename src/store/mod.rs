@@ -186,6 +186,19 @@ impl Store {
         }
     }
 
+    /// Reads under the lock and does not wait for the disk. The reading is given the first entry that is not yet
+    /// durable, and must leave out whatever was recorded at it or later (invariant I1).
+    pub fn glance<T>(&self, reading: impl FnOnce(&Ledger, EntryIndex) -> T) -> T {
+        let durable_before = self.shared.durable_before();
+        self.shared.look(|ledger| reading(ledger, durable_before)).0
+    }
+
+    /// A statement of late by its entry, when it is still in memory: with its whole batch.
+    #[must_use]
+    pub fn statement_in_memory(&self, index: EntryIndex) -> Option<KeptStatement> {
+        self.shared.statements.kept(index)
+    }
+
     /// A held statement's exact bytes with what proves its signature, from memory when it is recent: then a
     /// whole batch stays whole, and needs no paths.
     ///

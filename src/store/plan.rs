@@ -168,13 +168,14 @@ impl Work {
         self.keep_statements(&decided);
         let (sender, receiver) = oneshot::channel();
         let announcer = Arc::clone(&self.shared.announcer);
+        let next = decided.last().map_or(0, |(index, ..)| index + 1);
         let events = decided.into_iter().map(|(_, _, event)| event).collect();
         let block = Block {
             ticket,
             entries,
             batches: std::mem::take(&mut self.batches),
             done: Box::new(move || {
-                announcer.announce(ticket, events);
+                announcer.announce(ticket, next, events);
                 // Whoever decided may have gone.
                 let _ = sender.send(());
             }),

@@ -45,12 +45,16 @@ pub(super) struct State {
 pub(super) struct Announcer {
     /// Tickets whose blocks are durable.
     durable: watch::Sender<u64>,
+    /// Entries that are durable.
+    entries: AtomicU64,
     events: broadcast::Sender<Arc<Event>>,
 }
 
 impl Announcer {
     /// Called in the order of tickets.
-    pub(super) fn announce(&self, ticket: u64, events: Vec<Arc<Event>>) {
+    pub(super) fn announce(&self, ticket: u64, next: EntryIndex, events: Vec<Arc<Event>>) {
+        // First: whoever is woken by what follows finds it durable.
+        self.entries.store(next, Ordering::Release);
         self.durable.send_replace(ticket + 1);
         for event in events {
             // Nobody may be listening.
@@ -66,6 +70,12 @@ impl Shared {
         log: Box<dyn Log>,
         view: Arc<dyn View>,
     ) -> Self {
+        let announcer = Arc::new(Announcer {
+            durable: watch::Sender::new(0),
+            // What is opened is durable.
+            entries: AtomicU64::new(ledger.next_index()),
+            events: broadcast::Sender::new(STORE_EVENTS_MAX),
+        });
         Self {
             applied: AtomicU64::new(ledger.next_index()),
             in_view: AtomicU64::new(in_view),
@@ -73,10 +83,7 @@ impl Shared {
             log_failure: log.failure(),
             log: RwLock::new(Some(log)),
             failure: watch::Sender::new(None),
-            announcer: Arc::new(Announcer {
-                durable: watch::Sender::new(0),
-                events: broadcast::Sender::new(STORE_EVENTS_MAX),
-            }),
+            announcer,
             statements: Statements::new(STATEMENTS_CACHED_BYTES),
             view,
             ticker: Ticker::default(),
@@ -114,6 +121,11 @@ impl Shared {
             self.fail(format!("{fault}; a restart rebuilds it"));
         }
         (value, tickets)
+    }
+
+    /// Entries that are durable: all before this one.
+    pub(super) fn durable_before(&self) -> EntryIndex {
+        self.announcer.entries.load(Ordering::Acquire)
     }
 
     /// The lock. A decision that panicked may have left half a state behind: the store fails.

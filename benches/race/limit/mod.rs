@@ -7,6 +7,7 @@
 pub mod journal;
 pub mod load;
 pub mod node;
+pub mod process;
 pub mod relay;
 
 /// Bytes of a receipt: federation 16, recipient 8, sender 8, id 16, leaf 32, verdict 4, time 8, directory 8, index 8.

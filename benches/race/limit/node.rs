@@ -2,13 +2,20 @@
 
 use std::{
     collections::{HashMap, VecDeque},
-    sync::{Arc, Condvar, Mutex, atomic::{AtomicU64, Ordering::Relaxed}, mpsc as threads},
+    sync::{
+        Arc, Condvar, Mutex,
+        atomic::{AtomicU64, Ordering::Relaxed},
+        mpsc as threads,
+    },
     thread,
 };
 
 use allpoints::{
     domain::receipt::LeafHash,
-    trust::{merkle, pae::{self, DocumentType}},
+    trust::{
+        merkle,
+        pae::{self, DocumentType},
+    },
 };
 use aws_lc_rs::{
     aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey},
@@ -17,7 +24,11 @@ use aws_lc_rs::{
 use bytes::Bytes;
 use tokio::sync::{Semaphore, mpsc};
 
-use super::{Bodies, RECEIPT_BYTES, Reply, journal::Block, relay::{ReplySender, Taker}};
+use super::{
+    Bodies, RECEIPT_BYTES, Reply,
+    journal::Block,
+    relay::{ReplySender, Taker},
+};
 use crate::clock;
 
 const HEADER_BYTES: usize = 72;
@@ -85,10 +96,19 @@ impl Taker for Node {
 
 impl Node {
     /// Starts the workers. `window_bytes` may be under way from A to B.
-    pub fn start(role: Role, journal: threads::Sender<Block>, workers: usize, window_bytes: usize, batch: usize)
-        -> (Arc<Self>, mpsc::UnboundedReceiver<Forward>) {
+    pub fn start(
+        role: Role,
+        journal: threads::Sender<Block>,
+        workers: usize,
+        window_bytes: usize,
+        batch: usize,
+    ) -> (Arc<Self>, mpsc::UnboundedReceiver<Forward>) {
         let key = |seed| Ed25519KeyPair::from_seed_unchecked(&[seed; 32]).expect("seed");
-        let (own, other) = if role == Role::A { (key(1), key(2)) } else { (key(2), key(1)) };
+        let (own, other) = if role == Role::A {
+            (key(1), key(2))
+        } else {
+            (key(2), key(1))
+        };
         let (forward, forwarded) = mpsc::unbounded_channel();
         let node = Arc::new(Self {
             role,
@@ -117,7 +137,10 @@ impl Node {
         if let Ok(permit) = self.window.acquire_many(forward.pending.units).await {
             permit.forget();
         }
-        self.pending.lock().expect("lock").insert(forward.bodies.number, forward.pending);
+        self.pending
+            .lock()
+            .expect("lock")
+            .insert(forward.bodies.number, forward.pending);
         forward.bodies
     }
 
@@ -188,7 +211,13 @@ impl Node {
         (work, given.0, given.1)
     }
 
-    fn accept(self: &Arc<Self>, ticket: u64, index: u64, bodies: Vec<Bytes>, clients: Vec<(ReplySender, usize)>) -> Block {
+    fn accept(
+        self: &Arc<Self>,
+        ticket: u64,
+        index: u64,
+        bodies: Vec<Bytes>,
+        clients: Vec<(ReplySender, usize)>,
+    ) -> Block {
         let time = clock::now_ns();
         let leaves = statement_leaves(&bodies);
         let ids = ids_of(&bodies);
@@ -198,31 +227,57 @@ impl Node {
         let mut out = Vec::with_capacity(256 + bodies.len() * (32 + ENTRY_BYTES + 36) + total);
         out.extend_from_slice(&header);
         out.extend_from_slice(&signature);
-        leaves.iter().for_each(|leaf| out.extend_from_slice(&leaf.0));
+        leaves
+            .iter()
+            .for_each(|leaf| out.extend_from_slice(&leaf.0));
         let log = self.entries(&mut out, index, time, 1, &ids, &leaves, &bodies);
         let node = Arc::clone(self);
         finish(ticket, out, log, move || {
             tell(&clients, &ids, 1);
             let units = u32::try_from(total / 1024).unwrap_or(u32::MAX).max(1);
-            let bodies = Bodies { bodies, header: header.to_vec().into(), signature: signature.to_vec().into(), number };
-            let _ = node.forward.send(Forward { bodies, pending: Pending { ids, leaves, clients, units } });
+            let bodies = Bodies {
+                bodies,
+                header: header.to_vec().into(),
+                signature: signature.to_vec().into(),
+                number,
+            };
+            let _ = node.forward.send(Forward {
+                bodies,
+                pending: Pending {
+                    ids,
+                    leaves,
+                    clients,
+                    units,
+                },
+            });
         })
     }
 
-    fn hold(self: &Arc<Self>, ticket: u64, index: u64, frame: &Bodies, reply: ReplySender) -> Block {
+    fn hold(
+        self: &Arc<Self>,
+        ticket: u64,
+        index: u64,
+        frame: &Bodies,
+        reply: ReplySender,
+    ) -> Block {
         let time = clock::now_ns();
         let message = pae::encode(DocumentType::Batch, &frame.header);
-        self.peer.verify_sig(&message, &frame.signature).expect("batch signature");
+        self.peer
+            .verify_sig(&message, &frame.signature)
+            .expect("batch signature");
         let leaves = statement_leaves(&frame.bodies);
         assert_eq!(header_of(1, &leaves)[..], frame.header[..], "batch header");
         let ids = ids_of(&frame.bodies);
         let receipts = receipt_leaves(&ids, &leaves, time, index);
         let (header, signature) = self.sign(2, &receipts);
         let total: usize = frame.bodies.iter().map(Bytes::len).sum();
-        let mut out = Vec::with_capacity(400 + frame.bodies.len() * (64 + ENTRY_BYTES + 36) + total);
+        let mut out =
+            Vec::with_capacity(400 + frame.bodies.len() * (64 + ENTRY_BYTES + 36) + total);
         out.extend_from_slice(&frame.header);
         out.extend_from_slice(&frame.signature);
-        leaves.iter().for_each(|leaf| out.extend_from_slice(&leaf.0));
+        leaves
+            .iter()
+            .for_each(|leaf| out.extend_from_slice(&leaf.0));
         out.extend_from_slice(&header);
         out.extend_from_slice(&signature);
         let joined: Vec<u8> = receipts.iter().flat_map(|leaf| leaf.0).collect();
@@ -245,20 +300,33 @@ impl Node {
 
     fn settle(self: &Arc<Self>, ticket: u64, index: u64, reply: &Reply) -> Block {
         let time = clock::now_ns();
-        let pending = self.pending.lock().expect("lock").remove(&reply.number).expect("pending batch");
+        let pending = self
+            .pending
+            .lock()
+            .expect("lock")
+            .remove(&reply.number)
+            .expect("pending batch");
         self.window.add_permits(pending.units as usize);
         let receipts = receipt_leaves(&pending.ids, &pending.leaves, reply.time, reply.index);
         let joined: Vec<u8> = receipts.iter().flat_map(|leaf| leaf.0).collect();
         assert_eq!(joined[..], reply.leaves[..], "receipts");
-        assert_eq!(header_of(2, &receipts)[..], reply.header[..], "receipt header");
+        assert_eq!(
+            header_of(2, &receipts)[..],
+            reply.header[..],
+            "receipt header"
+        );
         let message = pae::encode(DocumentType::Batch, &reply.header);
-        self.peer.verify_sig(&message, &reply.signature).expect("receipt signature");
+        self.peer
+            .verify_sig(&message, &reply.signature)
+            .expect("receipt signature");
         let mut out = Vec::with_capacity(200 + receipts.len() * (32 + ENTRY_BYTES));
         out.extend_from_slice(&reply.header);
         out.extend_from_slice(&reply.signature);
         out.extend_from_slice(&reply.leaves);
         let log = self.entries(&mut out, index, time, 3, &pending.ids, &receipts, &[]);
-        finish(ticket, out, log, move || tell(&pending.clients, &pending.ids, 2))
+        finish(ticket, out, log, move || {
+            tell(&pending.clients, &pending.ids, 2);
+        })
     }
 
     fn sign(&self, purpose: u8, leaves: &[LeafHash]) -> ([u8; HEADER_BYTES], [u8; 64]) {
@@ -268,8 +336,20 @@ impl Node {
     }
 
     /// Entry headers, then sealed bodies; the log's leaves come back.
-    #[allow(clippy::too_many_arguments, reason = "one flat record, written in one place")]
-    fn entries(&self, out: &mut Vec<u8>, index: u64, time: u64, act: u16, ids: &[[u8; 16]], leaves: &[LeafHash], bodies: &[Bytes]) -> Vec<merkle::Hash> {
+    #[allow(
+        clippy::too_many_arguments,
+        reason = "one flat record, written in one place"
+    )]
+    fn entries(
+        &self,
+        out: &mut Vec<u8>,
+        index: u64,
+        time: u64,
+        act: u16,
+        ids: &[[u8; 16]],
+        leaves: &[LeafHash],
+        bodies: &[Bytes],
+    ) -> Vec<merkle::Hash> {
         let mut log = Vec::with_capacity(ids.len());
         for (at, (id, leaf)) in ids.iter().zip(leaves).enumerate() {
             let mut header = [0u8; ENTRY_BYTES];
@@ -287,8 +367,13 @@ impl Node {
             out.extend_from_slice(&nonce);
             let start = out.len();
             out.extend_from_slice(body);
-            let tag = self.seal
-                .seal_in_place_separate_tag(Nonce::assume_unique_for_key(nonce), Aad::from(&leaf.0), &mut out[start..])
+            let tag = self
+                .seal
+                .seal_in_place_separate_tag(
+                    Nonce::assume_unique_for_key(nonce),
+                    Aad::from(&leaf.0),
+                    &mut out[start..],
+                )
                 .expect("seal");
             out.extend_from_slice(tag.as_ref());
         }
@@ -302,25 +387,51 @@ enum Work {
     Receipts(Reply),
 }
 
-fn finish(ticket: u64, bytes: Vec<u8>, log: Vec<merkle::Hash>, done: impl FnOnce() + Send + 'static) -> Block {
-    Block { ticket, checksum: crc32c::crc32c(&bytes), bytes, log, done: Box::new(done) }
+fn finish(
+    ticket: u64,
+    bytes: Vec<u8>,
+    log: Vec<merkle::Hash>,
+    done: impl FnOnce() + Send + 'static,
+) -> Block {
+    Block {
+        ticket,
+        checksum: crc32c::crc32c(&bytes),
+        bytes,
+        log,
+        done: Box::new(done),
+    }
 }
 
 fn tell(clients: &[(ReplySender, usize)], ids: &[[u8; 16]], kind: u32) {
     let mut from = 0;
     for (client, count) in clients {
-        let ids: Vec<u8> = ids[from..from + count].iter().flat_map(|id| id[..8].to_vec()).collect();
-        let _ = client.send(Ok(Reply { kind, ids: ids.into(), ..Reply::default() }));
+        let ids: Vec<u8> = ids[from..from + count]
+            .iter()
+            .flat_map(|id| id[..8].to_vec())
+            .collect();
+        let _ = client.send(Ok(Reply {
+            kind,
+            ids: ids.into(),
+            ..Reply::default()
+        }));
         from += count;
     }
 }
 
 fn statement_leaves(bodies: &[Bytes]) -> Vec<LeafHash> {
-    bodies.iter().map(|body| pae::leaf_hash(DocumentType::Statement, body)).collect()
+    bodies
+        .iter()
+        .map(|body| pae::leaf_hash(DocumentType::Statement, body))
+        .collect()
 }
 
 fn ids_of(bodies: &[Bytes]) -> Arc<Vec<[u8; 16]>> {
-    Arc::new(bodies.iter().map(|body| body[..16].try_into().expect("16 bytes")).collect())
+    Arc::new(
+        bodies
+            .iter()
+            .map(|body| body[..16].try_into().expect("16 bytes"))
+            .collect(),
+    )
 }
 
 fn header_of(purpose: u8, leaves: &[LeafHash]) -> [u8; HEADER_BYTES] {
@@ -328,7 +439,11 @@ fn header_of(purpose: u8, leaves: &[LeafHash]) -> [u8; HEADER_BYTES] {
     let mut header = [0u8; HEADER_BYTES];
     header[..16].copy_from_slice(b"federation-00001");
     header[24] = purpose;
-    header[36..40].copy_from_slice(&u32::try_from(leaves.len()).unwrap_or(u32::MAX).to_be_bytes());
+    header[36..40].copy_from_slice(
+        &u32::try_from(leaves.len())
+            .unwrap_or(u32::MAX)
+            .to_be_bytes(),
+    );
     header[40..].copy_from_slice(&merkle::root(&hashes));
     header
 }

@@ -1,11 +1,17 @@
 //! One bidirectional stream, by hand: the bench compiles no protocol of its own.
 
-use std::{convert::Infallible, sync::Arc, task::{Context, Poll}};
+use std::{
+    convert::Infallible,
+    sync::Arc,
+    task::{Context, Poll},
+};
 
 use http::uri::PathAndQuery;
 use tokio::sync::mpsc;
 use tokio_stream::{StreamExt as _, wrappers::UnboundedReceiverStream};
-use tonic::{Request, Response, Status, Streaming, body::Body, codegen::BoxFuture, server::StreamingService};
+use tonic::{
+    Request, Response, Status, Streaming, body::Body, codegen::BoxFuture, server::StreamingService,
+};
 use tonic_prost::ProstCodec;
 
 use super::{Bodies, Reply};
@@ -81,10 +87,16 @@ impl<T: Taker> StreamingService<Bodies> for Flow<T> {
 pub async fn open(
     channel: tonic::transport::Channel,
     outgoing: mpsc::UnboundedReceiver<Bodies>,
+    max_bytes: usize,
 ) -> Result<Streaming<Reply>, Status> {
-    let mut grpc = tonic::client::Grpc::new(channel).max_decoding_message_size(16 << 20);
-    grpc.ready().await.map_err(|error| Status::unavailable(error.to_string()))?;
+    let mut grpc = tonic::client::Grpc::new(channel).max_decoding_message_size(max_bytes);
+    grpc.ready()
+        .await
+        .map_err(|error| Status::unavailable(error.to_string()))?;
     let request = Request::new(UnboundedReceiverStream::new(outgoing));
     let path = PathAndQuery::from_static(PATH);
-    Ok(grpc.streaming(request, path, ProstCodec::<Bodies, Reply>::default()).await?.into_inner())
+    Ok(grpc
+        .streaming(request, path, ProstCodec::<Bodies, Reply>::default())
+        .await?
+        .into_inner())
 }

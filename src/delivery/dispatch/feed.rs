@@ -63,22 +63,26 @@ impl<'a> Feed<'a> {
             return Ok(true);
         }
         let now = self.core.clock.monotonic();
-        let mut ordinals = book.take_due(now, FRAME_MAX_STATEMENTS);
-        if let [only] = ordinals.as_slice()
+        let due = book.take_due(now, FRAME_MAX_STATEMENTS);
+        if let [only] = due.as_slice()
             && book.is_alone(*only)
         {
             self.alone.insert(*only);
         }
-        if ordinals.is_empty() {
-            if self.exhausted || book.len() >= RETRYING_MAX_STATEMENTS {
-                return Ok(false);
-            }
-            ordinals = self.next_queued(book).await?;
-            if ordinals.is_empty() {
-                return Ok(!self.exhausted);
-            }
+        if !due.is_empty() {
+            let open = self.still_open(&due).await?;
+            self.read(&due, open, book).await?;
+            return Ok(true);
         }
-        self.read(&ordinals, book).await?;
+        if self.exhausted || book.len() >= RETRYING_MAX_STATEMENTS {
+            return Ok(false);
+        }
+        let queued = self.next_queued(book);
+        if queued.is_empty() {
+            return Ok(!self.exhausted);
+        }
+        let ordinals: Vec<Ordinal> = queued.iter().map(|record| record.ordinal).collect();
+        self.read(&ordinals, queued, book).await?;
         Ok(true)
     }
 
@@ -129,33 +133,33 @@ impl<'a> Feed<'a> {
         Ok(())
     }
 
-    /// The next part of the queue, without what waits for its own time.
-    async fn next_queued(&mut self, book: &RetryBook) -> Result<Vec<Ordinal>, LinkError> {
+    /// The next part of the queue, without what waits for its own time. What is not yet durable is not there yet:
+    /// its own event wakes the lane. So the lane never waits for the disk, and the window stays full.
+    fn next_queued(&mut self, book: &RetryBook) -> Vec<MessageRecord> {
         let (peer, lane, after) = (self.handle.peer, self.handle.lane, self.cursor);
-        let mut ordinals = self
-            .core
-            .read(|ledger| ledger.queued(&peer, lane, after, FRAME_MAX_STATEMENTS))
-            .await
-            .map_err(store_failed)?;
-        self.exhausted = ordinals.len() < FRAME_MAX_STATEMENTS;
-        self.cursor = ordinals.last().copied().or(self.cursor);
-        ordinals.retain(|ordinal| !book.contains(*ordinal));
-        Ok(ordinals)
+        let mut records: Vec<MessageRecord> = self.core.store.glance(|ledger, durable_before| {
+            ledger
+                .queued(&peer, lane, after, FRAME_MAX_STATEMENTS)
+                .into_iter()
+                .map_while(|ordinal| ledger.message_at(ordinal))
+                .take_while(|record| record.index < durable_before)
+                .collect()
+        });
+        self.exhausted = records.len() < FRAME_MAX_STATEMENTS;
+        self.cursor = records.last().map(|record| record.ordinal).or(self.cursor);
+        records.retain(|record| !book.contains(record.ordinal));
+        records
     }
 
-    /// Reads those that are still to be sent, and lets the others go.
-    async fn read(&mut self, ordinals: &[Ordinal], book: &mut RetryBook) -> Result<(), LinkError> {
-        let open = self.still_open(ordinals).await?;
+    /// Reads what of `ordinals` is still open and in time, and lets the others go.
+    async fn read(
+        &mut self,
+        ordinals: &[Ordinal],
+        open: Vec<MessageRecord>,
+        book: &mut RetryBook,
+    ) -> Result<(), LinkError> {
         let open = self.end_overdue(open).await?;
-        let lane = self.handle.lane;
-        let loaded = self
-            .core
-            .run(lane, move |core| load::load(core, open))
-            .await
-            .map_err(|reason| LinkError {
-                reason,
-                detail: "our own queue of work did not take it".into(),
-            })?;
+        let loaded = self.load(open).await?;
         self.hold_damaged(loaded.damaged).await?;
         if loaded.items.len() < ordinals.len() {
             let read: BTreeSet<Ordinal> = loaded.items.iter().map(|i| i.sent.ordinal).collect();
@@ -166,6 +170,20 @@ impl<'a> Feed<'a> {
         }
         self.ready.extend(loaded.items);
         Ok(())
+    }
+
+    /// Bodies and proofs: from memory when all of them are there, else by a worker from the journal.
+    async fn load(&self, open: Vec<MessageRecord>) -> Result<load::Loaded, LinkError> {
+        if let Some(loaded) = load::from_memory(self.core, &open) {
+            return Ok(loaded);
+        }
+        self.core
+            .run(self.handle.lane, move |core| load::load(core, open))
+            .await
+            .map_err(|reason| LinkError {
+                reason,
+                detail: "our own queue of work did not take it".into(),
+            })
     }
 
     /// Records of those that are still queued.
