@@ -210,6 +210,10 @@ fn code_lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
         .filter(|(_, line)| !line.trim_start().starts_with("//"))
 }
 
+#[allow(
+    clippy::unwrap_used,
+    reason = "a source tree that cannot be read fails the test"
+)]
 fn sources(folder: &Path) -> Vec<PathBuf> {
     let mut files = Vec::new();
     let mut folders = vec![folder.to_path_buf()];

@@ -28,6 +28,9 @@ const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 
 /// Verifies that neither listener says one byte of its protocol to anybody but its own kind.
+/// Who, where to, with which certificate, with which other options, and whether it gets in.
+type Case<'a> = (&'a str, &'a str, &'a [&'a str], &'a [&'a str], bool);
+
 #[test]
 fn a_stranger_with_openssl_gets_nothing() {
     if Command::new("openssl").arg("version").output().is_err() {
@@ -46,7 +49,7 @@ fn a_stranger_with_openssl_gets_nothing() {
     let officer = ["xa/desk/officer-duty-1"];
     let exchange = pair.addresses("xa").exchange.as_str();
     let desk = pair.addresses("xa").desk.as_str();
-    let cases: [(&str, &str, &[&str], &[&str], bool); 11] = [
+    let cases: [Case<'_>; 11] = [
         ("a partner's node", exchange, &partner, &[], true),
         ("nobody", exchange, &[], &[], false),
         (

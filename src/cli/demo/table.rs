@@ -135,7 +135,11 @@ pub(super) fn countries(outbox: &[Summary]) -> Vec<CountrySeen> {
             signed,
             opened: deliveries().filter(|it| it.opened_at_us != 0).count(),
             // The newest stands first; the oldest is the alert that the story is about.
-            answer: escape(said(|it| &it.gravest_answer).last().unwrap_or_default()),
+            answer: escape(
+                said(|it| &it.gravest_answer)
+                    .next_back()
+                    .unwrap_or_default(),
+            ),
             waiting: sent - signed,
             reason: escape(said(|it| &it.reason).next().unwrap_or_default()),
         }
