@@ -132,18 +132,26 @@ impl Core {
         Committing(answered)
     }
 
-    /// Records events that nothing else hangs on.
-    pub(super) async fn record(&self, events: Vec<Event>) -> Result<(), StoreFailed> {
-        if events.is_empty() {
-            return Ok(());
-        }
+    /// Records events that nothing else hangs on: at once, here; the future answers when they are durable.
+    pub(super) fn record(
+        &self,
+        events: Vec<Event>,
+    ) -> impl Future<Output = Result<(), StoreFailed>> + Send + 'static {
         let now = self.now();
-        let plan = self.store.decide(|ledger| {
-            for event in events {
-                ledger.record(now, event);
-            }
+        let committing = (!events.is_empty()).then(|| {
+            let plan = self.store.decide(|ledger| {
+                for event in events {
+                    ledger.record(now, event);
+                }
+            });
+            plan.commit()
         });
-        plan.commit().await.map(Durable::into_inner)
+        async move {
+            match committing {
+                Some(committing) => committing.await.map(Durable::into_inner),
+                None => Ok(()),
+            }
+        }
     }
 
     /// Reads what is durable.

@@ -39,6 +39,8 @@ pub(super) fn start(parts: BrokerParts) -> Broker {
         stopping: false.into(),
         told: Mutex::default(),
     });
+    // Decided before anything else can be: it stands first in the journal of this run.
+    let started = core.record(vec![Event::Started]);
     workers::start(&core, count);
     let dispatch = Arc::new(Dispatch::start(&core));
     core.runtime.spawn(super::dispatch::follow(
@@ -48,7 +50,11 @@ pub(super) fn start(parts: BrokerParts) -> Broker {
     let keeper = Arc::clone(&core);
     let lanes = Arc::clone(&dispatch);
     core.runtime.spawn(async move {
-        if let Err(error) = keep_house(&keeper, &lanes).await {
+        let ended = match started.await {
+            Ok(()) => keep_house(&keeper, &lanes).await,
+            Err(failed) => Err(failed),
+        };
+        if let Err(error) = ended {
             tracing::error!(%error, "housekeeping ended");
         }
     });
@@ -57,7 +63,6 @@ pub(super) fn start(parts: BrokerParts) -> Broker {
 
 /// Once a tick: ends what is over, refreshes the counts, journals counted refusals.
 async fn keep_house(core: &Arc<Core>, dispatch: &Arc<Dispatch>) -> Result<(), StoreFailed> {
-    core.record(vec![Event::Started]).await?;
     let mut sweep = Sweep::default();
     while !core.is_stopping() {
         // Also of those to whom no lanes are kept: what waits for a suspended member ends in its time, too.
