@@ -44,7 +44,7 @@ struct State {
     next_file: u64,
     writes: u64,
     syncs: u64,
-    /// When kept: the state after each write.
+    /// When kept: the state after each write and each rename.
     moments: Option<Vec<(u64, State)>>,
 }
 #[derive(Debug, Default, Clone)]
@@ -122,11 +122,11 @@ impl SimulatedDisk {
             })),
         }
     }
-    /// From now on keeps the state right after every write, before any sync of it.
+    /// From now on keeps the state right after every write and every rename, before any sync of it.
     pub fn keep_moments(&self) {
         held(&self.state).moments = Some(Vec::new());
     }
-    /// The moments kept: the number of the write, and the disk as it was then.
+    /// The moments kept: the number of the last write, and the disk as it was then.
     #[must_use]
     pub fn moments(&self) -> Vec<(u64, Self)> {
         let kept = held(&self.state).moments.clone().unwrap_or_default();
@@ -201,6 +201,7 @@ impl Disk for SimulatedDisk {
         let mut state = held(&self.state);
         let number = state.names.remove(from).ok_or(io::ErrorKind::NotFound)?;
         state.names.insert(to.to_owned(), number);
+        state.keep_moment();
         Ok(())
     }
     fn remove(&self, path: &Path) -> io::Result<()> {
@@ -295,10 +296,7 @@ impl File for SimulatedFile {
             return Err(io::ErrorKind::StorageFull.into());
         }
         state.write(self.number, bytes, offset)?;
-        if let Some(mut moments) = state.moments.take() {
-            moments.push((nth, state.clone()));
-            state.moments = Some(moments);
-        }
+        state.keep_moment();
         Ok(())
     }
     fn sync_data(&self) -> io::Result<()> {
@@ -338,6 +336,12 @@ impl State {
         put(&mut content.visible, offset, bytes);
         content.unsynced.push((offset, bytes.to_vec()));
         Ok(())
+    }
+    fn keep_moment(&mut self) {
+        if let Some(mut moments) = self.moments.take() {
+            moments.push((self.writes.saturating_sub(1), self.clone()));
+            self.moments = Some(moments);
+        }
     }
     fn strikes(&mut self, fault: Fault) -> bool {
         let found = self.faults.iter().position(|f| *f == fault);

@@ -3,6 +3,9 @@
 //! Must change nothing before keys, lock and every group were found good. A torn end is not overwritten: the new
 //! segment's header supersedes it. The copy of a last group becomes a segment by one rename, when it is whole and
 //! synced; until then the old one stands.
+//!
+//! Must never build on what a killed process left in the page cache alone. A header without a group behind it is
+//! such: it may be gone at the next power cut, so its segment is made anew, under the same name.
 
 use std::{
     collections::BTreeMap,
@@ -173,7 +176,8 @@ fn settle(
     if let Some(tail) = resume(config, keyring, segments, end)? {
         return Ok(tail);
     }
-    let id = u32::try_from(used).unwrap_or(u32::MAX);
+    let place = place_of_next(end);
+    let id = u32::try_from(place).unwrap_or(u32::MAX);
     let key = keyring.add(disk, id)?;
     let mut tag = [0; 8];
     aws_lc_rs::rand::fill(&mut tag).map_err(|_| KeyringError::Library("make random bytes"))?;
@@ -201,6 +205,9 @@ fn settle(
         usize::try_from(group::padded(bytes.len() as u64)).unwrap_or(0),
         0,
     );
+    let empty = segments.get(place + 1..used).unwrap_or_default();
+    remove_empty(disk, &config.folder, empty)?;
+    places.forget_segments_from(id);
     let file = make_whole(disk, config, id, &bytes)?;
     if let Some(copy) = &copied {
         places.forget_from(copy.before.index);
@@ -219,6 +226,20 @@ fn settle(
         // One follows at once, so that the next start need not copy again.
         sealed: false,
     })
+}
+
+/// Where the new segment goes in the list: behind the last group that stays where it is. What stands there has no
+/// group, or only the one that is copied, and is replaced.
+fn place_of_next(end: &End) -> usize {
+    let Some(last) = &end.last else {
+        return 0;
+    };
+    let alone = unproven(end).is_some() && last.offset == FIRST_GROUP;
+    if alone {
+        last.segment
+    } else {
+        last.segment + 1
+    }
 }
 
 /// A journal that ends with a seal goes on in its segment. The seal itself is written and synced anew: it must not
@@ -345,6 +366,15 @@ fn remove_unused(disk: &dyn Disk, folder: &Path, unused: &[Segment]) -> Result<(
     let folder = segment::folder(folder);
     disk.sync_dir(&folder)
         .map_err(|error| OpenFault::Disk(folder, error))
+}
+
+/// Segments whose header stands and that hold no group: nothing in them was acknowledged. From the end, one by one,
+/// so that a power cut leaves no gap.
+fn remove_empty(disk: &dyn Disk, folder: &Path, empty: &[Segment]) -> Result<(), OpenFault> {
+    empty
+        .iter()
+        .rev()
+        .try_for_each(|segment| remove_unused(disk, folder, std::slice::from_ref(segment)))
 }
 
 fn blocks(segment: u32, offset: u64, found: &ScannedGroup<'_>) -> Vec<Place> {
