@@ -303,7 +303,8 @@ impl Sizes {
     /// The bucket of a size.
     #[must_use]
     pub fn bucket(size: u64) -> usize {
-        let power = size.max(1).next_power_of_two().trailing_zeros();
-        usize::try_from(power).map_or(Self::BUCKETS - 1, |power| power.min(Self::BUCKETS - 1))
+        let last = Self::BUCKETS - 1;
+        let power = size.max(1).checked_next_power_of_two();
+        power.map_or(last, |power| last.min(power.trailing_zeros() as usize))
     }
 }
