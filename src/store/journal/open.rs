@@ -174,6 +174,8 @@ fn settle(
         segments.get(used..).unwrap_or_default(),
     )?;
     if let Some(tail) = resume(config, keyring, segments, end)? {
+        let finished = used.saturating_sub(1);
+        shorten(segments.get(..finished).unwrap_or_default(), end, None)?;
         return Ok(tail);
     }
     let place = place_of_next(end);
@@ -209,6 +211,8 @@ fn settle(
     remove_empty(disk, &config.folder, empty)?;
     places.forget_segments_from(id);
     let file = make_whole(disk, config, id, &bytes)?;
+    let finished = segments.get(..place).unwrap_or_default();
+    shorten(finished, end, copied.as_ref())?;
     if let Some(copy) = &copied {
         places.forget_from(copy.before.index);
         places.add_blocks(copy.places(id));
@@ -366,6 +370,24 @@ fn remove_unused(disk: &dyn Disk, folder: &Path, unused: &[Segment]) -> Result<(
     let folder = segment::folder(folder);
     disk.sync_dir(&folder)
         .map_err(|error| OpenFault::Disk(folder, error))
+}
+
+/// Gives back the space behind the groups that count, in segments that are never written again: nothing there is
+/// read any more, as the segment behind each supersedes it and is durable. Only saves space: a power cut may leave
+/// either length, and the next start does what is left.
+fn shorten(finished: &[Segment], end: &End, copied: Option<&Copied>) -> Result<(), OpenFault> {
+    let moved = end.last.as_ref().filter(|_| copied.is_some());
+    for ((at, segment), used) in finished.iter().enumerate().zip(&end.ends) {
+        let moved = moved.filter(|last| last.segment == at);
+        let used = moved.map_or(*used, |last| last.offset);
+        if segment.bytes > used {
+            let shortened = segment.file.truncate(used);
+            shortened
+                .and_then(|()| segment.file.sync_all())
+                .map_err(|error| OpenFault::Disk(segment.path.clone(), error))?;
+        }
+    }
+    Ok(())
 }
 
 /// Segments whose header stands and that hold no group: nothing in them was acknowledged. From the end, one by one,
