@@ -38,6 +38,8 @@ pub trait File: Send + Sync + fmt::Debug {
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize>;
     /// Writes all of it. After an error any part of it may have been written.
     fn write_all_at(&self, bytes: &[u8], offset: u64) -> io::Result<()>;
+    /// Shortens it to so many bytes. Until a sync, a power cut may leave either length.
+    fn truncate(&self, bytes: u64) -> io::Result<()>;
     /// `fdatasync`.
     fn sync_data(&self) -> io::Result<()>;
     /// `fsync`, length included.
@@ -145,6 +147,9 @@ impl File for fs::File {
     }
     fn write_all_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
         FileExt::write_all_at(self, bytes, offset)
+    }
+    fn truncate(&self, bytes: u64) -> io::Result<()> {
+        self.set_len(bytes)
     }
     fn sync_data(&self) -> io::Result<()> {
         Self::sync_data(self)

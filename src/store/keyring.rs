@@ -179,10 +179,21 @@ pub struct SegmentKey {
 }
 
 /// The keys of all segments, in memory and in the file.
+///
+/// A file that was found may be the work of a process that was killed, or whose sync failed, right after the
+/// rename: seen, and gone at the next power cut. So a key that was found is given for a new segment only after
+/// the file was written and synced anew. A segment in use needs no proof: it came into use after its key was synced.
 pub struct Keyring {
     path: PathBuf,
     wrapping: KeyEncryptionKey,
     keys: BTreeMap<KeyNumber, Zeroizing<[u8; 32]>>,
+    file: OnDisk,
+}
+/// Whether the file with the keys in memory is known to survive a power cut.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum OnDisk {
+    Synced,
+    Unproven,
 }
 impl fmt::Debug for Keyring {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -215,6 +226,7 @@ impl Keyring {
             path,
             wrapping,
             keys,
+            file: OnDisk::Unproven,
         })
     }
     /// Makes an empty keyring, for a store that has no segments.
@@ -226,10 +238,11 @@ impl Keyring {
         folder: &Path,
         wrapping: KeyEncryptionKey,
     ) -> Result<Self, KeyringError> {
-        let keyring = Self {
+        let mut keyring = Self {
             path: Self::path(folder),
             wrapping,
             keys: BTreeMap::new(),
+            file: OnDisk::Unproven,
         };
         keyring.write(disk)?;
         Ok(keyring)
@@ -249,9 +262,13 @@ impl Keyring {
     /// The key of a new segment, in the file and synced when this returns. Asked again, the same key.
     ///
     /// # Errors
-    /// When it cannot be written; then the keyring is as before.
+    /// When it cannot be written; then the keyring in memory is as before, and the file holds the same keys with or
+    /// without the new one, which nothing was sealed under.
     pub fn add(&mut self, disk: &dyn Disk, number: KeyNumber) -> Result<SegmentKey, KeyringError> {
         if let Some(key) = self.key(number)? {
+            if self.file == OnDisk::Unproven {
+                self.write(disk)?;
+            }
             return Ok(key);
         }
         let bytes = random_key()?;
@@ -266,13 +283,14 @@ impl Keyring {
     /// Puts all keys under another key-encryption key; no segment is touched.
     ///
     /// # Errors
-    /// When it cannot be written; then the file is still under the old key.
+    /// When it cannot be written; then the file is under the old key, or already under the new one: keep both.
     pub fn rewrap(&mut self, disk: &dyn Disk, to: KeyEncryptionKey) -> Result<(), KeyringError> {
         let before = std::mem::replace(&mut self.wrapping, to);
         self.write(disk).inspect_err(|_| self.wrapping = before)
     }
     /// Temporary file, sync, rename, sync of the folder: the old or the new one is there, whole.
-    fn write(&self, disk: &dyn Disk) -> Result<(), KeyringError> {
+    fn write(&mut self, disk: &dyn Disk) -> Result<(), KeyringError> {
+        self.file = OnDisk::Unproven;
         let bytes = wrap_keys(&self.keys, &self.wrapping)?;
         let temporary = self.path.with_extension("new");
         let folder = self.path.parent().unwrap_or(Path::new("."));
@@ -286,7 +304,9 @@ impl Keyring {
             disk.rename(&temporary, &self.path)?;
             disk.sync_dir(folder)
         };
-        write().map_err(|error| KeyringError::Disk(self.path.clone(), error))
+        write().map_err(|error| KeyringError::Disk(self.path.clone(), error))?;
+        self.file = OnDisk::Synced;
+        Ok(())
     }
 }
 

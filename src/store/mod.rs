@@ -319,7 +319,6 @@ impl Sizes {
     pub fn bucket(size: u64) -> usize {
         let last = Self::BUCKETS - 1;
         let power = size.max(1).checked_next_power_of_two();
-        let power = power.and_then(|power| usize::try_from(power.trailing_zeros()).ok());
-        power.map_or(last, |power| power.min(last))
+        power.map_or(last, |power| last.min(power.trailing_zeros() as usize))
     }
 }

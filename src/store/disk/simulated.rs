@@ -25,7 +25,7 @@ pub struct SimulatedDisk {
 /// When an operation fails once; operations are counted from 0, all files together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
-    /// The nth write fails with EIO and writes the first half.
+    /// The nth write fails with EIO and writes the first half. Shortening counts as a write, and does nothing then.
     Write(u64),
     /// The nth sync fails with EIO: what it covered stays readable, and is not on disk. The next sync of the
     /// same file succeeds without writing it, as Linux does.
@@ -44,7 +44,7 @@ struct State {
     next_file: u64,
     writes: u64,
     syncs: u64,
-    /// When kept: the state after each write.
+    /// When kept: the state after each write, shortening and rename.
     moments: Option<Vec<(u64, State)>>,
 }
 #[derive(Debug, Default, Clone)]
@@ -52,7 +52,14 @@ struct Content {
     /// What a reader sees: the page cache.
     visible: Vec<u8>,
     durable: Vec<u8>,
-    unsynced: Vec<(u64, Vec<u8>)>,
+    unsynced: Vec<Change>,
+}
+#[derive(Debug, Clone)]
+enum Change {
+    /// Bytes at an offset.
+    Written(u64, Vec<u8>),
+    /// Shortened to a length.
+    Shortened(usize),
 }
 #[derive(Debug)]
 struct SimulatedFile {
@@ -122,11 +129,11 @@ impl SimulatedDisk {
             })),
         }
     }
-    /// From now on keeps the state right after every write, before any sync of it.
+    /// From now on keeps the state right after every write, shortening and rename, before any sync of it.
     pub fn keep_moments(&self) {
         held(&self.state).moments = Some(Vec::new());
     }
-    /// The moments kept: the number of the write, and the disk as it was then.
+    /// The moments kept: the number of the last write, and the disk as it was then.
     #[must_use]
     pub fn moments(&self) -> Vec<(u64, Self)> {
         let kept = held(&self.state).moments.clone().unwrap_or_default();
@@ -201,6 +208,7 @@ impl Disk for SimulatedDisk {
         let mut state = held(&self.state);
         let number = state.names.remove(from).ok_or(io::ErrorKind::NotFound)?;
         state.names.insert(to.to_owned(), number);
+        state.keep_moment();
         Ok(())
     }
     fn remove(&self, path: &Path) -> io::Result<()> {
@@ -277,9 +285,7 @@ impl File for SimulatedFile {
     }
     fn write_all_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
         let mut state = held(&self.state);
-        let nth = state.writes;
-        state.writes += 1;
-        if state.strikes(Fault::Write(nth)) {
+        if state.write_fails() {
             let half = bytes.get(..bytes.len() / 2).unwrap_or_default();
             state.write(self.number, half, offset)?;
             return Err(io::Error::from_raw_os_error(5));
@@ -295,10 +301,20 @@ impl File for SimulatedFile {
             return Err(io::ErrorKind::StorageFull.into());
         }
         state.write(self.number, bytes, offset)?;
-        if let Some(mut moments) = state.moments.take() {
-            moments.push((nth, state.clone()));
-            state.moments = Some(moments);
+        state.keep_moment();
+        Ok(())
+    }
+    fn truncate(&self, bytes: u64) -> io::Result<()> {
+        let mut state = held(&self.state);
+        if state.write_fails() {
+            return Err(io::Error::from_raw_os_error(5));
         }
+        let content = state.contents.get_mut(&self.number);
+        let content = content.ok_or(io::ErrorKind::NotFound)?;
+        let length = usize::try_from(bytes).map_err(io::Error::other)?;
+        content.visible.truncate(length);
+        content.unsynced.push(Change::Shortened(length));
+        state.keep_moment();
         Ok(())
     }
     fn sync_data(&self) -> io::Result<()> {
@@ -336,12 +352,26 @@ impl State {
             .get_mut(&number)
             .ok_or(io::ErrorKind::NotFound)?;
         put(&mut content.visible, offset, bytes);
-        content.unsynced.push((offset, bytes.to_vec()));
+        content
+            .unsynced
+            .push(Change::Written(offset, bytes.to_vec()));
         Ok(())
+    }
+    fn keep_moment(&mut self) {
+        if let Some(mut moments) = self.moments.take() {
+            moments.push((self.writes.saturating_sub(1), self.clone()));
+            self.moments = Some(moments);
+        }
     }
     fn strikes(&mut self, fault: Fault) -> bool {
         let found = self.faults.iter().position(|f| *f == fault);
         found.map(|at| self.faults.swap_remove(at)).is_some()
+    }
+    /// Counts a write, and says whether it is one that fails.
+    fn write_fails(&mut self) -> bool {
+        let nth = self.writes;
+        self.writes += 1;
+        self.strikes(Fault::Write(nth))
     }
     fn count_sync(&mut self) -> io::Result<()> {
         let nth = self.syncs;
@@ -354,13 +384,25 @@ impl State {
 }
 impl Content {
     fn settle(&mut self) {
-        for (offset, bytes) in std::mem::take(&mut self.unsynced) {
-            put(&mut self.durable, offset, &bytes);
+        for change in std::mem::take(&mut self.unsynced) {
+            match change {
+                Change::Written(offset, bytes) => put(&mut self.durable, offset, &bytes),
+                Change::Shortened(length) => self.durable.truncate(length),
+            }
         }
     }
     fn after_cut(&self, random: &mut SplitMix) -> Self {
         let mut durable = self.durable.clone();
-        for (offset, bytes) in &self.unsynced {
+        for change in &self.unsynced {
+            let (offset, bytes) = match change {
+                Change::Written(offset, bytes) => (offset, bytes),
+                Change::Shortened(length) => {
+                    if random.coin() {
+                        durable.truncate(*length);
+                    }
+                    continue;
+                }
+            };
             let fate = random.next() % 4;
             let mut at = *offset;
             let mut rest = bytes.as_slice();
@@ -463,6 +505,24 @@ mod tests {
         assert!(file.sync_data().is_ok(), "the kernel forgot");
         assert_eq!(disk.killed().snapshot()[Path::new("/d/f")][0], 8);
         assert_eq!(disk.cut(1).snapshot()[Path::new("/d/f")][0], 7);
+    }
+    #[test]
+    fn what_is_shortened_is_short_after_a_cut_only_when_it_was_synced() {
+        let lengths = |sync: bool| -> BTreeSet<usize> {
+            let cut = |seed| {
+                let disk = written(true);
+                let file = disk.open(Path::new("/d/f")).unwrap();
+                file.truncate(1024).unwrap();
+                assert_eq!(file.len().unwrap(), 1024);
+                if sync {
+                    file.sync_all().unwrap();
+                }
+                disk.cut(seed).snapshot()[Path::new("/d/f")].len()
+            };
+            (0..40).map(cut).collect()
+        };
+        assert_eq!(lengths(true), BTreeSet::from([1024]));
+        assert_eq!(lengths(false), BTreeSet::from([1024, 4096]));
     }
     #[test]
     fn full_is_full() {

@@ -249,7 +249,7 @@ impl Commit {
         Ok((header, crc))
     }
 
-    /// Takes the prepared segment into use: header first, synced.
+    /// Takes the prepared segment into use: header first, synced. The one before is never written again.
     fn switch(&mut self) -> io::Result<()> {
         let prepared = self.shared.stock.take(self.current.id + 1, &self.shared)?;
         let mut tag = [0; 8];
@@ -266,13 +266,15 @@ impl Commit {
         prepared.file.sync_data()?;
         self.shared
             .use_segment(prepared.id, prepared.file.clone(), prepared.key);
-        self.current = Current {
+        let next = Current {
             id: prepared.id,
             file: prepared.file,
             tag,
             offset: FIRST_GROUP,
         };
-        Ok(())
+        let finished = std::mem::replace(&mut self.current, next);
+        // Gives back what no group fitted into. Not synced: either length is right, and a start does it again.
+        finished.file.truncate(finished.offset)
     }
 
     /// The group is on disk: lets readers see it, then says so.

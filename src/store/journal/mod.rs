@@ -11,7 +11,9 @@
 //!
 //! **The end.** A group is written after the sync of the one before, so a good group proves its predecessors and only
 //! the last can be torn, or be visible without being on disk. Opening copies a last group that no seal follows into a
-//! new segment; the header there says from which sequence number on it supersedes the segment before.
+//! new segment; the header there says from which sequence number on it supersedes the segment before. Where nothing
+//! but that group would be left behind, the new segment takes the place of the old one. Segments that are never
+//! written again are shortened to what counts in them.
 
 mod batches;
 mod block;

@@ -3,6 +3,9 @@
 //! Must change nothing before keys, lock and every group were found good. A torn end is not overwritten: the new
 //! segment's header supersedes it. The copy of a last group becomes a segment by one rename, when it is whole and
 //! synced; until then the old one stands.
+//!
+//! Must never build on what a killed process left in the page cache alone. A header without a group behind it is
+//! such: it may be gone at the next power cut, so its segment is made anew, under the same name.
 
 use std::{
     collections::BTreeMap,
@@ -171,9 +174,12 @@ fn settle(
         segments.get(used..).unwrap_or_default(),
     )?;
     if let Some(tail) = resume(config, keyring, segments, end)? {
+        let finished = used.saturating_sub(1);
+        shorten(segments.get(..finished).unwrap_or_default(), end, None)?;
         return Ok(tail);
     }
-    let id = u32::try_from(used).unwrap_or(u32::MAX);
+    let place = place_of_next(end);
+    let id = u32::try_from(place).unwrap_or(u32::MAX);
     let key = keyring.add(disk, id)?;
     let mut tag = [0; 8];
     aws_lc_rs::rand::fill(&mut tag).map_err(|_| KeyringError::Library("make random bytes"))?;
@@ -201,7 +207,12 @@ fn settle(
         usize::try_from(group::padded(bytes.len() as u64)).unwrap_or(0),
         0,
     );
+    let empty = segments.get(place + 1..used).unwrap_or_default();
+    remove_empty(disk, &config.folder, empty)?;
+    places.forget_segments_from(id);
     let file = make_whole(disk, config, id, &bytes)?;
+    let finished = segments.get(..place).unwrap_or_default();
+    shorten(finished, end, copied.as_ref())?;
     if let Some(copy) = &copied {
         places.forget_from(copy.before.index);
         places.add_blocks(copy.places(id));
@@ -219,6 +230,20 @@ fn settle(
         // One follows at once, so that the next start need not copy again.
         sealed: false,
     })
+}
+
+/// Where the new segment goes in the list: behind the last group that stays where it is. What stands there has no
+/// group, or only the one that is copied, and is replaced.
+fn place_of_next(end: &End) -> usize {
+    let Some(last) = &end.last else {
+        return 0;
+    };
+    let alone = unproven(end).is_some() && last.offset == FIRST_GROUP;
+    if alone {
+        last.segment
+    } else {
+        last.segment + 1
+    }
 }
 
 /// A journal that ends with a seal goes on in its segment. The seal itself is written and synced anew: it must not
@@ -345,6 +370,33 @@ fn remove_unused(disk: &dyn Disk, folder: &Path, unused: &[Segment]) -> Result<(
     let folder = segment::folder(folder);
     disk.sync_dir(&folder)
         .map_err(|error| OpenFault::Disk(folder, error))
+}
+
+/// Gives back the space behind the groups that count, in segments that are never written again: nothing there is
+/// read any more, as the segment behind each supersedes it and is durable. Only saves space: a power cut may leave
+/// either length, and the next start does what is left.
+fn shorten(finished: &[Segment], end: &End, copied: Option<&Copied>) -> Result<(), OpenFault> {
+    let moved = end.last.as_ref().filter(|_| copied.is_some());
+    for ((at, segment), used) in finished.iter().enumerate().zip(&end.ends) {
+        let moved = moved.filter(|last| last.segment == at);
+        let used = moved.map_or(*used, |last| last.offset);
+        if segment.bytes > used {
+            let shortened = segment.file.truncate(used);
+            shortened
+                .and_then(|()| segment.file.sync_all())
+                .map_err(|error| OpenFault::Disk(segment.path.clone(), error))?;
+        }
+    }
+    Ok(())
+}
+
+/// Segments whose header stands and that hold no group: nothing in them was acknowledged. From the end, one by one,
+/// so that a power cut leaves no gap.
+fn remove_empty(disk: &dyn Disk, folder: &Path, empty: &[Segment]) -> Result<(), OpenFault> {
+    empty
+        .iter()
+        .rev()
+        .try_for_each(|segment| remove_unused(disk, folder, std::slice::from_ref(segment)))
 }
 
 fn blocks(segment: u32, offset: u64, found: &ScannedGroup<'_>) -> Vec<Place> {

@@ -61,6 +61,10 @@ impl Places {
         let kept = self.blocks.partition_point(|place| place.first < index);
         self.blocks.truncate(kept);
     }
+    /// Forgets the files from a segment on.
+    pub(super) fn forget_segments_from(&mut self, id: u32) {
+        self.files.split_off(&id);
+    }
     pub(super) fn segments(&self) -> u64 {
         self.files.len() as u64
     }

@@ -42,6 +42,8 @@ pub(super) struct End {
     pub(super) position: Position,
     /// Of the segment in use: place in the list, and where its next group goes.
     pub(super) segment: Option<(usize, u64)>,
+    /// Where the groups that count end, in each segment in use.
+    pub(super) ends: Vec<u64>,
     /// The last good group: what came before it, its segment's place, its offset.
     pub(super) last: Option<Last>,
     /// Bytes after the last good group that are not zeros.
@@ -71,6 +73,7 @@ pub(super) fn scan(
         let limit = used.get(at + 1).and_then(|next| next.header.as_ref());
         let limit = limit.map(|next| next.first_sequence);
         scan_segment(segment, at, header.tag, limit, &mut end, visit)?;
+        end.ends.extend(end.segment.map(|(_, offset)| offset));
     }
     Ok(end)
 }

@@ -11,6 +11,8 @@
 //! | 68 | 8 | when it came into use, microseconds since 1970 |
 //! | 76 | 4 | CRC32C of the 76 bytes before |
 //!
+//! A segment that is never written again may end right behind its last group that counts.
+//!
 //! A prepared segment is all zeros; its header is written and synced before its first group. What stands in the
 //! segment before, from its first sequence number on, is superseded: so is a tail cut or copied at start.
 

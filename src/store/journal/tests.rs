@@ -1,6 +1,7 @@
 //! What must hold of the journal: here in plain weather, in `faults` by the names of invariants and fault rows.
 
 mod faults;
+mod restarts;
 
 use std::{
     path::Path,
@@ -349,6 +350,13 @@ fn a_real_disk_keeps_it_for_its_owner_alone_and_locks_it() {
     assert_eq!((recovery.entries, recovery.resynced_entries), (320, 8));
     assert_whole(&journal, 320, "real");
     assert!(journal.figures().segments > 2);
+    let length = |id: u64| {
+        let file = folder.join(format!("journal/{id:010}.segment"));
+        std::fs::metadata(file).unwrap().len()
+    };
+    let last = journal.figures().segments - 1;
+    assert!((0..last).all(|id| length(id) < 64 * 1024), "shortened");
+    assert_eq!(length(last), 64 * 1024);
     let stored = std::fs::read(folder.join("journal/0000000000.segment")).unwrap();
     let leaks = stored.windows(13).any(|window| window == b"body of entry");
     assert!(!leaks, "bodies are sealed");
