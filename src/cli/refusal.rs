@@ -37,7 +37,7 @@ pub fn explain(status: &Status, repeat: &Repeat) -> CliError {
             message.push_str(&format!(
                 "\n  {}: {}",
                 escape(&fault.field),
-                escape(&fault.description)
+                escape_once(&fault.description)
             ));
         }
     }
@@ -47,6 +47,12 @@ pub fn explain(status: &Status, repeat: &Repeat) -> CliError {
         message,
         hint,
     }
+}
+
+/// The node escapes what a fault quotes; only what it should never have let through is escaped here.
+fn escape_once(text: &str) -> String {
+    let parts = text.split('\\').map(escape);
+    parts.collect::<Vec<_>>().join("\\")
 }
 
 fn exit_of(status: &Status, reason: Option<Reason>) -> Exit {
