@@ -104,10 +104,11 @@ one)
 counts)
     for name in a b; do
         broker $name
-        ctl eval '#{batches := B, writes := W} = maps:get(ra_log_wal, ra_counters:overview()), [B, W].' > "$work/$name.counts" &
+        ctl eval '#{batches := B, writes := W} = maps:get(ra_log_wal, ra_counters:overview()), {B, W}.' > "$work/$name.counts" &
     done
     wait
-    echo "[$(cat "$work/a.counts"),$(cat "$work/b.counts")]"
+    # A list of small numbers would be shown as text; a tuple is not.
+    echo "[$(cat "$work/a.counts"),$(cat "$work/b.counts")]" | tr '{}' '[]'
     ;;
 *)
     sed -n 's/^# *\(usage.*\)/\1/p' "$0" >&2
