@@ -12,5 +12,3 @@ for name in a b client; do
     printf 'subjectAltName=DNS:localhost,IP:127.0.0.1\nextendedKeyUsage=serverAuth,clientAuth\nbasicConstraints=CA:FALSE\n' > $name.ext
     openssl x509 -req -in $name.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 30 -extfile $name.ext -out $name.pem 2>/dev/null
 done
-# The brokers run as a user of their own. Throw-away keys in a folder that is removed.
-chmod 644 ./*.key

@@ -1,21 +1,30 @@
 #!/bin/bash
 # Two RabbitMQ brokers on loopback, mutual TLS 1.3, quorum queues, a shovel with on-confirm between them.
-# usage: RUN=FOLDER DRIVER=PROGRAM rabbit.sh up | queues | one COUNT BYTES RATE WINDOW | down
+# usage: RUN=FOLDER DRIVER=PROGRAM rabbit.sh COMMAND
+#   serve                           starts all, says `ready PID PID`, ends all when its standard input closes
+#   one MODE AMOUNT BYTES WINDOW    one run: saturated SECONDS, paced SECONDS or single COUNT
+#   counts                          of each broker: syncs and entries of its quorum log so far
+# Everything lies in FOLDER; no user, service, cookie or epmd of an installed broker is touched.
 set -e
 certs=$RUN/certs
 work=$RUN/rabbit
-export RABBITMQ_SERVER_ERL_ARGS=""
+# Beside Debian's wrapper, which only runs as root or rabbitmq and in their folders, lies the program itself.
+sbin=$(dirname "$(readlink -f "$(command -v rabbitmq-server)")")
+export HOME=$work ERL_EPMD_ADDRESS=127.0.0.1 ERL_EPMD_PORT=45690
+# The script then becomes the broker, and its process id is the broker's.
+export RUNNING_UNDER_SYSTEMD=true
 
-# Everything of one broker lies in our folder and on our ports.
+ctl() { "$sbin/rabbitmqctl" -q "$@" </dev/null; }
+
 broker() {
-    export RABBITMQ_NODENAME=$1@localhost RABBITMQ_NODE_PORT=$2 RABBITMQ_DIST_PORT=$3
+    export RABBITMQ_NODENAME=r$1@localhost RABBITMQ_DIST_PORT=$2
     export RABBITMQ_CONFIG_FILE=$work/$1.conf RABBITMQ_MNESIA_BASE=$work/mnesia RABBITMQ_LOG_BASE=$work/log
-    export RABBITMQ_ENABLED_PLUGINS_FILE=$work/plugins RABBITMQ_PID_FILE=$work/$1.pid ERL_EPMD_ADDRESS=127.0.0.1
+    export RABBITMQ_ENABLED_PLUGINS_FILE=$work/plugins RABBITMQ_PID_FILE=$work/$1.pid
+    export RABBITMQ_GENERATED_CONFIG_DIR=$work/$1.config RABBITMQ_CONF_ENV_FILE=/dev/null
 }
-each() { broker ra 45661 45681; "$@"; broker rb 45662 45682; "$@"; }
 
 configure() {
-    cat > "$work/r$1.conf" <<CONF
+    cat > "$work/$1.conf" <<CONF
 listeners.tcp = none
 listeners.ssl.default = 127.0.0.1:$2
 ssl_options.cacertfile = $certs/ca.pem
@@ -29,38 +38,80 @@ CONF
 }
 
 shovel() {
-    broker ra 45661 45681
+    broker a 45681
     local tls="cacertfile=$certs/ca.pem&certfile=$certs/a.pem&keyfile=$certs/a.key&verify=verify_peer&server_name_indication=localhost"
-    rabbitmqctl -q set_parameter shovel s "{\"src-protocol\":\"amqp091\",\"src-uri\":\"amqps://guest:guest@localhost:45671?$tls\",\"src-queue\":\"q\",\"dest-protocol\":\"amqp091\",\"dest-uri\":\"amqps://guest:guest@localhost:45672?$tls\",\"dest-queue\":\"q\",\"ack-mode\":\"on-confirm\",\"src-prefetch-count\":1000}"
-    sleep 2
+    ctl set_parameter shovel s "{\"src-protocol\":\"amqp091\",\"src-uri\":\"amqps://guest:guest@localhost:45671?$tls\",\"src-queue\":\"q\",\"dest-protocol\":\"amqp091\",\"dest-uri\":\"amqps://guest:guest@localhost:45672?$tls\",\"dest-queue\":\"q\",\"ack-mode\":\"on-confirm\",\"src-prefetch-count\":1000}"
+    for _ in $(seq 30); do
+        ctl shovel_status | grep -q running && return
+        sleep 0.5
+    done
+    echo "the shovel does not run" >&2
+    return 1
 }
 
-case $1 in
-up)
-    "$(dirname "$0")/certificates.sh" "$certs"
+started=()
+start() {
+    "$@" </dev/null >>"$work/output" 2>&1 &
+    started=($! "${started[@]}")
+}
+
+# In order of the last started; only what this script started.
+stop() {
+    local pid
+    for pid in "${started[@]}"; do
+        kill -TERM "$pid" 2>/dev/null || true
+        for _ in $(seq 100); do
+            kill -0 "$pid" 2>/dev/null || continue 2
+            sleep 0.1
+        done
+        kill -KILL "$pid" 2>/dev/null || true
+    done
+}
+
+serve() {
+    trap stop EXIT
+    trap 'exit 1' TERM INT HUP
     mkdir -p "$work"/{mnesia,log}
+    "$(dirname "$0")/certificates.sh" "$certs"
+    (umask 077 && openssl rand -hex 16 > "$work/.erlang.cookie")
     echo '[rabbitmq_shovel].' > "$work/plugins"
     configure a 45671
     configure b 45672
-    chmod 711 "$(dirname "$RUN")" "$RUN"
-    chown -R rabbitmq:rabbitmq "$work"
-    each rabbitmq-server -detached
-    sleep 4
-    each timeout 60 rabbitmqctl -q await_startup
-    ;;
-queues)
-    "$DRIVER" "$certs" declare
-    shovel
+    start epmd -address 127.0.0.1 -port 45690
+    broker a 45681
+    start "$sbin/rabbitmq-server"
+    broker b 45682
+    start "$sbin/rabbitmq-server"
+    for name in a b; do
+        broker $name
+        for _ in $(seq 60); do [ -s "$RABBITMQ_PID_FILE" ] && break; sleep 0.5; done
+        ctl await_startup --timeout 90 >&2
+    done
+    "$DRIVER" "$certs" declare >&2
+    shovel >&2
+    echo "ready ${started[1]} ${started[0]}"
+    cat >/dev/null
+}
+
+case $1 in
+serve)
+    serve
     ;;
 one)
     shift
     "$DRIVER" "$certs" one "$@"
     ;;
-down)
-    each rabbitmqctl -q stop
+counts)
+    for name in a b; do
+        broker $name
+        ctl eval '#{batches := B, writes := W} = maps:get(ra_log_wal, ra_counters:overview()), {B, W}.' > "$work/$name.counts" &
+    done
+    wait
+    # A list of small numbers would be shown as text; a tuple is not.
+    echo "[$(cat "$work/a.counts"),$(cat "$work/b.counts")]" | tr '{}' '[]'
     ;;
 *)
-    echo "usage: rabbit.sh up | queues | one COUNT BYTES RATE WINDOW | down" >&2
+    sed -n 's/^# *\(usage.*\)/\1/p' "$0" >&2
     exit 2
     ;;
 esac

@@ -32,21 +32,3 @@ pub fn fdatasync(folder: &Path) -> SyncCost {
         p99_ms: costs[WRITES * 99 / 100],
     }
 }
-
-/// Flushes of all block devices: where a contender does not count its own. Others on the machine flush too.
-pub struct SystemFlushes(f64);
-
-impl SystemFlushes {
-    pub fn now() -> Self {
-        let stats = std::fs::read_to_string("/proc/diskstats").unwrap_or_default();
-        // Field 19 of each line: flush requests done.
-        let flushes = stats
-            .lines()
-            .filter_map(|line| line.split_whitespace().nth(18));
-        Self(flushes.filter_map(|count| count.parse::<f64>().ok()).sum())
-    }
-
-    pub fn since(&self, before: &Self) -> f64 {
-        self.0 - before.0
-    }
-}

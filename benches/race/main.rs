@@ -56,6 +56,7 @@ fn race(plan: &Plan) {
     let mut samples = Samples::new(plan, disk::fdatasync(place.path()));
     for mode in &plan.modes {
         for round in 0..plan.rounds {
+            samples.begin_round(*mode, round);
             for contender in &plan.contenders {
                 let run = run_one(&net, rabbit.as_ref(), *contender, *mode);
                 if let Some(run) = run {

@@ -11,6 +11,7 @@ pub struct NodeProcess {
     child: Child,
     input: Option<ChildStdin>,
     output: BufReader<ChildStdout>,
+    ready: String,
 }
 
 impl NodeProcess {
@@ -37,7 +38,13 @@ impl NodeProcess {
             child,
             input,
             output,
+            ready: line,
         }
+    }
+
+    /// What it said after `ready`.
+    pub fn words(&self) -> impl Iterator<Item = &str> {
+        self.ready.split_whitespace().skip(1)
     }
 
     pub fn usage(&self) -> Usage {

@@ -6,24 +6,23 @@ use std::{
 };
 
 use crate::{
-    disk::SystemFlushes,
-    load::{Loaded, Percentiles},
-    plan::{Contender, MESSAGE_BYTES, Mode, PACE_PER_SECOND, Plan},
+    load::Loaded,
+    plan::{Contender, MESSAGE_BYTES, Mode, Plan},
+    processes::{self, NodeProcess, Usage},
     report::{Node, Run},
 };
 
 /// Starts and ends brokers, and runs the driver.
 const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/peers/rabbit.sh");
-const DRIVER: &str = concat!(
-    env!("CARGO_MANIFEST_DIR"),
-    "/benches/peers/target/release/rabbit"
-);
-/// Messages a second that it is expected to carry at most: sizes the saturated run.
-const EXPECTED_PER_SECOND: u64 = 15_000;
+const DRIVER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/target/peers/release/rabbit");
+/// Messages that are not yet confirmed at most: what it was found to do best with.
+const WINDOW_MESSAGES: u64 = 4096;
 
-/// Two brokers that run.
+/// Two brokers that run, sender first. Their queues are empty between runs.
 pub struct Rabbit {
     folder: PathBuf,
+    script: Option<NodeProcess>,
+    brokers: [u32; 2],
 }
 
 impl Rabbit {
@@ -40,67 +39,103 @@ impl Rabbit {
             eprintln!("rabbit: skipped, its driver is not built: see benches/README.md");
             return None;
         }
-        let rabbit = Self {
-            folder: place.join("rabbit"),
-        };
-        rabbit.script(&["up"]);
-        rabbit.script(&["queues"]);
-        Some(rabbit)
+        let folder = place.join("rabbit");
+        std::fs::create_dir_all(&folder).expect("a folder");
+        let script = NodeProcess::start(&mut script(&folder, &["serve"]), &folder.join("log"));
+        let mut words = script.words();
+        let brokers = [words.next(), words.next()].map(|word| {
+            let word = word.expect("two brokers");
+            word.parse().expect("a process id")
+        });
+        drop(words);
+        Some(Self {
+            folder,
+            script: Some(script),
+            brokers,
+        })
     }
 
     /// One run.
     pub fn run(&self, mode: Mode) -> Run {
-        let (count, rate, window) = match mode {
-            Mode::Saturated(time) => (time.as_secs() * EXPECTED_PER_SECOND, 0, 4096),
-            Mode::Paced(time) => (time.as_secs() * PACE_PER_SECOND, PACE_PER_SECOND, 4096),
-            Mode::Single(count) => (count, 0, 1),
-        };
-        let flushes = SystemFlushes::now();
-        let words = [count, MESSAGE_BYTES as u64, rate, window].map(|word| word.to_string());
-        let mut arguments = vec!["one"];
-        arguments.extend(words.iter().map(String::as_str));
-        let line = self.script(&arguments);
-        let told: Seen = serde_json::from_str(line.trim()).expect("its one line");
+        let before = self.seen();
+        let [name, amount] = mode.words();
+        let (bytes, window) = (MESSAGE_BYTES.to_string(), WINDOW_MESSAGES.to_string());
+        let words = ["one", &name, &amount, &bytes, &window];
+        let loaded: Loaded = processes::load(&mut script(&self.folder, &words));
+        let after = self.seen();
+        let [sender, receiver] = [0, 1].map(|at| after[at].since(&before[at]));
         Run {
-            loaded: Loaded {
-                messages: count,
-                seconds: told.seconds,
-                accepted_ms: told.confirmed_ms,
-                settled_ms: told.arrived_ms,
-                client_cpu_us: 0.0,
-            },
-            sender: None,
-            receiver: Some(Node {
-                flushes: SystemFlushes::now().since(&flushes),
-                ..Node::default()
-            }),
+            loaded,
+            sender: Some(sender),
+            receiver: Some(receiver),
         }
     }
 
-    fn script(&self, arguments: &[&str]) -> String {
-        let output = Command::new(SCRIPT)
-            .args(arguments)
-            .env("RUN", &self.folder)
-            .env("DRIVER", DRIVER)
+    /// What asking for the counts costs a broker comes before the first usage and after the last.
+    fn seen(&self) -> [Seen; 2] {
+        let usage = || {
+            self.brokers
+                .map(|broker| (Usage::of(broker), stored(broker)))
+        };
+        let early = usage();
+        let output = script(&self.folder, &["counts"])
             .stderr(Stdio::inherit())
             .output()
             .expect("its script");
-        assert!(output.status.success(), "rabbit.sh {arguments:?} failed");
-        String::from_utf8(output.stdout).expect("text")
+        let counts: [[f64; 2]; 2] =
+            serde_json::from_slice(&output.stdout).expect("two counts of each broker");
+        let late = usage();
+        [0, 1].map(|at| Seen {
+            early: early[at],
+            late: late[at],
+            syncs: counts[at][0],
+            entries: counts[at][1],
+        })
     }
 }
 
 impl Drop for Rabbit {
     fn drop(&mut self) {
-        self.script(&["down"]);
+        if let Some(script) = self.script.take() {
+            script.end();
+        }
     }
 }
 
-#[derive(serde::Deserialize)]
 struct Seen {
-    seconds: f64,
-    confirmed_ms: Percentiles,
-    arrived_ms: Percentiles,
+    early: (Usage, f64),
+    late: (Usage, f64),
+    syncs: f64,
+    entries: f64,
+}
+
+impl Seen {
+    fn since(&self, before: &Self) -> Node {
+        let ((from, from_bytes), (to, to_bytes)) = (before.late, self.early);
+        Node {
+            cpu_seconds: to.cpu_seconds - from.cpu_seconds,
+            flushes: self.syncs - before.syncs,
+            entries: self.entries - before.entries,
+            bytes: to_bytes - from_bytes,
+            idle_mib: from.resident_mib,
+            loaded_mib: to.resident_mib,
+        }
+    }
+}
+
+fn script(folder: &Path, words: &[&str]) -> Command {
+    let mut command = Command::new(SCRIPT);
+    command.args(words).env("RUN", folder).env("DRIVER", DRIVER);
+    command
+}
+
+/// Bytes that a process has caused to be written to disks.
+fn stored(process: u32) -> f64 {
+    let io = std::fs::read_to_string(format!("/proc/{process}/io")).unwrap_or_default();
+    let bytes = io
+        .lines()
+        .find_map(|line| line.strip_prefix("write_bytes:")?.trim().parse().ok());
+    bytes.unwrap_or_default()
 }
 
 fn on_path(program: &str) -> bool {

@@ -80,6 +80,8 @@ impl fmt::Display for Run {
 pub struct Samples<'a> {
     plan: &'a Plan,
     sync_cost: [SyncCost; 2],
+    /// Of the machine for a minute, before each round.
+    loads: Vec<f64>,
     runs: BTreeMap<(&'static str, &'static str), Vec<Run>>,
 }
 
@@ -106,6 +108,7 @@ impl<'a> Samples<'a> {
         Self {
             plan,
             sync_cost: [sync_cost; 2],
+            loads: Vec::new(),
             runs: BTreeMap::new(),
         }
     }
@@ -115,6 +118,13 @@ impl<'a> Samples<'a> {
             .entry((mode.name(), contender.name()))
             .or_default()
             .push(run);
+    }
+
+    /// Notes what else the machine does, before a round.
+    pub fn begin_round(&mut self, mode: Mode, round: usize) {
+        let load = machine_load();
+        eprintln!("{} round {}: load {load}", mode.name(), round + 1);
+        self.loads.push(load);
     }
 
     pub fn fdatasync_again(&mut self, sync_cost: SyncCost) {
@@ -166,6 +176,7 @@ impl<'a> Samples<'a> {
             "window_messages": WINDOW_MESSAGES,
             "rounds": self.plan.rounds,
             "fdatasync_before_after": self.sync_cost,
+            "load_before_rounds": self.loads,
             "medians": medians,
             "goals": goals,
         })
@@ -179,6 +190,7 @@ impl<'a> Samples<'a> {
              fdatasync p50 {:.2} ms before, {:.2} after",
             self.plan.rounds, before.p50_ms, after.p50_ms
         );
+        println!("load before the rounds: {:?}", self.loads);
         for (mode, contender) in self.runs.keys() {
             if let Some(median) = self.median(mode, contender) {
                 println!(
@@ -210,7 +222,9 @@ impl<'a> Samples<'a> {
         let of = |figure: &dyn Fn(&Run) -> f64| {
             let mut figures: Vec<f64> = runs.iter().map(figure).collect();
             figures.sort_by(f64::total_cmp);
-            figures[figures.len() / 2]
+            // The mean of the two in the middle where there are two.
+            let half = figures.len() / 2;
+            f64::midpoint(figures[half], figures[(figures.len() - 1) / 2])
         };
         let at = |node: fn(&Run) -> Option<Node>, figure: fn(&Node) -> f64| {
             of(&|run| node(run).map_or(0.0, |node| figure(&node)))
@@ -322,11 +336,19 @@ fn machine() -> String {
         .lines()
         .find_map(|line| line.strip_prefix("model name")?.split(':').nth(1));
     let cores = std::thread::available_parallelism().map_or(0, std::num::NonZero::get);
-    let load = read("/proc/loadavg");
-    let load = load.split_whitespace().next().unwrap_or("?");
+    let load = machine_load();
     format!(
         "{cores} cores of {}, Linux {}, load {load} at the end",
         model.map_or("?", str::trim),
         read("/proc/sys/kernel/osrelease").trim()
     )
+}
+
+/// The mean number of processes that ran or waited in the last minute.
+fn machine_load() -> f64 {
+    let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    let minute = load.split_whitespace().next();
+    minute
+        .and_then(|load| load.parse().ok())
+        .unwrap_or(f64::NAN)
 }

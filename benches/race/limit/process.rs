@@ -83,17 +83,11 @@ pub fn serve(role: &str, folder: &Path, peer: &str) {
     runtime.block_on(async {
         if role == Role::A {
             forward(&member, peer, Arc::clone(&node), forwarded).await;
-            tokio::spawn(listen::<DeskIdentity>(
-                member.config.desk.listen,
-                desk(&member),
-                node,
-            ));
+            let listener = bind(member.config.desk.listen).await;
+            tokio::spawn(listen::<DeskIdentity>(listener, desk(&member), node));
         } else {
-            tokio::spawn(listen::<PeerIdentity>(
-                member.config.exchange.listen,
-                exchange(&member),
-                node,
-            ));
+            let listener = bind(member.config.exchange.listen).await;
+            tokio::spawn(listen::<PeerIdentity>(listener, exchange(&member), node));
         }
     });
     let idle = Usage::of(std::process::id());
@@ -143,8 +137,16 @@ fn exchange(member: &Member) -> Arc<ServerConfig> {
         .expect("a configuration")
 }
 
-async fn listen<I: ConnectionIdentity>(at: SocketAddr, config: Arc<ServerConfig>, node: Arc<Node>) {
-    let listener = TcpListener::bind(at).await.expect("a free port");
+/// Before it says that it is ready: connections then wait instead of being refused.
+async fn bind(at: SocketAddr) -> TcpListener {
+    TcpListener::bind(at).await.expect("a free port")
+}
+
+async fn listen<I: ConnectionIdentity>(
+    listener: TcpListener,
+    config: Arc<ServerConfig>,
+    node: Arc<Node>,
+) {
     let connections = tls::accept::<I>(listener, Arc::new(ArcSwap::from(config)), Arc::new(Silent));
     tonic::transport::Server::builder()
         .initial_stream_window_size(limits::HTTP2_STREAM_WINDOW_BYTES)
