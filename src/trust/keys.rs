@@ -480,7 +480,7 @@ mod tests {
         let seed = STANDARD.encode([7; 32]);
         let table = [
             String::new(),
-            "-----BEGIN PRIVATE KEY-----".to_owned(),
+            concat!("-----BEGIN ", "PRIVATE KEY-----").to_owned(),
             format!("{FORMAT} statement"),
             format!("{FORMAT} statement !!!!"),
             format!("{FORMAT} statement {}", STANDARD.encode([7; 31])),
