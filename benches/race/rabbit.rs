@@ -15,7 +15,7 @@ use crate::{
 /// Starts and ends brokers, and runs the driver.
 const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/peers/rabbit.sh");
 const DRIVER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/target/peers/release/rabbit");
-/// Messages that are not yet confirmed at most: what it was found to do best with.
+/// Messages that are published and not yet confirmed, at most.
 const WINDOW_MESSAGES: u64 = 4096;
 
 /// Two brokers that run, sender first. Their queues are empty between runs.
