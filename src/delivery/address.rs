@@ -3,7 +3,7 @@
 //! The way in is [`expand`], then [`Addressed::first`] or [`Addressed::later`]. Must never address somebody whom
 //! the draft's rules leave out, and never fewer than hold what is changed.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use super::{
     Submission, SubmitError,
@@ -25,7 +25,7 @@ use crate::{
 pub(super) struct Addressed {
     pub(super) to: BTreeSet<AuthorityId>,
     pub(super) statement: StatementRef,
-    pub(super) submission: Submission,
+    pub(super) submission: Arc<Submission>,
     pub(super) salt: [u8; 16],
     pub(super) now: Timestamp,
 }

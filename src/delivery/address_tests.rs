@@ -1,6 +1,6 @@
 //! Whom a draft reaches, and until when.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use super::*;
 use crate::{
@@ -18,7 +18,7 @@ fn draft(own: &str, kind: Kind, to: &[&str], target: Option<StatementRef>) -> Ad
         statement: named(own, 50),
         salt: [0; 16],
         now: at(2000),
-        submission: Submission {
+        submission: Arc::new(Submission {
             id: None,
             to: Vec::new(),
             kind,
@@ -31,7 +31,7 @@ fn draft(own: &str, kind: Kind, to: &[&str], target: Option<StatementRef>) -> Ad
             in_reply_to: target,
             carried_hours: None,
             payload: bytes::Bytes::new(),
-        },
+        }),
     }
 }
 
@@ -151,7 +151,7 @@ fn a_ground_is_named_by_the_draft_the_thread_or_the_authority_and_by_nobody_else
     };
     let recall = |ground| {
         let mut draft = draft("XA", Kind::Recall, &[], Some(named("XA", 1)));
-        draft.submission.ground = ground;
+        Arc::make_mut(&mut draft.submission).ground = ground;
         draft.later(&shelf(), |_, _| 3)
     };
     let grounds = |ground| {

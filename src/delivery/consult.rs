@@ -66,7 +66,7 @@ fn decide(
             return Ok(());
         }
         let draft = Draft {
-            submission: opened(&first)?,
+            submission: Arc::new(opened(&first)?),
             statement: StatementRef {
                 origin: core.authority,
                 id,

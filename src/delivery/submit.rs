@@ -38,7 +38,7 @@ pub(super) struct SubmitJob {
 
 /// One of them, with its id.
 pub(super) struct Draft {
-    pub(super) submission: Submission,
+    pub(super) submission: Arc<Submission>,
     pub(super) statement: StatementRef,
     /// Its first answer, when it had been accepted before.
     pub(super) earlier: Option<Accepted>,
@@ -206,7 +206,7 @@ impl Draft {
             MessageId::from_parts(unix_ms, core.random_bytes())
         });
         Self {
-            submission,
+            submission: Arc::new(submission),
             statement: StatementRef {
                 origin: core.authority,
                 id,
@@ -304,7 +304,7 @@ pub(super) fn prepare(core: &Core, draft: &Draft, now: Timestamp) -> Result<Prep
             &draft.submission.to,
         )?,
         statement: draft.statement,
-        submission: draft.submission.clone(),
+        submission: Arc::clone(&draft.submission),
         salt: core.random_bytes(),
         now,
     };

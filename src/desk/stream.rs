@@ -20,7 +20,7 @@ use crate::{
         reason::Reason,
     },
     proto::{alert::v1 as alert, desk::v1 as pb},
-    store::{Store, event::Event},
+    store::{Store, Told, event::Event},
     wire::{
         alert::{Fault, parse_draft},
         status::{reason_of, refusal},
@@ -235,7 +235,7 @@ struct Pending {
 impl Tracker {
     async fn run(
         mut self,
-        mut events: broadcast::Receiver<Arc<Event>>,
+        mut events: broadcast::Receiver<Told>,
         mut incoming: mpsc::Receiver<Expected>,
     ) {
         let mut open = true;
@@ -246,7 +246,7 @@ impl Tracker {
                     None => { open = false; Vec::new() }
                 },
                 event = events.recv(), if !self.pending.is_empty() || open => match event {
-                    Ok(event) => self.apply_all(&event, &mut events).await,
+                    Ok(told) => self.apply_all(&told, &mut events).await,
                     // Too slow for single events: the ledger knows.
                     Err(broadcast::error::RecvError::Lagged(_)) => self.reread().await,
                     Err(broadcast::error::RecvError::Closed) => return,
@@ -308,16 +308,17 @@ impl Tracker {
         settled
     }
 
-    /// Applies an event and those that came with it: what one group settles is told in one message.
+    /// Applies a decision's events and those that came with it: what one group settles is told in one message.
     async fn apply_all(
         &mut self,
-        event: &Event,
-        events: &mut broadcast::Receiver<Arc<Event>>,
+        told: &Told,
+        events: &mut broadcast::Receiver<Told>,
     ) -> Vec<MessageId> {
-        let mut settled: Vec<_> = self.apply(event).into_iter().collect();
+        let mut settled = Vec::new();
+        self.apply(told, &mut settled);
         while settled.len() < SETTLED_MAX_IDS {
             match events.try_recv() {
-                Ok(event) => settled.extend(self.apply(&event)),
+                Ok(told) => self.apply(&told, &mut settled),
                 Err(broadcast::error::TryRecvError::Lagged(_)) => {
                     settled.extend(self.reread().await);
                     break;
@@ -329,7 +330,11 @@ impl Tracker {
         settled
     }
 
-    fn apply(&mut self, event: &Event) -> Option<MessageId> {
+    fn apply(&mut self, told: &Told, settled: &mut Vec<MessageId>) {
+        settled.extend(told.iter().filter_map(|event| self.settled_by(event)));
+    }
+
+    fn settled_by(&mut self, event: &Event) -> Option<MessageId> {
         let (id, recipient) = match event {
             Event::ReceiptStored { receipt, .. } => (receipt.message, receipt.recipient),
             Event::DeliveryEnded {
@@ -349,13 +354,15 @@ impl Tracker {
     }
 
     async fn tell(&self, settled: &[MessageId]) -> bool {
-        if settled.is_empty() {
-            return true;
+        for part in settled.chunks(SETTLED_MAX_IDS) {
+            let response = pb::SubmitStreamResponse {
+                settled: joined(part.iter()),
+                ..<_>::default()
+            };
+            if self.responses.send(Ok(response)).await.is_err() {
+                return false;
+            }
         }
-        let response = pb::SubmitStreamResponse {
-            settled: joined(settled.iter()),
-            ..<_>::default()
-        };
-        self.responses.send(Ok(response)).await.is_ok()
+        true
     }
 }

@@ -2,10 +2,7 @@
 //!
 //! A caller that falls too far behind is told so and cut off: it lists, then watches anew.
 
-use std::{
-    collections::{HashMap, HashSet},
-    sync::Arc,
-};
+use std::collections::{HashMap, HashSet};
 
 use tokio::{
     sync::{broadcast::error::RecvError, mpsc},
@@ -31,6 +28,7 @@ use crate::{
     },
     proto::desk::v1 as pb,
     store::{
+        Told,
         event::{Event, Peek},
         ledger::{ListBox, ListFilter},
     },
@@ -85,14 +83,17 @@ struct News {
 impl Watcher {
     async fn run(
         mut self,
-        mut events: tokio::sync::broadcast::Receiver<Arc<Event>>,
+        mut events: tokio::sync::broadcast::Receiver<Told>,
         responses: &Responses,
     ) -> Status {
         let mut observe = interval(OBSERVE_INTERVAL);
         loop {
             let news = tokio::select! {
                 event = events.recv() => match event {
-                    Ok(event) => news(self.desk.parts().authority, &event).into_iter().collect(),
+                    Ok(told) => told
+                        .iter()
+                        .filter_map(|event| news(self.desk.parts().authority, event))
+                        .collect(),
                     Err(RecvError::Lagged(_)) => {
                         return refusal(Reason::Overloaded, "events were missed: list, then watch anew");
                     }

@@ -96,8 +96,8 @@ pub const VIEW_LAG_WAIT: Duration = Duration::from_millis(5);
 pub const STATEMENTS_CACHED_BYTES: usize = 64 * 1024 * 1024;
 /// Incidents that are listed; the journal has all.
 pub const INCIDENTS_MAX: usize = 256;
-/// Events that a slow subscriber of the store may fall behind.
-pub const STORE_EVENTS_MAX: usize = 16 * 1024;
+/// Decisions that a slow subscriber of the store may fall behind.
+pub const STORE_DECISIONS_TOLD_MAX: usize = 4 * 1024;
 /// Time for draining at a stop.
 pub const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
 /// Bytes of a pseudonym in a desk certificate.

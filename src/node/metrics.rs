@@ -1,10 +1,7 @@
 //! Figures for monitoring, with typed labels: reasons, authorities, lanes and nothing that names a statement
 //! or a person (invariant I8).
 
-use std::{
-    fmt::{self, Write as _},
-    sync::Arc,
-};
+use std::fmt::{self, Write as _};
 
 use prometheus_client::{
     encoding::{
@@ -24,7 +21,7 @@ use crate::{
         receipt::Verdict,
         routing::{Lane, Priority},
     },
-    store::{Figures, Sizes, event::Event},
+    store::{Figures, Sizes, Told, event::Event},
 };
 
 /// Everything that is counted.
@@ -314,14 +311,11 @@ fn with(partner: AuthorityId) -> OfPartner {
 }
 
 /// Counts until the store ends; events that were missed are missing in the counters, and said so.
-pub(super) async fn follow(
-    metrics: Metrics,
-    mut events: tokio::sync::broadcast::Receiver<Arc<Event>>,
-) {
+pub(super) async fn follow(metrics: Metrics, mut events: tokio::sync::broadcast::Receiver<Told>) {
     use tokio::sync::broadcast::error::RecvError;
     loop {
         match events.recv().await {
-            Ok(event) => metrics.count(&event),
+            Ok(told) => told.iter().for_each(|event| metrics.count(event)),
             Err(RecvError::Lagged(missed)) => {
                 tracing::debug!(missed, "metrics fell behind and do not count these events");
             }

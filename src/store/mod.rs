@@ -28,16 +28,13 @@ use std::{future::Future, path::PathBuf, sync::Arc};
 
 pub(crate) use self::opening::REPLAY_TICK_ENTRIES;
 use self::{
-    entry::EntryIndex,
-    event::{Event, EventError},
-    journal::StoredEntry,
-    ledger::Ledger,
-    record::Ordinal,
+    entry::EntryIndex, event::EventError, journal::StoredEntry, ledger::Ledger, record::Ordinal,
     shared::Shared,
 };
 pub use self::{
     log::Headers,
     plan::{Durable, Plan, Signed},
+    shared::Told,
     statements::KeptStatement,
 };
 use crate::domain::time::Clock;
@@ -262,9 +259,9 @@ impl Store {
             .unwrap_or_else(|_| Err(StoreFailed("closing panicked".into())))
     }
 
-    /// Told of every event after it is durable, in order. For `watch`, metrics and dispatchers.
+    /// Told of every decision's events after they are durable, in order. For `watch`, metrics and dispatchers.
     #[must_use]
-    pub fn subscribe(&self) -> tokio::sync::broadcast::Receiver<Arc<Event>> {
+    pub fn subscribe(&self) -> tokio::sync::broadcast::Receiver<Told> {
         self.shared.subscribe()
     }
 

@@ -17,7 +17,7 @@ use super::{
     log::Log, plan::Decided, statements::Statements, ticker::Ticker, view::View,
 };
 use crate::domain::limits::{
-    STATEMENTS_CACHED_BYTES, STORE_EVENTS_MAX, VIEW_LAG_MAX_ENTRIES, VIEW_LAG_WAIT,
+    STATEMENTS_CACHED_BYTES, STORE_DECISIONS_TOLD_MAX, VIEW_LAG_MAX_ENTRIES, VIEW_LAG_WAIT,
 };
 
 pub(super) struct Shared {
@@ -41,13 +41,16 @@ pub(super) struct State {
     pub(super) tickets: u64,
 }
 
+/// The events of one decision, in order, all durable.
+pub type Told = Arc<Vec<Arc<Event>>>;
+
 /// Tells what is durable. Apart from [`Shared`], so that a block under way keeps no journal alive.
 pub(super) struct Announcer {
     /// Tickets whose blocks are durable.
     durable: watch::Sender<u64>,
     /// Entries that are durable.
     entries: AtomicU64,
-    events: broadcast::Sender<Arc<Event>>,
+    events: broadcast::Sender<Told>,
 }
 
 impl Announcer {
@@ -56,10 +59,8 @@ impl Announcer {
         // First: whoever is woken by what follows finds it durable.
         self.entries.store(next, Ordering::Release);
         self.durable.send_replace(ticket + 1);
-        for event in events {
-            // Nobody may be listening.
-            let _ = self.events.send(event);
-        }
+        // Nobody may be listening.
+        let _ = self.events.send(Arc::new(events));
     }
 }
 
@@ -74,7 +75,7 @@ impl Shared {
             durable: watch::Sender::new(0),
             // What is opened is durable.
             entries: AtomicU64::new(ledger.next_index()),
-            events: broadcast::Sender::new(STORE_EVENTS_MAX),
+            events: broadcast::Sender::new(STORE_DECISIONS_TOLD_MAX),
         });
         Self {
             applied: AtomicU64::new(ledger.next_index()),
@@ -202,7 +203,7 @@ impl Shared {
         });
     }
 
-    pub(super) fn subscribe(&self) -> broadcast::Receiver<Arc<Event>> {
+    pub(super) fn subscribe(&self) -> broadcast::Receiver<Told> {
         self.announcer.events.subscribe()
     }
 

@@ -13,7 +13,7 @@ mod retry;
 mod window;
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -35,7 +35,7 @@ use crate::{
         },
         routing::Lane,
     },
-    store::event::Event,
+    store::{Told, event::Event},
 };
 
 /// Protocol versions that we speak.
@@ -116,15 +116,25 @@ impl Dispatch {
         self.ending.cancel();
     }
 
-    /// Wakes the lanes that an event concerns.
-    fn tell(&self, event: &Event) {
-        let Event::Accepted { routing, .. } = event else {
-            return;
-        };
+    /// Wakes the lanes that a decision concerns, each once.
+    fn tell(&self, told: &Told) {
+        let accepted = told.iter().filter_map(|event| match &**event {
+            Event::Accepted { routing, .. } => Some(routing),
+            _ => None,
+        });
+        let concerned: BTreeSet<(AuthorityId, Lane)> = accepted
+            .flat_map(|routing| {
+                let lane = routing.lane();
+                routing
+                    .recipients
+                    .iter()
+                    .map(move |to| (to.authority, lane))
+            })
+            .collect();
         let partners = self.lock();
-        for recipient in &routing.recipients {
-            if let Some(partner) = partners.get(&recipient.authority) {
-                partner.lane(routing.lane()).wake.notify_one();
+        for (authority, lane) in concerned {
+            if let Some(partner) = partners.get(&authority) {
+                partner.lane(lane).wake.notify_one();
             }
         }
     }
@@ -188,7 +198,7 @@ pub(super) async fn follow(core: Arc<Core>, dispatch: Arc<Dispatch>) {
             told = events.recv() => told,
         };
         match told {
-            Ok(event) => dispatch.tell(&event),
+            Ok(told) => dispatch.tell(&told),
             Err(RecvError::Lagged(_)) => dispatch.wake_all(),
             Err(RecvError::Closed) => return,
         }

@@ -1,5 +1,7 @@
 //! An officer's draft: header fields and payload, all faults at once.
 
+use std::borrow::Cow;
+
 use prost::Message as _;
 
 use super::{
@@ -54,10 +56,12 @@ pub(super) fn parse(draft: &pb::Draft, now: Timestamp) -> Result<ParsedDraft, Ve
 }
 
 /// The payload to sign: with its target, when the header names one in full.
-fn aimed_payload(draft: &pb::Draft) -> pb::Payload {
-    let mut payload = draft.payload.clone().unwrap_or_default();
-    let target = full_reference(&draft.in_reply_to);
-    if let (Some(slot @ None), Some(target)) = (target_slot(&mut payload), target) {
+fn aimed_payload(draft: &pb::Draft) -> Cow<'_, pb::Payload> {
+    let payload = draft.payload.as_ref();
+    let mut payload = payload.map_or_else(Cow::default, Cow::Borrowed);
+    if let Some(target) = full_reference(&draft.in_reply_to)
+        && let Some(slot @ None) = target_slot(payload.to_mut())
+    {
         *slot = Some(encode_reference(&target));
     }
     payload
