@@ -16,6 +16,7 @@ use super::{
         links::LinksArgs,
         list::ListArgs,
         reasons::ReasonsArgs,
+        resume::ResumeArgs,
         send::SendArgs,
         serve::ServeArgs,
         show::ShowArgs,
@@ -90,6 +91,8 @@ pub enum Command {
     Close(CloseArgs),
     /// What each recipient did with a statement, when, and why
     Track(TrackArgs),
+    /// Let a held delivery go on: what hindered it is out of the way
+    Resume(ResumeArgs),
     /// How each partner link really is
     Links(LinksArgs),
     /// Events as they happen

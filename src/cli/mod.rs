@@ -84,6 +84,7 @@ async fn dispatch(command: Command, session: &Session) -> Result<(), CliError> {
         Command::Recall(args) => commands::change::run_recall(args, session).await,
         Command::Close(args) => commands::change::run_close(args, session).await,
         Command::Track(args) => commands::track::run(args, session).await,
+        Command::Resume(args) => commands::resume::run(args, session).await,
         Command::Links(args) => commands::links::run(args, session).await,
         Command::Watch => commands::watch::run(session).await,
         Command::Status => commands::status::run(session).await,

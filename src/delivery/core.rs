@@ -20,6 +20,7 @@ use super::{
     links::LinkTable,
     quota::Quotas,
     refusals::{Noted, Refusals},
+    under_way::UnderWay,
     workers::{Job, WorkQueue},
 };
 use crate::{
@@ -52,6 +53,7 @@ pub(super) struct Core {
     pub(super) runtime: Handle,
     pub(super) queue: WorkQueue,
     pub(super) links: LinkTable,
+    pub(super) under_way: UnderWay,
     pub(super) refusals: Mutex<Refusals>,
     pub(super) quotas: Quotas,
     pub(super) stopping: AtomicBool,

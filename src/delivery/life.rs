@@ -34,6 +34,7 @@ pub(super) fn start(parts: BrokerParts) -> Broker {
         runtime: Handle::current(),
         queue: workers::WorkQueue::default(),
         links: super::links::LinkTable::default(),
+        under_way: super::under_way::UnderWay::default(),
         refusals: Mutex::default(),
         quotas: super::quota::Quotas::default(),
         stopping: false.into(),

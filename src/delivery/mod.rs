@@ -38,6 +38,7 @@ mod refusals;
 mod repeat;
 mod resume;
 mod submit;
+mod under_way;
 mod verdict;
 mod workers;
 
@@ -46,6 +47,7 @@ pub use self::{
         Connector, Greeting, Incoming, Link, LinkError, LinkLimits, Outgoing, StatementOutcome,
     },
     links::{LaneState, LinkState},
+    under_way::UnderWay,
 };
 
 /// What a node's broker is made of.
@@ -231,6 +233,12 @@ impl Broker {
     #[must_use]
     pub fn links(&self) -> Vec<LinkState> {
         self.core.links.states(self.core.clock.monotonic())
+    }
+
+    /// What stands in open streams without a result.
+    #[must_use]
+    pub fn under_way(&self) -> UnderWay {
+        self.core.under_way.clone()
     }
 
     /// What we say first on a stream, for both directions.

@@ -13,6 +13,7 @@ mod ground;
 mod inbox;
 mod moment;
 mod overview;
+mod resume;
 pub mod rights;
 mod service;
 mod stream;

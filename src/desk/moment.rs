@@ -3,7 +3,7 @@
 //! The way in is [`Moment::of`]. It says why a delivery waits; it must never say of one that is settled.
 
 use crate::{
-    delivery::{LaneState, LinkState},
+    delivery::{LaneState, LinkState, UnderWay},
     domain::{id::AuthorityId, reason::Reason, routing::Lane, time::Timestamp},
     store::record::MessageRecord,
 };
@@ -15,6 +15,7 @@ pub(super) struct Moment {
     pub(super) own: AuthorityId,
     pub(super) now: Timestamp,
     links: Vec<LinkState>,
+    under_way: UnderWay,
     suspended: Vec<AuthorityId>,
 }
 
@@ -37,6 +38,7 @@ impl Moment {
             own: parts.authority,
             now: parts.clock.now(),
             links: parts.broker.links(),
+            under_way: parts.broker.under_way(),
         }
     }
 
@@ -46,8 +48,19 @@ impl Moment {
             own,
             now,
             links,
+            under_way: UnderWay::default(),
             suspended: Vec::new(),
         }
+    }
+
+    /// Since when this statement is under way to this recipient, without a result.
+    pub(super) fn sent_at(
+        &self,
+        record: &MessageRecord,
+        recipient: &AuthorityId,
+    ) -> Option<Timestamp> {
+        let lane = Lane::of(record.kind, record.priority);
+        self.under_way.since(&record.statement, recipient, lane)
     }
 
     /// Why this statement waits on its way to this recipient.

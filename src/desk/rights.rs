@@ -11,6 +11,7 @@ pub enum Call {
     Show,
     Peek,
     Track,
+    Resume,
     Watch,
     Links,
     Status,
@@ -20,12 +21,13 @@ pub enum Call {
 
 impl Call {
     /// Every call.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Submit,
         Self::List,
         Self::Show,
         Self::Peek,
         Self::Track,
+        Self::Resume,
         Self::Watch,
         Self::Links,
         Self::Status,
@@ -44,6 +46,7 @@ impl Call {
             Self::Show => "show",
             Self::Peek => "peek",
             Self::Track => "track",
+            Self::Resume => "resume",
             Self::Watch => "watch",
             Self::Links => "links",
             Self::Status => "status",
@@ -60,7 +63,7 @@ pub const fn may(role: Role, call: Call) -> bool {
         Role::Officer | Role::Supervisor => !matches!(call, Call::AuditList),
         Role::Ops => matches!(
             call,
-            Call::List | Call::Track | Call::Watch | Call::Links | Call::Status
+            Call::List | Call::Track | Call::Resume | Call::Watch | Call::Links | Call::Status
         ),
         Role::Auditor => matches!(call, Call::Peek | Call::AuditList | Call::AuditExport),
     }
@@ -96,6 +99,7 @@ mod tests {
             (Call::Show, [true, true, false, false]),
             (Call::Peek, [true, true, false, true]),
             (Call::Track, [true, true, true, false]),
+            (Call::Resume, [true, true, true, false]),
             (Call::Watch, [true, true, true, false]),
             (Call::Links, [true, true, true, false]),
             (Call::Status, [true, true, true, false]),

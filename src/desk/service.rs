@@ -16,7 +16,7 @@ use tonic::{
 use super::{
     DeskParts,
     actor::{ActorFault, Actors},
-    audit, export, inbox, overview,
+    audit, export, inbox, overview, resume,
     rights::{self, Call, may},
     stream, submit, thread, watch,
 };
@@ -223,6 +223,16 @@ impl Desk for DeskService {
         thread::track(self, &request.into_inner())
             .await
             .map(Response::new)
+    }
+
+    async fn resume(
+        &self,
+        request: Request<pb::ResumeRequest>,
+    ) -> Result<Response<pb::ResumeResponse>, Status> {
+        let permit = self.permit(&request, Call::Resume).await?;
+        let desk = self.clone();
+        let work = async move { resume::resume(&desk, &permit, request.into_inner()).await };
+        carried_out(work).await.map(Response::new)
     }
 
     async fn watch(

@@ -108,11 +108,19 @@ fn delivery_line(
     delivery: &DeliveryRecord,
     moment: &Moment,
 ) -> pb::Delivery {
+    let mut since = delivery.since;
     let (state, reason, attempts) = match delivery.life {
         DeliveryLife::Queued => {
             let wait = moment.wait(record, &delivery.recipient);
             let reason = wait.reason.map_or_else(String::new, |it| it.to_string());
-            (pb::DeliveryState::Queued, reason, wait.attempts)
+            let state = match moment.sent_at(record, &delivery.recipient) {
+                Some(sent_at) => {
+                    since = sent_at;
+                    pb::DeliveryState::Sent
+                }
+                None => pb::DeliveryState::Queued,
+            };
+            (state, reason, wait.attempts)
         }
         life => {
             let (state, reason) = settled(life);
@@ -124,7 +132,7 @@ fn delivery_line(
     pb::Delivery {
         recipient: delivery.recipient.to_string(),
         state: state.into(),
-        since_us: delivery.since.as_micros(),
+        since_us: since.as_micros(),
         reason,
         attempts,
         handling: handling(delivery.handling).into(),

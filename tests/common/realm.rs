@@ -346,6 +346,24 @@ impl Realm {
         panic!("waited in vain for {wanted:?}: {seen:?}");
     }
 
+    /// A person at the desk lets what is held go on, to these or to all.
+    pub(crate) async fn resumes(
+        &self,
+        from: &str,
+        statement: &StatementRef,
+        to: &[&str],
+    ) -> Result<(), tonic::Code> {
+        let mut desk = self.desk(from, Role::Ops).await;
+        let request = pb::ResumeRequest {
+            id: uuid::Uuid::from_slice(&statement.id)
+                .expect("an id")
+                .to_string(),
+            to: to.iter().map(|&it| it.to_owned()).collect(),
+        };
+        let resumed = desk.resume(request).await;
+        resumed.map(drop).map_err(|status| status.code())
+    }
+
     /// What a victim's journal says of a peer, oldest first: `refused-input BAD_BATCH`, `received`.
     pub(crate) async fn journal(&self, victim: &str, peer: &str) -> Vec<String> {
         let mut desk = self.desk(victim, Role::Auditor).await;

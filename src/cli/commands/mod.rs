@@ -9,6 +9,7 @@ pub mod instruct;
 pub mod links;
 pub mod list;
 pub mod reasons;
+pub mod resume;
 pub mod send;
 pub mod serve;
 pub mod show;

@@ -77,9 +77,13 @@ pub(super) async fn run(
         pump.broken(error.reason);
     }
     let proved = pump.proved;
+    core.under_way.ended((handle.peer, handle.lane));
     memory.book.stream_ended();
     (ended, proved)
 }
+
+/// The result of the frame of this number, kept.
+type WorkedUp = (u64, Result<Worked, LinkError>);
 
 struct Pump<'a> {
     core: &'a Arc<Core>,
@@ -91,7 +95,7 @@ struct Pump<'a> {
     feed: Feed<'a>,
     /// Results that are being worked up.
     working: usize,
-    worked_out: mpsc::UnboundedSender<Result<Worked, LinkError>>,
+    worked_out: mpsc::UnboundedSender<WorkedUp>,
     frame_number: u64,
     beat_number: u64,
     /// Monotonic time of the last message from the partner.
@@ -104,7 +108,7 @@ struct Pump<'a> {
 impl Pump<'_> {
     async fn pump(
         &mut self,
-        mut worked: mpsc::UnboundedReceiver<Result<Worked, LinkError>>,
+        mut worked: mpsc::UnboundedReceiver<WorkedUp>,
     ) -> Result<(), LinkError> {
         self.beat().await?;
         loop {
@@ -118,7 +122,7 @@ impl Pump<'_> {
             let nap = self.nap();
             tokio::select! {
                 biased;
-                Some(worked) = worked.recv() => self.settle(worked?),
+                Some((number, worked)) = worked.recv() => self.settle(number, worked?),
                 incoming = self.link.receive() => self.hear(incoming?),
                 () = self.handle.wake.notified() => self.feed.look_again(&mut self.memory.book).await?,
                 () = self.handle.heartbeat.notified() => self.beat().await?,
@@ -158,6 +162,10 @@ impl Pump<'_> {
             sent_at: self.core.clock.monotonic(),
         };
         let number = self.frame_number;
+        let statements = items.iter().map(|item| item.sent.statement).collect();
+        let to = (self.handle.peer, self.handle.lane);
+        let now = self.core.now();
+        self.core.under_way.sent(to, number, now, statements);
         self.window.sent(number, flight);
         let batches = frames::batches(items);
         self.say(Outgoing::Frame { number, batches }).await
@@ -188,7 +196,7 @@ impl Pump<'_> {
             } => {
                 // A result for no frame of this stream says nothing.
                 if let Some(flight) = self.window.settle(number) {
-                    self.work_up(flight, &results, receipts);
+                    self.work_up(number, flight, &results, receipts);
                 }
             }
         }
@@ -197,6 +205,7 @@ impl Pump<'_> {
     /// Has a result worked up on a worker; the lane goes on meanwhile.
     fn work_up(
         &mut self,
+        number: u64,
         flight: Flight,
         outcomes: &[StatementOutcome],
         receipts: Vec<Unverified>,
@@ -230,12 +239,14 @@ impl Pump<'_> {
                 }),
             };
             // The stream may be gone meanwhile: what was kept is kept.
-            drop(worked_out.send(worked));
+            drop(worked_out.send((number, worked)));
         });
     }
 
-    fn settle(&mut self, worked: Worked) {
+    fn settle(&mut self, number: u64, worked: Worked) {
         self.working -= 1;
+        let to = (self.handle.peer, self.handle.lane);
+        self.core.under_way.settled(to, number);
         let now = self.core.clock.monotonic();
         if worked.receipts > 0 {
             self.proved(now);
