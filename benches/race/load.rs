@@ -16,6 +16,7 @@ use tokio_stream::{Stream, StreamExt as _};
 
 use crate::{
     clock::now_ns,
+    net::RECEIVER,
     plan::{Mode, PACE_PER_SECOND, SUBMIT_MESSAGES, WINDOW_MESSAGES},
 };
 
@@ -28,16 +29,24 @@ const STALLED_AFTER: Duration = Duration::from_secs(15);
 pub struct Work {
     pub folder: PathBuf,
     pub mode: Mode,
+    /// The number of the first message: of what a store holds already, none is sent again.
+    pub first: u64,
+    /// Authorities, or `all`.
+    pub to: String,
 }
 
 impl Work {
     pub fn read(words: &[&str]) -> Self {
-        let [folder, mode, amount] = words else {
-            panic!("expected FOLDER MODE AMOUNT");
+        let [folder, mode, amount, rest @ ..] = words else {
+            panic!("expected FOLDER MODE AMOUNT [FIRST [TO]]");
         };
         Self {
             folder: PathBuf::from(folder),
             mode: Mode::read(mode, amount),
+            first: rest
+                .first()
+                .map_or(0, |first| first.parse().expect("a number")),
+            to: rest.get(1).copied().unwrap_or(RECEIVER).to_owned(),
         }
     }
 }
@@ -129,7 +138,7 @@ impl Sent {
     fn new(mode: Mode) -> Self {
         let window = match mode {
             Mode::Single(_) => 1,
-            Mode::Saturated(_) | Mode::Paced(_) => WINDOW_MESSAGES,
+            Mode::Saturated(_) | Mode::Paced(_) | Mode::Filled(_) => WINDOW_MESSAGES,
         };
         Self {
             at: (0..RING).map(|_| AtomicU64::new(0)).collect(),
@@ -171,6 +180,14 @@ impl Sent {
                     room(u32::try_from(SUBMIT_MESSAGES).expect("fits"));
                     assert!(say(number, SUBMIT_MESSAGES, now_ns()), "the stream ended");
                     number += SUBMIT_MESSAGES;
+                }
+            }
+            Mode::Filled(total) => {
+                while number < total {
+                    let count = SUBMIT_MESSAGES.min(total - number);
+                    room(u32::try_from(count).expect("fits"));
+                    assert!(say(number, count, now_ns()), "the stream ended");
+                    number += count;
                 }
             }
             Mode::Paced(time) => {

@@ -51,7 +51,7 @@ fn race(plan: &Plan) {
         .prefix("race-")
         .tempdir_in(plan.folder())
         .expect("a folder");
-    let net = net::Net::found(place.path());
+    let net = net::Net::found(place.path(), 1);
     let rabbit = rabbit::Rabbit::find(plan, place.path());
     let mut samples = Samples::new(plan, disk::fdatasync(place.path()));
     for mode in &plan.modes {

@@ -1,4 +1,4 @@
-//! A federation of two on disk, with real certificates: both the limit's processes and ours use it.
+//! A federation on disk, with real certificates: both the limit's processes and ours use it.
 
 use std::{
     net::SocketAddr,
@@ -28,13 +28,21 @@ pub const SENDER: &str = "XA-POL";
 pub const RECEIVER: &str = "XB-POL";
 const PSEUDONYM: &str = "race-1";
 
+/// The partner of this number, from 0.
+pub fn partner(number: usize) -> String {
+    match number {
+        0 => RECEIVER.to_owned(),
+        _ => format!("XB-P{number}"),
+    }
+}
+
 pub struct Net {
     pub folder: PathBuf,
 }
 
 impl Net {
-    /// Founds it: one root, both admitted, an officer at each.
-    pub fn found(place: &Path) -> Self {
+    /// Founds it: one root, the sender and so many partners admitted, an officer at each.
+    pub fn found(place: &Path, partners: usize) -> Self {
         let clock = SystemClock::new();
         let federation = place.join("federation");
         let setup = Setup {
@@ -43,7 +51,8 @@ impl Net {
             threshold: 1,
         };
         let anchor = federation::init(&federation, &setup, &clock).expect("founded");
-        let authorities = [SENDER, RECEIVER].map(|id| (id, [(); 3].map(|()| free_port())));
+        let ids = std::iter::once(SENDER.to_owned()).chain((0..partners).map(partner));
+        let authorities: Vec<_> = ids.map(|id| (id, [(); 3].map(|()| free_port()))).collect();
         let mut changes = Vec::new();
         for (id, ports) in &authorities {
             make_authority(&place.join(id), id, ports[0], &clock);

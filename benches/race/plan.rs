@@ -18,6 +18,8 @@ pub enum Mode {
     Paced(Duration),
     /// The next when the one before is settled.
     Single(u64),
+    /// So many, as fast as the window lets them through.
+    Filled(u64),
 }
 
 /// Messages a second of the paced mode.
@@ -29,6 +31,7 @@ impl Mode {
             Self::Saturated(_) => "saturated",
             Self::Paced(_) => "paced",
             Self::Single(_) => "single",
+            Self::Filled(_) => "filled",
         }
     }
 
@@ -36,7 +39,7 @@ impl Mode {
     pub fn words(self) -> [String; 2] {
         let amount = match self {
             Self::Saturated(time) | Self::Paced(time) => time.as_secs(),
-            Self::Single(count) => count,
+            Self::Single(count) | Self::Filled(count) => count,
         };
         [self.name().to_owned(), amount.to_string()]
     }
@@ -47,7 +50,8 @@ impl Mode {
             "saturated" => Self::Saturated(Duration::from_secs(amount)),
             "paced" => Self::Paced(Duration::from_secs(amount)),
             "single" => Self::Single(amount),
-            other => panic!("no mode `{other}`: expected saturated, paced or single"),
+            "filled" => Self::Filled(amount),
+            other => panic!("no mode `{other}`: expected saturated, paced, single or filled"),
         }
     }
 }

@@ -329,7 +329,7 @@ impl Goal {
     }
 }
 
-fn machine() -> String {
+pub fn machine() -> String {
     let read = |file| std::fs::read_to_string(file).unwrap_or_default();
     let cpus = read("/proc/cpuinfo");
     let model = cpus

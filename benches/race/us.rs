@@ -40,12 +40,7 @@ pub fn run(net: &Net, mode: Mode) -> Run {
     let nodes = [RECEIVER, SENDER].map(|id| {
         let member = Member::read(&net.folder, id);
         let _ = std::fs::remove_dir_all(&member.config.store.folder);
-        let mut serve = Command::new(env!("CARGO_BIN_EXE_allpoints"));
-        serve.arg("serve").arg("--config").arg(net.config_file(id));
-        let node = NodeProcess::start(
-            serve.arg("--exit-with-parent"),
-            &member.home.join("node.log"),
-        );
+        let node = serve(net, &member);
         (member, node)
     });
     let before = nodes
@@ -71,6 +66,17 @@ pub fn run(net: &Net, mode: Mode) -> Run {
         sender: Some(sender),
         receiver: Some(receiver),
     }
+}
+
+/// Starts a member's node, and waits until it is ready.
+pub fn serve(net: &Net, member: &Member) -> NodeProcess {
+    let mut serve = Command::new(env!("CARGO_BIN_EXE_allpoints"));
+    let config = net.config_file(member.id.as_str());
+    serve.arg("serve").arg("--config").arg(config);
+    NodeProcess::start(
+        serve.arg("--exit-with-parent"),
+        &member.home.join("node.log"),
+    )
 }
 
 struct Seen {
@@ -130,7 +136,7 @@ pub fn load(work: &Work) -> Loaded {
         .enable_all()
         .build();
     runtime.expect("a runtime").block_on(async {
-        let templates = templates();
+        let templates = templates(&work.to);
         let channel = Member::read(&work.folder, SENDER).dial_desk().await;
         let (outgoing, requests) = mpsc::unbounded_channel();
         let mut grpc = tonic::client::Grpc::new(channel);
@@ -144,10 +150,11 @@ pub fn load(work: &Work) -> Loaded {
             .expect("a stream");
         let told = answers
             .into_inner()
-            .map(|answer| told(&answer.expect("an answer")));
+            .map(|answer| told(&answer.expect("an answer"), work.first));
+        let before = work.first;
         let make = move |first, count| Encoded {
             drafts: (first..first + count)
-                .map(|number| numbered(&templates, number))
+                .map(|number| numbered(&templates, before + number))
                 .collect(),
             report_settled: true,
         };
@@ -155,23 +162,25 @@ pub fn load(work: &Work) -> Loaded {
     })
 }
 
-fn told(answer: &SubmitStreamResponse) -> Told {
+/// By their numbers in this load, which began with this one.
+fn told(answer: &SubmitStreamResponse, first: u64) -> Told {
     if let Some(refused) = answer.refused.first() {
         panic!("refused: {} {:?}", refused.reason, refused.faults);
     }
     Told {
-        accepted: numbers(&answer.accepted),
-        settled: numbers(&answer.settled),
+        accepted: numbers(&answer.accepted, first),
+        settled: numbers(&answer.settled, first),
     }
 }
 
-fn numbers(ids: &[u8]) -> Vec<u64> {
+fn numbers(ids: &[u8], first: u64) -> Vec<u64> {
     let number = |id: &[u8]| {
         id[10..]
             .iter()
             .fold(0, |number, byte| number << 8 | u64::from(*byte))
     };
-    ids.chunks_exact(16).map(number).collect()
+    let since = |id| number(id) - first;
+    ids.chunks_exact(16).map(since).collect()
 }
 
 /// An encoded draft, and where the numbering part of its id stands.
@@ -180,10 +189,10 @@ struct Template {
     number_at: usize,
 }
 
-fn templates() -> Vec<Template> {
+fn templates(to: &str) -> Vec<Template> {
     let recipe = Recipe {
         seed: 7,
-        to: vec![RECEIVER.to_owned()],
+        to: vec![to.to_owned()],
         status: Status::Exercise,
         priority: Some(Priority::Routine),
         now: SystemClock::new().now(),

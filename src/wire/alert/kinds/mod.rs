@@ -1,4 +1,6 @@
 //! The kinds: one line in the table, one file here, one message in `alert.proto`, one type in `domain::alert::kinds`.
+//!
+//! A line: kind, file, name in JSON, what it does to its thread, and the name of its target where it has one.
 
 use crate::{
     domain::{
@@ -14,7 +16,7 @@ use crate::{
 };
 
 macro_rules! kinds {
-    ($($variant:ident $module:ident $json:literal;)*) => {
+    ($($variant:ident $module:ident $json:literal $effect:ident $($named:ident.target)?;)*) => {
         $(mod $module;)*
 
         /// The kind of a payload; none when it is absent or newer than this version.
@@ -37,21 +39,42 @@ macro_rules! kinds {
                     .map(Content::$variant),)*
             }
         }
+
+        /// The effect of a kind that needs no look inside.
+        pub(super) const fn plain_effect(kind: Kind) -> Effect {
+            match kind { $(Kind::$variant => Effect::$effect,)* }
+        }
+
+        /// What a content names as its target.
+        pub(super) const fn target(content: &Content) -> Option<Target> {
+            match content {
+                $($(Content::$variant($named) => Some($named.target),)?)*
+                _ => None,
+            }
+        }
+
+        /// Where a payload names its target; none for kinds that name none.
+        pub fn target_slot(payload: &mut pb::Payload) -> Option<&mut Option<envelope::StatementRef>> {
+            match payload.kind.as_mut()? {
+                $($(pb::payload::Kind::$variant($named) => Some(&mut $named.target),)?)*
+                _ => None,
+            }
+        }
     };
 }
 
 kinds! {
-    MissingOffender missing_offender "missingOffender";
-    TravelNotice travel_notice "travelNotice";
-    RestrictionOrder restriction_order "restrictionOrder";
-    Sighting sighting "sighting";
-    Outcome outcome "outcome";
-    Update update "update";
-    Correction correction "correction";
-    Recall recall "recall";
-    Closure closure "closure";
-    Answer answer "answer";
-    Instruction instruction "instruction";
+    MissingOffender missing_offender "missingOffender" Starts;
+    TravelNotice travel_notice "travelNotice" Starts;
+    RestrictionOrder restriction_order "restrictionOrder" Starts;
+    Sighting sighting "sighting" Informs;
+    Outcome outcome "outcome" Informs;
+    Update update "update" Updates update.target;
+    Correction correction "correction" Corrects correction.target;
+    Recall recall "recall" Recalls recall.target;
+    Closure closure "closure" Closes closure.target;
+    Answer answer "answer" Informs answer.target;
+    Instruction instruction "instruction" Instructs instruction.target;
 }
 
 /// What a content does to its thread.
@@ -59,46 +82,6 @@ pub(super) fn effect(content: &Content) -> Effect {
     match content {
         Content::Answer(answer) => Effect::Answers(answer.code),
         content => plain_effect(kind_of_content(content)),
-    }
-}
-
-/// The effect of a kind that needs no look inside.
-pub(super) const fn plain_effect(kind: Kind) -> Effect {
-    match kind {
-        Kind::MissingOffender | Kind::TravelNotice | Kind::RestrictionOrder => Effect::Starts,
-        Kind::Sighting | Kind::Outcome | Kind::Answer => Effect::Informs,
-        Kind::Update => Effect::Updates,
-        Kind::Correction => Effect::Corrects,
-        Kind::Recall => Effect::Recalls,
-        Kind::Closure => Effect::Closes,
-        Kind::Instruction => Effect::Instructs,
-    }
-}
-
-/// What a content names as its target.
-pub(super) const fn target(content: &Content) -> Option<Target> {
-    match content {
-        Content::Update(it) => Some(it.target),
-        Content::Correction(it) => Some(it.target),
-        Content::Recall(it) => Some(it.target),
-        Content::Closure(it) => Some(it.target),
-        Content::Answer(it) => Some(it.target),
-        Content::Instruction(it) => Some(it.target),
-        _ => None,
-    }
-}
-
-/// Where a payload names its target; none for kinds that name none.
-pub fn target_slot(payload: &mut pb::Payload) -> Option<&mut Option<envelope::StatementRef>> {
-    use pb::payload::Kind as Wire;
-    match payload.kind.as_mut()? {
-        Wire::Update(it) => Some(&mut it.target),
-        Wire::Correction(it) => Some(&mut it.target),
-        Wire::Recall(it) => Some(&mut it.target),
-        Wire::Closure(it) => Some(&mut it.target),
-        Wire::Answer(it) => Some(&mut it.target),
-        Wire::Instruction(it) => Some(&mut it.target),
-        _ => None,
     }
 }
 
