@@ -1,7 +1,7 @@
-//! The race: Allpoints beside the limit of its own design and beside the strongest peer, on the same work.
+//! The race: Allpoints beside the limit of its own design and beside its peers, on the same work.
 //!
-//! `cargo bench --bench race -- --quick | --full [--json] [--only limit,us,rabbit] [--modes saturated,paced,single]`.
-//! Starts itself as the limit's processes, `allpoints serve` as ours, and a broker if one is installed; everything
+//! `cargo bench --bench race -- --quick | --full [--json] [--only limit,us,rabbit,nats] [--modes saturated,paced,single]`.
+//! Starts itself as the limit's processes, `allpoints serve` as ours, and the brokers that are installed; everything
 //! is a process of its own on loopback. `benches/README.md` says what is measured and how it is judged.
 #![allow(
     clippy::unwrap_used,
@@ -22,7 +22,9 @@ mod clock;
 mod disk;
 mod limit;
 mod load;
+mod nats;
 mod net;
+mod peer;
 mod plan;
 mod processes;
 mod rabbit;
@@ -32,7 +34,7 @@ mod us;
 use std::path::{Path, PathBuf};
 
 use plan::{Contender, Plan};
-use report::{Run, Samples};
+use report::Samples;
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -53,12 +55,18 @@ fn race(plan: &Plan) {
         .expect("a folder");
     let net = net::Net::found(place.path(), 1);
     let rabbit = rabbit::Rabbit::find(plan, place.path());
+    let nats = nats::Nats::find(plan, place.path());
     let mut samples = Samples::new(plan, disk::fdatasync(place.path()));
     for mode in &plan.modes {
         for round in 0..plan.rounds {
             samples.begin_round(*mode, round);
             for contender in &plan.contenders {
-                let run = run_one(&net, rabbit.as_ref(), *contender, *mode);
+                let run = match contender {
+                    Contender::Limit => Some(limit::process::run(&net, *mode)),
+                    Contender::Us => Some(us::run(&net, *mode)),
+                    Contender::Rabbit => rabbit.as_ref().map(|rabbit| rabbit.run(*mode)),
+                    Contender::Nats => nats.as_ref().map(|nats| nats.run(*mode)),
+                };
                 if let Some(run) = run {
                     eprintln!("{} {} #{}: {run}", mode.name(), contender.name(), round + 1);
                     samples.add(*mode, *contender, run);
@@ -69,19 +77,6 @@ fn race(plan: &Plan) {
     samples.fdatasync_again(disk::fdatasync(place.path()));
     samples.print();
     samples.check();
-}
-
-fn run_one(
-    net: &net::Net,
-    rabbit: Option<&rabbit::Rabbit>,
-    contender: Contender,
-    mode: plan::Mode,
-) -> Option<Run> {
-    match contender {
-        Contender::Limit => Some(limit::process::run(net, mode)),
-        Contender::Us => Some(us::run(net, mode)),
-        Contender::Rabbit => rabbit.map(|rabbit| rabbit.run(mode)),
-    }
 }
 
 fn print_line(loaded: &load::Loaded) {

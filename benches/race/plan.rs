@@ -61,17 +61,24 @@ pub enum Contender {
     Limit,
     Us,
     Rabbit,
+    Nats,
 }
 
 impl Contender {
-    const ALL: [Self; 3] = [Self::Limit, Self::Us, Self::Rabbit];
+    const ALL: [Self; 4] = [Self::Limit, Self::Us, Self::Rabbit, Self::Nats];
 
     pub fn name(self) -> &'static str {
         match self {
             Self::Limit => "limit",
             Self::Us => "us",
             Self::Rabbit => "rabbit",
+            Self::Nats => "nats",
         }
+    }
+
+    /// Whether a run of it must have flushes; of the others the table says that they are not durable.
+    pub fn tells_flushes(name: &str) -> bool {
+        name != Self::Nats.name()
     }
 }
 

@@ -7,6 +7,7 @@ use std::{
 
 use crate::{
     load::Loaded,
+    peer::{self, stored},
     plan::{Contender, MESSAGE_BYTES, Mode, Plan},
     processes::{self, NodeProcess, Usage},
     report::{Node, Run},
@@ -28,15 +29,7 @@ pub struct Rabbit {
 impl Rabbit {
     /// Starts the brokers, or says why it is skipped.
     pub fn find(plan: &Plan, place: &Path) -> Option<Self> {
-        if !plan.contenders.contains(&Contender::Rabbit) {
-            return None;
-        }
-        if !on_path("rabbitmq-server") {
-            eprintln!("rabbit: skipped, rabbitmq-server is not installed");
-            return None;
-        }
-        if !Path::new(DRIVER).exists() {
-            eprintln!("rabbit: skipped, its driver is not built: see benches/README.md");
+        if !peer::is_there(plan, Contender::Rabbit, "rabbitmq-server", DRIVER) {
             return None;
         }
         let folder = place.join("rabbit");
@@ -124,21 +117,5 @@ impl Seen {
 }
 
 fn script(folder: &Path, words: &[&str]) -> Command {
-    let mut command = Command::new(SCRIPT);
-    command.args(words).env("RUN", folder).env("DRIVER", DRIVER);
-    command
-}
-
-/// Bytes that a process has caused to be written to disks.
-fn stored(process: u32) -> f64 {
-    let io = std::fs::read_to_string(format!("/proc/{process}/io")).unwrap_or_default();
-    let bytes = io
-        .lines()
-        .find_map(|line| line.strip_prefix("write_bytes:")?.trim().parse().ok());
-    bytes.unwrap_or_default()
-}
-
-fn on_path(program: &str) -> bool {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    std::env::split_paths(&path).any(|folder| folder.join(program).exists())
+    peer::script(SCRIPT, DRIVER, folder, words)
 }

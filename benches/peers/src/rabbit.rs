@@ -2,14 +2,7 @@
 //!
 //! `rabbit FOLDER declare` or `rabbit FOLDER one saturated|paced|single AMOUNT BYTES WINDOW`. One line of JSON.
 
-use std::{
-    error::Error,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering::Relaxed},
-    },
-    time::{Duration, Instant},
-};
+use std::{sync::Arc, time::Duration};
 
 use futures_util::StreamExt as _;
 use hdrhistogram::Histogram;
@@ -22,7 +15,8 @@ use lapin::{
     tcp::{OwnedIdentity, OwnedTLSConfig},
     types::{AMQPValue, FieldTable},
 };
-use tokio::sync::{Semaphore, mpsc, oneshot};
+use peers::{Anything, Flight, Work, histogram, number_of, tell};
+use tokio::sync::{mpsc, oneshot};
 
 const BROKERS: [&str; 2] = [
     "amqps://guest:guest@localhost:45671",
@@ -32,15 +26,9 @@ const QUEUE: &str = "q";
 const PREFETCH: u16 = 1000;
 /// One acknowledgement at B for so many messages.
 const ACK_EVERY: u64 = 200;
-/// Messages a second of the paced mode.
-const PACE_PER_SECOND: u64 = 1000;
 /// AMQP's delivery mode 2.
 const PERSISTENT: u8 = 2;
-/// More than are ever under way.
-const RING: u64 = 1 << 20;
 const STALLED_AFTER: Duration = Duration::from_secs(60);
-
-type Anything = Box<dyn Error + Send + Sync>;
 
 #[tokio::main]
 async fn main() -> Result<(), Anything> {
@@ -51,42 +39,9 @@ async fn main() -> Result<(), Anything> {
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     match words.as_slice() {
         [folder, "declare"] => brokers(folder).await.map(drop),
-        [folder, "one", mode, amount, bytes, window] => {
-            let mode = Mode::read(mode, amount.parse()?)?;
-            let work = Work {
-                mode,
-                bytes: bytes.parse()?,
-                window: window.parse()?,
-            };
-            one(folder, work).await
-        }
+        [folder, "one", work @ ..] => one(folder, Work::read(work)?).await,
         _ => Err("expected FOLDER declare, or FOLDER one MODE AMOUNT BYTES WINDOW".into()),
     }
-}
-
-#[derive(Clone, Copy, PartialEq)]
-enum Mode {
-    Saturated(Duration),
-    Paced(u64),
-    /// Sends the next when the one before has arrived.
-    Single(u64),
-}
-
-impl Mode {
-    fn read(name: &str, amount: u64) -> Result<Self, Anything> {
-        match name {
-            "saturated" => Ok(Self::Saturated(Duration::from_secs(amount))),
-            "paced" => Ok(Self::Paced(amount * PACE_PER_SECOND)),
-            "single" => Ok(Self::Single(amount)),
-            other => Err(format!("no mode `{other}`: expected saturated, paced or single").into()),
-        }
-    }
-}
-
-struct Work {
-    mode: Mode,
-    bytes: usize,
-    window: usize,
 }
 
 async fn brokers(folder: &str) -> Result<([Connection; 2], [Channel; 2]), Anything> {
@@ -138,8 +93,7 @@ async fn one(folder: &str, work: Work) -> Result<(), Anything> {
             FieldTable::default(),
         )
         .await?;
-    let single = matches!(work.mode, Mode::Single(_));
-    let flight = Arc::new(Flight::new(if single { 1 } else { work.window }));
+    let (single, flight) = (work.is_single(), work.flight());
     let (tell_total, total) = oneshot::channel();
     let (confirm, confirms) = mpsc::unbounded_channel();
     // Room is given back on arrival where one is sent at a time, and on confirmation otherwise.
@@ -149,8 +103,7 @@ async fn one(folder: &str, work: Work) -> Result<(), Anything> {
     let mut number = 0;
     while let Some(at) = flight.turn(work.mode, started, number).await? {
         flight.stamp(number, at);
-        let mut body = vec![0x5a; work.bytes];
-        body[..8].copy_from_slice(&number.to_be_bytes());
+        let body = work.message(number);
         let properties = BasicProperties::default().with_delivery_mode(PERSISTENT);
         let options = BasicPublishOptions::default();
         let published = a
@@ -163,67 +116,8 @@ async fn one(folder: &str, work: Work) -> Result<(), Anything> {
     tell_total.send(number).map_err(|_| "arrivals ended")?;
     let confirmed = confirming.await?;
     let (arrived, ended) = tokio::time::timeout(STALLED_AFTER, arriving).await??;
-    println!(
-        "{}",
-        serde_json::json!({
-            "messages": number,
-            "seconds": (ended - started) as f64 / 1e9,
-            "accepted_ms": percentiles(&confirmed),
-            "settled_ms": percentiles(&arrived),
-            "client_cpu_us": cpu_us() / number as f64,
-        })
-    );
+    tell(number, ended - started, &confirmed, &arrived);
     Ok(())
-}
-
-/// What is under way: when each was sent, and room for more.
-struct Flight {
-    clock: Instant,
-    sent: Vec<AtomicU64>,
-    room: Semaphore,
-}
-
-impl Flight {
-    fn new(window: usize) -> Self {
-        Self {
-            clock: Instant::now(),
-            sent: (0..RING).map(|_| AtomicU64::new(0)).collect(),
-            room: Semaphore::new(window),
-        }
-    }
-
-    fn now(&self) -> u64 {
-        self.clock.elapsed().as_nanos() as u64
-    }
-
-    /// Waits until the next may go, and gives the time that its latency counts from; none at the end.
-    async fn turn(&self, mode: Mode, started: u64, number: u64) -> Result<Option<u64>, Anything> {
-        match mode {
-            Mode::Saturated(time) if self.now() - started >= time.as_nanos() as u64 => Ok(None),
-            Mode::Paced(count) | Mode::Single(count) if number == count => Ok(None),
-            Mode::Paced(_) => {
-                let due = started + number * 1_000_000_000 / PACE_PER_SECOND;
-                // Tokio's sleep rounds up to a millisecond.
-                tokio::task::block_in_place(|| {
-                    std::thread::sleep(Duration::from_nanos(due.saturating_sub(self.now())));
-                });
-                Ok(Some(due))
-            }
-            Mode::Saturated(_) | Mode::Single(_) => {
-                self.room.acquire().await?.forget();
-                Ok(Some(self.now()))
-            }
-        }
-    }
-
-    fn stamp(&self, number: u64, at: u64) {
-        self.sent[(number % RING) as usize].store(at, Relaxed);
-    }
-
-    fn age(&self, number: u64) -> u64 {
-        let at = self.sent[(number % RING) as usize].load(Relaxed);
-        self.now().saturating_sub(at)
-    }
 }
 
 async fn confirmations(
@@ -260,8 +154,7 @@ async fn arrivals(
                 continue;
             }
         };
-        let number = u64::from_be_bytes(delivery.data[..8].try_into().expect("8 bytes"));
-        ages.saturating_record(flight.age(number));
+        ages.saturating_record(flight.age(number_of(&delivery.data)));
         ended = flight.now();
         if gives_room {
             flight.room.add_permits(1);
@@ -282,29 +175,4 @@ async fn acknowledge(delivery: Option<lapin::message::Delivery>) {
         let options = BasicAckOptions { multiple: true };
         delivery.acker.ack(options).await.expect("acknowledged");
     }
-}
-
-/// Processor time of this process so far.
-fn cpu_us() -> f64 {
-    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
-    // Fields 14 and 15, in hundredths of a second, counted after the name in brackets.
-    let after = stat.rsplit(')').next().unwrap_or_default();
-    let ticks = after.split_whitespace().skip(11).take(2);
-    ticks
-        .filter_map(|ticks| ticks.parse::<f64>().ok())
-        .sum::<f64>()
-        * 1e4
-}
-
-fn histogram() -> Histogram<u64> {
-    Histogram::new_with_bounds(1, 120_000_000_000, 3).expect("bounds")
-}
-
-fn percentiles(histogram: &Histogram<u64>) -> serde_json::Value {
-    let ms = |ns: u64| ns as f64 / 1e6;
-    serde_json::json!({
-        "p50": ms(histogram.value_at_quantile(0.5)),
-        "p99": ms(histogram.value_at_quantile(0.99)),
-        "max": ms(histogram.max()),
-    })
 }
