@@ -489,3 +489,7 @@ fn signing_use(what: Rotating) -> Option<KeyUse> {
         Rotating::Node | Rotating::ExchangeCa | Rotating::DeskCa => None,
     }
 }
+
+#[cfg(test)]
+#[path = "rotation_tests.rs"]
+mod tests;
