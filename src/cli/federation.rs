@@ -12,12 +12,15 @@ use clap::{Args, Subcommand};
 
 use super::exit::{CliError, Exit};
 use crate::{
-    domain::{id::AuthorityId, time::Clock},
+    domain::{id::AuthorityId, limits, time::Clock},
     node::config,
     trust::{
         directory::{Anchor, Directory, DirectoryError, Member, Standing},
-        federation::{self, Change, FederationError, Published, Setup, Terms},
-        keys::{KeyUse, SigningKey},
+        federation::{
+            self, Change, FederationError, NextRoots, Published, RotationProposed, Setup, Terms,
+            TimestampKey,
+        },
+        keys::{KeyId, KeyUse, SigningKey},
     },
 };
 
@@ -51,9 +54,16 @@ enum Command {
         #[command(flatten)]
         facts: Facts,
     },
-    /// Add roots' signatures to a proposed membership.
+    /// Propose the next root list: other root keys, another threshold, another timestamp key.
+    Rotate {
+        /// The federation's folder.
+        dir: PathBuf,
+        #[command(flatten)]
+        next: Next,
+    },
+    /// Add roots' signatures to a proposed membership or root list.
     Sign {
-        /// `proposal/membership.json` of the federation's folder.
+        /// `proposal/membership.json` or `proposal/root-list-N.json` of the federation's folder.
         file: PathBuf,
         /// A root's key file; more than one only where one keeper holds them.
         #[arg(long, required = true)]
@@ -125,6 +135,23 @@ struct Facts {
     grace_days: u32,
 }
 
+/// What the next root list changes.
+#[derive(Debug, Args)]
+struct Next {
+    /// New root keys to make, each for another keeper.
+    #[arg(long, value_name = "COUNT", default_value_t = 0)]
+    add: u32,
+    /// A root key that goes, by its id.
+    #[arg(long, value_name = "KEY")]
+    remove: Vec<KeyId>,
+    /// How many roots must sign from then on.
+    #[arg(long, value_name = "COUNT")]
+    threshold: Option<u32>,
+    /// Make another timestamp key, too.
+    #[arg(long)]
+    new_timestamp_key: bool,
+}
+
 /// Runs a federation command and prints what it did.
 ///
 /// # Errors
@@ -160,6 +187,10 @@ fn perform(command: Command, clock: &dyn Clock) -> Result<String, CliError> {
             let terms = facts.terms();
             let proposed = federation::propose(&dir, &facts.changes()?, terms, clock)?;
             proposed_text(&proposed, &dir)
+        }
+        Command::Rotate { dir, next } => {
+            let proposed = federation::rotate(&dir, &next.roots(), clock)?;
+            rotation_text(&proposed, &dir, clock)
         }
         Command::Sign { file, key } => {
             let mut text = String::new();
@@ -228,6 +259,20 @@ fn install(
     ))
 }
 
+impl Next {
+    fn roots(self) -> NextRoots {
+        NextRoots {
+            add: self.add,
+            remove: self.remove,
+            threshold: self.threshold,
+            timestamp: match self.new_timestamp_key {
+                true => TimestampKey::Replace,
+                false => TimestampKey::Keep,
+            },
+        }
+    }
+}
+
 impl Facts {
     fn terms(&self) -> Terms {
         Terms {
@@ -287,6 +332,30 @@ fn proposed_text(proposed: &federation::Proposed, dir: &Path) -> String {
     text
 }
 
+/// What was done, what comes next, and what must not be done before when.
+fn rotation_text(proposed: &RotationProposed, dir: &Path, clock: &dyn Clock) -> String {
+    let mut text = format!("root list {}:\n", proposed.version);
+    for change in &proposed.changes {
+        text.push_str(&format!("  {change}\n"));
+    }
+    for file in &proposed.made {
+        text.push_str(&format!("made {}: to its keeper\n", file.display()));
+    }
+    text.push_str("next: enough roots of the old list and of the new sign\n");
+    for file in &proposed.to_sign {
+        text.push_str(&format!(
+            "  allpoints federation sign {} --key root-N.key\n",
+            file.display()
+        ));
+    }
+    text.push_str(&format!(
+        "then `allpoints federation publish {}`; nodes that were away walk the chain of lists by themselves\nearliest safe time to destroy a key that goes: 24 h after publishing, so not before {}\n",
+        dir.display(),
+        clock.now().plus(limits::DIRECTORY_SPREAD_MAX)
+    ));
+    text
+}
+
 fn show_text(directory: &Directory, anchor: Option<Anchor>, clock: &dyn Clock) -> String {
     let now = clock.now();
     let proof = match anchor {
@@ -307,6 +376,13 @@ fn show_text(directory: &Directory, anchor: Option<Anchor>, clock: &dyn Clock) -
         directory.timestamp_expires_at(),
         directory.membership_expires_at(),
     );
+    let (threshold, roots) = directory.root_keys();
+    let roots: Vec<String> = roots.iter().map(ToString::to_string).collect();
+    text.push_str(&format!(
+        "root list {}, {threshold} of {}\n",
+        directory.roots(),
+        roots.join(", ")
+    ));
     for member in directory.members() {
         text.push_str(&member_text(member));
     }
@@ -365,8 +441,10 @@ fn explain(error: &FederationError) -> CliError {
         | E::NothingToPublish(_)
         | E::NotARoot(_)
         | E::Application { .. }
+        | E::Pending(_)
+        | E::RootList { .. }
         | E::Exists(_) => Exit::Refused,
-        E::NotAMember(_) => Exit::NotFound,
+        E::NotAMember(_) | E::UnknownRoot(_) => Exit::NotFound,
         E::Threshold { .. }
         | E::Name
         | E::Json { .. }
@@ -385,6 +463,9 @@ fn explain(error: &FederationError) -> CliError {
     };
     let told = CliError::new(exit, error.to_string());
     match error {
+        E::RootList { .. } => told.hint(
+            "have more roots, of the list before and of the new one, run `allpoints federation sign DIR/proposal/root-list-N.json --key root-N.key`",
+        ),
         E::TooFewSignatures { .. } => told.hint(
             "have more roots run `allpoints federation sign DIR/proposal/membership.json --key root-N.key`",
         ),

@@ -12,11 +12,12 @@ use self::files::{NodeConfig, Profile, configuration_folder, write_toml};
 use super::exit::{CliError, Exit};
 use crate::{
     domain::{id::AuthorityId, time::Clock},
+    node::config,
     trust::{
         directory::Anchor,
         pki::{
-            self, AuthorityPlan, CRL_DAYS, Contact, DeskProfile, NodeProfile, PkiError, Replace,
-            Revoked,
+            self, AuthorityPlan, CRL_DAYS, Contact, DeskProfile, Installed, NodeProfile, PkiError,
+            Replace, Revoked, Rotating, Stage,
         },
         tls::{DeskName, Name, Role},
     },
@@ -39,6 +40,8 @@ enum PkiCommand {
     Desk(DeskArgs),
     /// Revoke certificates and publish both revocation lists and the application anew
     Crl(CrlArgs),
+    /// Replace a key without a gap: take the next step, or learn from when on it is safe
+    Rotate(RotateArgs),
 }
 
 #[derive(Debug, Args)]
@@ -140,6 +143,14 @@ struct CrlArgs {
     days: u32,
 }
 
+#[derive(Debug, Args)]
+struct RotateArgs {
+    /// The authority's folder
+    dir: PathBuf,
+    /// statement, receipt, node, exchange-ca or desk-ca; without it every replacement's stage is shown
+    what: Option<Rotating>,
+}
+
 /// Runs `allpoints pki ...`.
 ///
 /// # Errors
@@ -150,6 +161,7 @@ pub fn run(args: PkiArgs, clock: &dyn Clock) -> Result<(), CliError> {
         PkiCommand::Node(args) => node(&args, clock),
         PkiCommand::Desk(args) => desk(args, clock),
         PkiCommand::Crl(args) => crl(&args, clock),
+        PkiCommand::Rotate(args) => rotate(&args, clock),
     }
 }
 
@@ -286,6 +298,39 @@ fn crl(args: &CrlArgs, clock: &dyn Clock) -> Result<(), CliError> {
     ))
 }
 
+fn rotate(args: &RotateArgs, clock: &dyn Clock) -> Result<(), CliError> {
+    let Some(what) = args.what else {
+        for what in [Rotating::Statement, Rotating::Receipt, Rotating::Node] {
+            say(&format!(
+                "{what:<10} {}",
+                stage_text(pki::stage(&args.dir, what)?)
+            ))?;
+        }
+        return Ok(());
+    };
+    let config = config::check(&args.dir.join("node.toml"))
+        .map_err(|error| CliError::new(Exit::Usage, error.to_string()))?;
+    let installed = Installed {
+        authority: config.authority,
+        folder: &config.directory.folder,
+        anchor: config.directory.anchor,
+    };
+    let step = pki::rotate(&args.dir, what, installed, clock)?;
+    let mut text = format!("done: {}\nnext: {}", step.done, step.next);
+    if let Some(earliest) = step.earliest {
+        text.push_str(&format!("\nearliest safe time: {earliest}"));
+    }
+    say(&text)
+}
+
+fn stage_text(stage: Stage) -> String {
+    match stage {
+        Stage::Settled => "settled: nothing is being replaced".to_owned(),
+        Stage::Prepared => "prepared: the next one waits to be known everywhere".to_owned(),
+        Stage::Activated(at) => format!("activated at {at}: the old one has not ended"),
+    }
+}
+
 fn say(text: &str) -> Result<(), CliError> {
     writeln!(anstream::stdout(), "{text}")
         .map_err(|error| CliError::new(Exit::Failed, format!("cannot write: {error}")))
@@ -294,13 +339,19 @@ fn say(text: &str) -> Result<(), CliError> {
 impl From<PkiError> for CliError {
     fn from(error: PkiError) -> Self {
         let exit = match &error {
-            PkiError::Exists(_) | PkiError::Issued(_) | PkiError::NotOurs(_) => Exit::Refused,
+            PkiError::Exists(_)
+            | PkiError::Issued(_)
+            | PkiError::NotOurs(_)
+            | PkiError::TooEarly { .. }
+            | PkiError::NotPublished { .. }
+            | PkiError::NoOverlap(_) => Exit::Refused,
             PkiError::Missing(_)
             | PkiError::Content { .. }
             | PkiError::KeyExposed(_)
             | PkiError::Name(_)
             | PkiError::Host(_)
             | PkiError::Days { .. }
+            | PkiError::Directory(_)
             | PkiError::Clock
             | PkiError::Key(_) => Exit::Usage,
             PkiError::File { .. } | PkiError::Inside(_) | PkiError::Random => Exit::Failed,

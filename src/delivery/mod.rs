@@ -19,6 +19,7 @@ use crate::{
     trust::{
         batch::{BatchSigner, Unverified, Verifier},
         directory::DirectoryHandle,
+        keys::{KeyId, SigningKey},
     },
 };
 
@@ -280,6 +281,23 @@ impl Broker {
     /// When the store has failed.
     pub async fn adopt_directory(&self) -> Result<(), StoreFailed> {
         life::adopt_directory(&self.core, &self.dispatch).await
+    }
+
+    /// Signs statements with this key from now on; what is queued under another is signed again as it leaves, same
+    /// leaf (threats, row 13).
+    pub fn use_statement_key(&self, key: SigningKey) {
+        self.core.statement_signer.replace_key(key);
+    }
+
+    /// Signs receipts with this key from now on. Receipts that were given stay as they are.
+    pub fn use_receipt_key(&self, key: SigningKey) {
+        self.core.receipt_signer.replace_key(key);
+    }
+
+    /// The keys that sign now: of statements, of receipts.
+    #[must_use]
+    pub fn signing_keys(&self) -> [KeyId; 2] {
+        [&self.core.statement_signer, &self.core.receipt_signer].map(BatchSigner::key_id)
     }
 
     /// Stops accepting, drains for a bounded time, ends the dispatchers.

@@ -31,7 +31,7 @@ pub(super) async fn left(
     target: Option<StatementRef>,
 ) -> Result<Ground, Status> {
     let parts = desk.parts();
-    let default = parts.default_ground;
+    let default = **parts.default_ground.load();
     let Some(target) = target else {
         let of_thread = BTreeMap::new();
         return Ok(Ground::Left { of_thread, default });

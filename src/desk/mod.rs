@@ -11,6 +11,7 @@ mod expiry;
 mod export;
 mod ground;
 mod inbox;
+mod loaded;
 mod moment;
 mod overview;
 mod resume;
@@ -26,9 +27,12 @@ mod watch;
 
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
+
 pub use self::{
     expiry::{Expiry, Warning},
     export::ExportError,
+    loaded::{Loaded, RefusedLoad},
     service::{DeskService, serve},
 };
 use crate::{
@@ -60,10 +64,12 @@ pub struct DeskParts {
     pub log_key: Arc<SigningKey>,
     /// Number of the present log, in the name of its origin.
     pub log_epoch: u32,
-    /// On what ground follow-ups go abroad when neither they nor their thread name one.
-    pub default_ground: Option<TransferGround>,
+    /// On what ground follow-ups go abroad when neither they nor their thread name one; may change while the node runs.
+    pub default_ground: Arc<ArcSwap<Option<TransferGround>>>,
     /// When this node began to serve.
     pub started_at: Timestamp,
     /// Certificates and lists that end, as they are now: they are renewed while the node runs.
     pub expiries: Arc<dyn Fn() -> Vec<Expiry> + Send + Sync>,
+    /// What is read anew while the node runs: what is in force, and what was refused.
+    pub loaded: Arc<dyn Fn() -> Vec<Loaded> + Send + Sync>,
 }

@@ -4,6 +4,7 @@ use tonic::Status;
 
 use super::{
     expiry::Expiry,
+    loaded::Loaded,
     service::{DeskService, Permit, store_failed},
 };
 use crate::{
@@ -50,6 +51,8 @@ pub(super) async fn status(
     let expiries = (parts.expiries)();
     let mut alarms = alarms(&incidents, standing, parts.store.has_room());
     alarms.extend(expiries.iter().filter_map(|expiry| expiry.alarm(now)));
+    let loaded = (parts.loaded)();
+    alarms.extend(loaded.iter().filter_map(Loaded::alarm));
     Ok(pb::StatusResponse {
         authority: parts.authority.to_string(),
         federation: directory.federation().to_owned(),
@@ -66,6 +69,7 @@ pub(super) async fn status(
         inbox_unopened,
         outbox_queued: parts.broker.links().iter().map(|link| link.queued).sum(),
         caller_uri: permit.uri.to_string(),
+        loaded: loaded.into_iter().map(loaded_line).collect(),
     })
 }
 
@@ -76,6 +80,17 @@ const fn standing_name(standing: Standing) -> &'static str {
         Standing::Stale => "stale",
         Standing::Grace => "grace",
         Standing::Closed => "closed",
+    }
+}
+
+fn loaded_line(loaded: Loaded) -> pb::Loaded {
+    let refused = loaded.refused;
+    pb::Loaded {
+        what: loaded.what.to_owned(),
+        version: loaded.version,
+        at_us: loaded.at.as_micros(),
+        refused_us: refused.as_ref().map_or(0, |it| it.since.as_micros()),
+        refused: refused.map_or_else(String::new, |it| it.why),
     }
 }
 

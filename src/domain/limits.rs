@@ -181,8 +181,24 @@ pub const SETTLE_WINDOW_DRAFTS: usize = 256 * 1024;
 pub const EXPORT_CHUNK_BYTES: usize = 256 * 1024;
 /// Certificate names whose pseudonym is remembered as journaled.
 pub const ACTORS_REMEMBERED_MAX: usize = 4096;
-/// Between two looks for a newer directory and newer certificates.
-pub const RELOAD_INTERVAL: Duration = Duration::from_secs(15);
+/// Between two looks for newer files (directory, certificates, lists, keys, configuration) when none is configured.
+pub const RELOAD_INTERVAL: Duration = Duration::from_secs(5);
+/// The shortest that can be configured.
+pub const RELOAD_INTERVAL_MIN: Duration = Duration::from_millis(100);
+/// The longest that can be configured: a revocation must hold within a minute of its publication.
+pub const RELOAD_INTERVAL_MAX: Duration = Duration::from_secs(30);
+/// Bytes of a directory in one message of `Exchange.Directory`.
+pub const DIRECTORY_CHUNK_BYTES: usize = 256 * 1024;
+/// Partners to whom a directory is passed on at once; more are told `OVERLOADED` and ask again.
+pub const DIRECTORY_STREAMS_MAX: usize = 8;
+/// Passing on one directory, from the question to its last byte.
+pub const DIRECTORY_STREAM_TIMEOUT: Duration = Duration::from_secs(60);
+/// How long a directory may take to be everywhere: a node that hears of nothing newer for so long says that it is stale.
+pub const DIRECTORY_SPREAD_MAX: Duration = DIRECTORY_TIMESTAMP_MAX;
+/// How long a new node certificate may take to be shown everywhere, streams that stand included.
+pub const CERTIFICATE_SPREAD_MAX: Duration = Duration::from_secs(60);
+/// Longest wait before a partner that gave no good directory is asked again.
+pub const CATCH_UP_PUT_OFF_MAX: Duration = Duration::from_secs(3600);
 /// Between two looks at links and clocks for `watch` and metrics.
 pub const OBSERVE_INTERVAL: Duration = Duration::from_secs(5);
 /// Directory versions by which a newer one may be ahead of ours: a century of publishing three times a day.

@@ -206,6 +206,16 @@ reasons! {
         "more than one statement begins with this id" "give more of the id";
     70 FrameBroken "FRAME_BROKEN" Retry InvalidArgument
         "a frame could not be parsed or broke the limits" "its statements are sent one by one, by itself";
+    80 DirectoryForged "DIRECTORY_FORGED" Hold FailedPrecondition
+        "a directory was offered that does not verify, or that a rule refuses" "ours stays: look at the log, and call who offered it";
+    81 DirectoryRollback "DIRECTORY_ROLLBACK" Hold FailedPrecondition
+        "a directory was offered that goes back behind ours" "ours stays: compare versions with the federation";
+    82 DirectoryAhead "DIRECTORY_AHEAD" Hold FailedPrecondition
+        "a directory was offered whose version leaps far ahead" "ours stays: the federation looks for a stolen timestamp key";
+    83 DirectoryEndless "DIRECTORY_ENDLESS" Hold ResourceExhausted
+        "a partner sent more than a directory can have" "it was cut off, ours stays: call who sent it";
+    84 DirectoryFrozen "DIRECTORY_FROZEN" Retry FailedPrecondition
+        "the directory has run out, or a newer one was named and not given" "install the newest bundle; ask the federation for it";
 }
 
 impl fmt::Display for Reason {

@@ -8,22 +8,25 @@ use tokio::{sync::mpsc, time::timeout};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Status, Streaming};
 
-use super::{convert, status};
+use super::{Sighting, Sightings, convert, directory, status};
 use crate::{
     delivery::{Connector, Greeting, Incoming, Link, LinkError, Outgoing},
     domain::{
         id::AuthorityId,
-        limits::{EXCHANGE_MESSAGE_MAX_BYTES, GREETING_TIMEOUT},
+        limits::{DIRECTORY_STREAM_TIMEOUT, EXCHANGE_MESSAGE_MAX_BYTES, GREETING_TIMEOUT},
         reason::Reason,
         routing::Lane,
     },
-    proto::exchange::v1::{
-        DeliverRequest, DeliverResponse, Heartbeat, deliver_request::Message as Request,
-        deliver_response::Message as Response, exchange_client::ExchangeClient,
+    proto::{
+        directory::v1::Bundle,
+        exchange::v1::{
+            DeliverRequest, DeliverResponse, DirectoryRequest, deliver_request::Message as Request,
+            deliver_response::Message as Response, exchange_client::ExchangeClient,
+        },
     },
     trust::{
-        directory::DirectoryHandle,
-        tls::{self, PeerIdentity, TlsIdentity},
+        directory::{Directory, DirectoryHandle},
+        tls::{self, Dialled, PeerIdentity, TlsIdentity},
     },
 };
 
@@ -43,13 +46,60 @@ pub struct GrpcConnectorParts {
 /// Dials partners over mutual TLS.
 pub struct GrpcConnector {
     parts: GrpcConnectorParts,
+    dialled: Dialled,
+    sightings: Arc<Sightings>,
 }
 
 impl GrpcConnector {
     /// A connector for one node.
     #[must_use]
     pub fn new(parts: GrpcConnectorParts) -> Self {
-        Self { parts }
+        Self {
+            parts,
+            dialled: Dialled::default(),
+            sightings: Arc::default(),
+        }
+    }
+
+    /// The connections that it holds open: to be closed when their peers are not believed any more.
+    #[must_use]
+    pub fn dialled(&self) -> &Dialled {
+        &self.dialled
+    }
+
+    /// Which directory each partner names, as greetings and heartbeats tell it.
+    #[must_use]
+    pub fn sightings(&self) -> &Arc<Sightings> {
+        &self.sightings
+    }
+
+    /// Asks a partner for a newer directory than `held`; `None` when it has none. What comes is not verified.
+    ///
+    /// # Errors
+    /// The named reason for which it gave none that can be read.
+    pub async fn directory(
+        &self,
+        peer: AuthorityId,
+        held: &Directory,
+    ) -> Result<Option<Bundle>, LinkError> {
+        let request = DirectoryRequest {
+            held_version: held.version(),
+            held_roots: u32::try_from(held.roots()).unwrap_or(u32::MAX),
+        };
+        let mut last = failed(Reason::NoEndpoint, "no endpoint in its entry");
+        for endpoint in self.endpoints(&peer)? {
+            let asking = async {
+                let (mut client, _) = self.dial(peer, &endpoint).await?;
+                let pieces = client.directory(request).await;
+                directory::take(pieces.map_err(|status| ended(&status))?.into_inner()).await
+            };
+            let asked = timeout(DIRECTORY_STREAM_TIMEOUT, asking).await;
+            match asked.unwrap_or_else(|_| Err(failed(Reason::ResultTimeout, "too slow"))) {
+                Err(error) => last = error,
+                given => return given,
+            }
+        }
+        Err(last)
     }
 
     /// Where the directory says that a partner is.
@@ -79,7 +129,7 @@ impl GrpcConnector {
             Arc::clone(&self.parts.directory),
         )
         .map_err(|error| failed(Reason::TlsRefused, &error))?;
-        let (channel, identity) = tls::dial(endpoint, config)
+        let (channel, identity) = tls::dial_into(endpoint, config, &self.dialled)
             .await
             .map_err(|error| failed(error.reason, &error.detail))?;
         if identity.authority() != peer {
@@ -89,6 +139,53 @@ impl GrpcConnector {
             .max_decoding_message_size(EXCHANGE_MESSAGE_MAX_BYTES)
             .max_encoding_message_size(EXCHANGE_MESSAGE_MAX_BYTES);
         Ok((client, identity))
+    }
+
+    /// Opens the stream and exchanges greetings. Only then is the link up.
+    async fn greet(
+        &self,
+        mut client: ExchangeClient<tonic::transport::Channel>,
+        identity: PeerIdentity,
+        lane: Lane,
+        ours: &Greeting,
+    ) -> Result<GrpcLink, LinkError> {
+        let (outgoing, requests) = mpsc::channel(OUTGOING_QUEUE_FRAMES);
+        let first = request(Request::Greeting(convert::greeting_into(ours)));
+        outgoing
+            .send(first)
+            .await
+            .map_err(|_| failed(Reason::StreamEnded, "closed before the greeting"))?;
+        let opening = async {
+            let mut incoming = client
+                .deliver(ReceiverStream::new(requests))
+                .await
+                .map_err(|status| ended(&status))?
+                .into_inner();
+            let message = next(&mut incoming).await?;
+            Ok::<_, LinkError>((incoming, message))
+        };
+        let (incoming, message) = timeout(GREETING_TIMEOUT, opening)
+            .await
+            .map_err(|_| failed(Reason::GreetingTimeout, "no greeting in time"))??;
+        let Response::Greeting(theirs) = message else {
+            return Err(failed(
+                Reason::FrameBroken,
+                "the first message is no greeting",
+            ));
+        };
+        let theirs = convert::greeting_from(&theirs).map_err(|error| broken(&error))?;
+        convert::agree(ours, &theirs).map_err(|reason| failed(reason, "greetings do not agree"))?;
+        if theirs.lane != lane {
+            return Err(failed(Reason::FrameBroken, "greeted on another lane"));
+        }
+        Ok(GrpcLink {
+            greeting: theirs,
+            identity,
+            directory: Arc::clone(&self.parts.directory),
+            sightings: Arc::clone(&self.sightings),
+            outgoing,
+            incoming,
+        })
     }
 }
 
@@ -104,10 +201,17 @@ impl Connector for GrpcConnector {
         for endpoint in self.endpoints(&peer)? {
             let attempt = async {
                 let (client, identity) = self.dial(peer, &endpoint).await?;
-                greet(client, identity, lane, &greeting).await
+                self.greet(client, identity, lane, &greeting).await
             };
             match attempt.await {
-                Ok(link) => return Ok(Box::new(link)),
+                Ok(link) => {
+                    self.sightings.note(Sighting {
+                        peer,
+                        version: link.greeting.directory_version,
+                        hash: link.greeting.directory_hash,
+                    });
+                    return Ok(Box::new(link));
+                }
                 Err(error) => last = error,
             }
         }
@@ -115,54 +219,12 @@ impl Connector for GrpcConnector {
     }
 }
 
-/// Opens the stream and exchanges greetings. Only then is the link up.
-async fn greet(
-    mut client: ExchangeClient<tonic::transport::Channel>,
-    identity: PeerIdentity,
-    lane: Lane,
-    ours: &Greeting,
-) -> Result<GrpcLink, LinkError> {
-    let (outgoing, requests) = mpsc::channel(OUTGOING_QUEUE_FRAMES);
-    let first = request(Request::Greeting(convert::greeting_into(ours)));
-    outgoing
-        .send(first)
-        .await
-        .map_err(|_| failed(Reason::StreamEnded, "closed before the greeting"))?;
-    let opening = async {
-        let mut incoming = client
-            .deliver(ReceiverStream::new(requests))
-            .await
-            .map_err(|status| ended(&status))?
-            .into_inner();
-        let message = next(&mut incoming).await?;
-        Ok::<_, LinkError>((incoming, message))
-    };
-    let (incoming, message) = timeout(GREETING_TIMEOUT, opening)
-        .await
-        .map_err(|_| failed(Reason::GreetingTimeout, "no greeting in time"))??;
-    let Response::Greeting(theirs) = message else {
-        return Err(failed(
-            Reason::FrameBroken,
-            "the first message is no greeting",
-        ));
-    };
-    let theirs = convert::greeting_from(&theirs).map_err(|error| broken(&error))?;
-    convert::agree(ours, &theirs).map_err(|reason| failed(reason, "greetings do not agree"))?;
-    if theirs.lane != lane {
-        return Err(failed(Reason::FrameBroken, "greeted on another lane"));
-    }
-    Ok(GrpcLink {
-        greeting: theirs,
-        identity,
-        outgoing,
-        incoming,
-    })
-}
-
 /// One lane's stream, greeted.
 struct GrpcLink {
     greeting: Greeting,
     identity: PeerIdentity,
+    directory: DirectoryHandle,
+    sightings: Arc<Sightings>,
     outgoing: mpsc::Sender<DeliverRequest>,
     incoming: Streaming<DeliverResponse>,
 }
@@ -186,7 +248,9 @@ impl Link for GrpcLink {
             Outgoing::Frame { number, batches } => {
                 Request::Frame(convert::frame_into(number, batches))
             }
-            Outgoing::Heartbeat(number) => Request::Heartbeat(Heartbeat { number }),
+            Outgoing::Heartbeat(number) => {
+                Request::Heartbeat(convert::heartbeat_into(number, &self.directory.load()))
+            }
         };
         self.outgoing
             .send(request(message))
@@ -197,7 +261,13 @@ impl Link for GrpcLink {
     async fn receive(&mut self) -> Result<Incoming, LinkError> {
         match next(&mut self.incoming).await? {
             Response::Greeting(_) => Err(failed(Reason::FrameBroken, "a second greeting")),
-            Response::Heartbeat(heartbeat) => Ok(Incoming::Heartbeat(heartbeat.number)),
+            Response::Heartbeat(heartbeat) => {
+                let peer = self.identity.authority();
+                if let Some(sighting) = convert::sighting_from(peer, &heartbeat) {
+                    self.sightings.note(sighting);
+                }
+                Ok(Incoming::Heartbeat(heartbeat.number))
+            }
             Response::Result(result) => Ok(Incoming::Result {
                 number: result.number,
                 results: convert::results_from(&result.results).map_err(|error| broken(&error))?,

@@ -4,10 +4,11 @@
 
 use bytes::Bytes;
 
-use super::PROTOCOL_VERSIONS;
+use super::{PROTOCOL_VERSIONS, Sighting};
 use crate::{
     delivery::{Greeting, LinkLimits, StatementOutcome},
     domain::{
+        id::AuthorityId,
         limits::{
             BATCH_MAX_LEAVES, FRAME_MAX_BYTES, FRAME_MAX_STATEMENTS, STATEMENT_MAX_BYTES,
             WINDOW_MAX_BYTES, WINDOW_MAX_STATEMENTS,
@@ -18,7 +19,10 @@ use crate::{
         time::Timestamp,
     },
     proto::{envelope::v1 as envelope, exchange::v1 as pb},
-    trust::batch::{SignedHeader, Unverified, UnverifiedItem},
+    trust::{
+        batch::{SignedHeader, Unverified, UnverifiedItem},
+        directory::Directory,
+    },
 };
 
 /// Hashes in the longest audit path of a batch: log2 of its most leaves.
@@ -176,6 +180,27 @@ pub fn greeting_from(greeting: &pb::Greeting) -> Result<Greeting, ConvertError> 
             window_bytes: limits.window_bytes,
         },
     })
+}
+
+/// What a heartbeat says of its sender's directory; `None` when it says nothing that can be read.
+#[must_use]
+pub fn sighting_from(peer: AuthorityId, heartbeat: &pb::Heartbeat) -> Option<Sighting> {
+    let hash = heartbeat.directory_hash.as_slice().try_into().ok()?;
+    (heartbeat.directory_version != 0).then_some(Sighting {
+        peer,
+        version: heartbeat.directory_version,
+        hash,
+    })
+}
+
+/// Writes a heartbeat with the directory in force.
+#[must_use]
+pub fn heartbeat_into(number: u64, directory: &Directory) -> pb::Heartbeat {
+    pb::Heartbeat {
+        number,
+        directory_version: directory.version(),
+        directory_hash: directory.hash().to_vec(),
+    }
 }
 
 /// Writes a greeting.

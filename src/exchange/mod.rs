@@ -6,13 +6,16 @@
 
 mod client;
 pub mod convert;
+mod directory;
 mod server;
 mod session;
+mod sightings;
 mod status;
 
 pub use self::{
     client::{GrpcConnector, GrpcConnectorParts},
     server::{ExchangeObserver, ExchangeParts, serve},
+    sightings::{Sighting, Sightings},
 };
 
 /// The protocol versions that this program speaks, ascending.

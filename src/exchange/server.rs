@@ -18,8 +18,10 @@ use tonic::{
 
 use super::{
     PROTOCOL_VERSIONS,
-    convert::own_limits,
+    convert::{self, own_limits},
+    directory::{Giving, Pieces},
     session::{Deadlines, Host, Session},
+    sightings::{Sighting, Sightings},
     status,
 };
 use crate::{
@@ -32,7 +34,8 @@ use crate::{
         time::{Clock, Timestamp},
     },
     proto::exchange::v1::{
-        DeliverRequest, DeliverResponse, ReclaimRequest, ReclaimResponse,
+        DeliverRequest, DeliverResponse, DirectoryRequest, Heartbeat, ReclaimRequest,
+        ReclaimResponse,
         exchange_server::{Exchange, ExchangeServer},
     },
     trust::{
@@ -52,6 +55,8 @@ pub struct ExchangeParts {
     pub clock: Arc<dyn Clock>,
     /// Told of what people must look at.
     pub observer: Arc<dyn ExchangeObserver>,
+    /// Told which directory each partner names.
+    pub sightings: Arc<Sightings>,
 }
 
 /// Where people's attention is asked for: journal and counters. Called every time; it bounds what it writes.
@@ -75,6 +80,7 @@ where
 {
     let service = ExchangeService {
         host: Arc::new(NodeHost { parts }),
+        giving: Giving::default(),
     };
     Server::builder()
         .max_concurrent_streams(limits::HTTP2_STREAMS_MAX)
@@ -94,12 +100,14 @@ where
 
 struct ExchangeService {
     host: Arc<NodeHost>,
+    giving: Giving,
 }
 
 #[tonic::async_trait]
 impl Exchange for ExchangeService {
     type DeliverStream = ReceiverStream<Result<DeliverResponse, Status>>;
     type ReclaimStream = tokio_stream::Empty<Result<ReclaimResponse, Status>>;
+    type DirectoryStream = Pieces;
 
     async fn deliver(
         &self,
@@ -123,6 +131,18 @@ impl Exchange for ExchangeService {
     ) -> Result<Response<Self::ReclaimStream>, Status> {
         self.admitted(&request).await?;
         Err(Status::unimplemented("UNIMPLEMENTED"))
+    }
+
+    async fn directory(
+        &self,
+        request: Request<DirectoryRequest>,
+    ) -> Result<Response<Self::DirectoryStream>, Status> {
+        let peer = self.admitted(&request).await?;
+        let directory = self.host.parts.directory.load_full();
+        self.giving
+            .give(peer, &directory, request.get_ref())
+            .map(Response::new)
+            .map_err(status::to_peer)
     }
 }
 
@@ -175,10 +195,22 @@ impl Host for NodeHost {
 
     fn greeted(&self, peer: &AuthorityId, theirs: &Greeting) {
         self.parts.broker.heard_from(*peer);
+        self.parts.sightings.note(Sighting {
+            peer: *peer,
+            version: theirs.directory_version,
+            hash: theirs.directory_hash,
+        });
         let ours = self.greeting(theirs.lane);
         for reason in alarms(&ours, theirs, ours.clock) {
             self.parts.observer.alarming_greeting(*peer, reason);
         }
+    }
+
+    fn heartbeat(&self, peer: &AuthorityId, theirs: &Heartbeat) -> Heartbeat {
+        if let Some(sighting) = convert::sighting_from(*peer, theirs) {
+            self.parts.sightings.note(sighting);
+        }
+        convert::heartbeat_into(theirs.number, &self.parts.directory.load())
     }
 
     async fn receive(

@@ -40,6 +40,8 @@ pub(super) trait Host: Send + Sync + 'static {
     fn greeting(&self, lane: Lane) -> Greeting;
     /// Told what the peer said of itself, before anything is taken from it.
     fn greeted(&self, peer: &AuthorityId, theirs: &Greeting);
+    /// The answer to a heartbeat: the same number, and our directory.
+    fn heartbeat(&self, peer: &AuthorityId, theirs: &pb::Heartbeat) -> pb::Heartbeat;
     /// Takes a frame; answers when its effect is durable.
     async fn receive(
         &self,
@@ -161,7 +163,8 @@ impl<H: Host> Session<H> {
         match request {
             Request::Greeting(_) => Err(Reason::FrameBroken),
             Request::Heartbeat(heartbeat) => {
-                self.answer(Response::Heartbeat(heartbeat)).await;
+                let ours = self.host.heartbeat(&self.peer, &heartbeat);
+                self.answer(Response::Heartbeat(ours)).await;
                 Ok(())
             }
             Request::Frame(frame) => self.take_frame(frame).await,

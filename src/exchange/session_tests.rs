@@ -38,6 +38,13 @@ impl Host for Scripted {
         greeting("one", 1, lane)
     }
     fn greeted(&self, _peer: &AuthorityId, _theirs: &Greeting) {}
+    fn heartbeat(&self, _peer: &AuthorityId, theirs: &pb::Heartbeat) -> pb::Heartbeat {
+        pb::Heartbeat {
+            number: theirs.number,
+            directory_version: 1,
+            directory_hash: vec![0; 32],
+        }
+    }
     async fn refused(&self, _peer: AuthorityId, reason: Reason) {
         self.told.lock().expect("whole").push(reason);
     }
@@ -75,6 +82,13 @@ fn greeting(federation: &str, version: u32, lane: Lane) -> Greeting {
         lane,
         limits: convert::own_limits(),
     }
+}
+
+fn heartbeat(number: u64) -> Request {
+    Request::Heartbeat(pb::Heartbeat {
+        number,
+        ..<_>::default()
+    })
 }
 
 /// The peer's end of a stream.
@@ -181,11 +195,14 @@ async fn heartbeats_come_back_while_frames_are_under_way() {
     });
     let mut peer = Peer::greeted(host).await;
     peer.says_frame(1, 1).await;
-    peer.says(Request::Heartbeat(pb::Heartbeat { number: 7 }))
-        .await;
+    peer.says(heartbeat(7)).await;
     assert!(matches!(
         peer.hears().await,
-        Ok(Response::Heartbeat(pb::Heartbeat { number: 7 }))
+        Ok(Response::Heartbeat(pb::Heartbeat {
+            number: 7,
+            directory_version: 1,
+            ..
+        }))
     ));
 }
 
@@ -283,8 +300,7 @@ async fn a_refused_frame_is_told_statement_by_statement_and_the_stream_goes_on()
         .map(|r| r.reason.as_str())
         .collect::<Vec<_>>();
     assert_eq!(reasons, ["OVERLOADED", "OVERLOADED"]);
-    peer.says(Request::Heartbeat(pb::Heartbeat { number: 1 }))
-        .await;
+    peer.says(heartbeat(1)).await;
     assert!(peer.hears().await.is_ok());
 }
 

@@ -7,17 +7,22 @@ use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
     str::FromStr,
+    time::Duration,
 };
 
 use serde::{Deserialize, Deserializer, de};
 
 use crate::{
-    domain::{id::AuthorityId, routing::TransferGround},
+    domain::{
+        id::AuthorityId,
+        limits::{CONNECTIONS_MAX, RELOAD_INTERVAL, RELOAD_INTERVAL_MAX, RELOAD_INTERVAL_MIN},
+        routing::TransferGround,
+    },
     trust::directory::{Anchor, DirectoryError},
 };
 
 /// A whole, legal configuration; paths are made whole.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
     /// Whom the node speaks for.
@@ -43,10 +48,19 @@ pub struct Config {
     /// What the authority has decided for its people.
     #[serde(default)]
     pub policy: Policy,
+    /// How often files are looked at.
+    #[serde(default)]
+    pub reload: Reload,
+    /// What others may use of this node.
+    #[serde(default)]
+    pub limits: Limits,
+    /// Where it was read from: it is read anew while the node runs.
+    #[serde(skip)]
+    pub file: PathBuf,
 }
 
 /// `[exchange]`
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Exchange {
     /// Where others connect.
@@ -58,7 +72,7 @@ pub struct Exchange {
 }
 
 /// `[desk]`
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Desk {
     /// Where staff connect.
@@ -74,7 +88,7 @@ pub struct Desk {
 }
 
 /// `[ops]`
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Ops {
     /// Where monitoring connects.
@@ -82,7 +96,7 @@ pub struct Ops {
 }
 
 /// `[directory]`
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Directory {
     /// Folder of versions.
@@ -93,7 +107,7 @@ pub struct Directory {
 }
 
 /// `[keys]`
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Keys {
     /// Signs statements.
@@ -105,7 +119,7 @@ pub struct Keys {
 }
 
 /// `[store]`
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Store {
     /// Journal and view.
@@ -115,7 +129,7 @@ pub struct Store {
 }
 
 /// `[log]`
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Log {
     /// For people or for collectors.
@@ -135,7 +149,7 @@ pub enum LogFormat {
 }
 
 /// `[delivery]`
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Delivery {
     /// 0: one for each processor.
@@ -143,12 +157,50 @@ pub struct Delivery {
 }
 
 /// `[policy]`
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Policy {
     /// On what ground a follow-up goes abroad when neither it nor its thread names one. `None`: it is refused.
     #[serde(deserialize_with = "ground")]
     pub default_ground: Option<TransferGround>,
+}
+
+/// `[reload]`
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Reload {
+    /// Between two looks at the files that are read anew while the node runs.
+    #[serde(rename = "interval_ms", deserialize_with = "interval")]
+    pub interval: Duration,
+}
+
+impl Default for Reload {
+    fn default() -> Self {
+        Self {
+            interval: RELOAD_INTERVAL,
+        }
+    }
+}
+
+/// `[limits]`
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Limits {
+    /// Open connections of the exchange, all partners together.
+    #[serde(deserialize_with = "connections")]
+    pub exchange_connections: usize,
+    /// Open connections of the desk.
+    #[serde(deserialize_with = "connections")]
+    pub desk_connections: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            exchange_connections: CONNECTIONS_MAX,
+            desk_connections: CONNECTIONS_MAX,
+        }
+    }
 }
 
 /// Why a configuration is refused: file, key, what was found, what would be right.
@@ -190,10 +242,31 @@ pub fn check(path: &Path) -> Result<Config, ConfigError> {
         // Joining leaves an absolute path as it is.
         *path = folder.join(&*path);
     }
+    path.clone_into(&mut config.file);
     Ok(config)
 }
 
 impl Config {
+    /// The first key that differs from `other` and that a running node cannot take over.
+    pub(super) fn fixed_difference(&self, other: &Self) -> Option<&'static str> {
+        let same = [
+            ("authority", self.authority == other.authority),
+            (
+                "exchange.listen",
+                self.exchange.listen == other.exchange.listen,
+            ),
+            ("desk.listen", self.desk.listen == other.desk.listen),
+            ("ops.listen", self.ops == other.ops),
+            ("directory", self.directory == other.directory),
+            ("keys.log", self.keys.log == other.keys.log),
+            ("store", self.store == other.store),
+            ("log", self.log == other.log),
+            ("delivery", self.delivery == other.delivery),
+        ];
+        same.into_iter()
+            .find_map(|(key, is_same)| (!is_same).then_some(key))
+    }
+
     fn paths_mut(&mut self) -> [&mut PathBuf; 12] {
         [
             &mut self.exchange.certificate,
@@ -226,6 +299,30 @@ fn ground<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<TransferG
         ))),
         ground => Ok(ground),
     }
+}
+
+/// Short enough that a revocation holds within a minute, long enough that looking costs nothing.
+fn interval<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+    let interval = Duration::from_millis(u64::deserialize(deserializer)?);
+    if (RELOAD_INTERVAL_MIN..=RELOAD_INTERVAL_MAX).contains(&interval) {
+        return Ok(interval);
+    }
+    Err(de::Error::custom(format!(
+        "found {}, expected {} to {} milliseconds",
+        interval.as_millis(),
+        RELOAD_INTERVAL_MIN.as_millis(),
+        RELOAD_INTERVAL_MAX.as_millis()
+    )))
+}
+
+fn connections<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize, D::Error> {
+    let count = usize::deserialize(deserializer)?;
+    if (1..=CONNECTIONS_MAX).contains(&count) {
+        return Ok(count);
+    }
+    Err(de::Error::custom(format!(
+        "found {count}, expected 1 to {CONNECTIONS_MAX} connections"
+    )))
 }
 
 fn anchor<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Anchor, D::Error> {

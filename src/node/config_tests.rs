@@ -59,7 +59,7 @@ fn absolute_paths_stay() {
 }
 
 #[test]
-fn delivery_and_policy_may_be_left_out_and_every_other_key_may_not() {
+fn parts_with_defaults_may_be_left_out_and_every_other_key_may_not() {
     let value: toml::Table = toml::from_str(CONFIG_REFERENCE).expect("TOML");
     let mut keys = 0;
     for (part, content) in &value {
@@ -73,13 +73,13 @@ fn delivery_and_policy_may_be_left_out_and_every_other_key_may_not() {
             let text = toml::to_string(&without).expect("TOML");
             assert_eq!(
                 checked(&text).is_ok(),
-                matches!(part.as_str(), "delivery" | "policy"),
+                matches!(part.as_str(), "delivery" | "policy" | "reload" | "limits"),
                 "{part}.{key}"
             );
             keys += 1;
         }
     }
-    assert_eq!(keys, 20, "every key of the struct stands in the reference");
+    assert_eq!(keys, 23, "every key of the struct stands in the reference");
 }
 
 #[test]
@@ -108,6 +108,16 @@ fn every_fault_names_file_place_and_what_would_be_right() {
         ),
         ("anchor = \"sha256:", "anchor = \"sha256:zz", "anchor"),
         ("workers = 0", "workers = -1", "workers"),
+        (
+            "interval_ms = 5000",
+            "interval_ms = 30001",
+            "found 30001, expected 100 to 30000 milliseconds",
+        ),
+        (
+            "desk_connections = 4096",
+            "desk_connections = 0",
+            "found 0, expected 1 to 4096 connections",
+        ),
     ] {
         let error = with(from, to).expect_err(to);
         assert!(error.contains("node.toml"), "{error}");
@@ -120,4 +130,44 @@ fn every_fault_names_file_place_and_what_would_be_right() {
 fn a_missing_file_is_named() {
     let error = check(Path::new("/nowhere/node.toml")).expect_err("missing");
     assert!(error.to_string().contains("/nowhere/node.toml"));
+}
+
+/// Half of the minute that a revocation may take is the most that can be configured (threats, rows 3, 4 and 7).
+#[test]
+fn row_3_and_4_and_7_the_interval_as_shipped_and_as_configurable_is_under_a_minute() {
+    let shipped = checked(CONFIG_REFERENCE).expect("legal").reload.interval;
+    assert_eq!(shipped, crate::domain::limits::RELOAD_INTERVAL);
+    let left_out = CONFIG_REFERENCE.replace("interval_ms = 5000", "");
+    assert_eq!(checked(&left_out).expect("legal").reload.interval, shipped);
+    assert!(crate::domain::limits::RELOAD_INTERVAL_MAX * 2 <= std::time::Duration::from_secs(60));
+    assert!(shipped <= crate::domain::limits::RELOAD_INTERVAL_MAX);
+    let longest = with("interval_ms = 5000", "interval_ms = 30000").expect("legal");
+    assert_eq!(
+        longest.reload.interval,
+        crate::domain::limits::RELOAD_INTERVAL_MAX
+    );
+}
+
+#[test]
+fn what_a_running_node_cannot_take_over_is_named() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("node.toml");
+    let read = |text: &str| {
+        fs::write(&file, text).expect("written");
+        check(&file).expect("legal")
+    };
+    let held = read(CONFIG_REFERENCE);
+    for (from, to, key) in [
+        ("default_ground = \"safeguards\"", "", None),
+        ("interval_ms = 5000", "interval_ms = 200", None),
+        ("desk_connections = 4096", "desk_connections = 8", None),
+        ("\"desk.crl\"", "\"other.crl\"", None),
+        ("127.0.0.1:7444", "127.0.0.1:7449", Some("desk.listen")),
+        ("folder = \"data\"", "folder = \"other\"", Some("store")),
+        ("workers = 0", "workers = 3", Some("delivery")),
+    ] {
+        let changed = read(&CONFIG_REFERENCE.replacen(from, to, 1));
+        assert_ne!(changed, held, "{to}");
+        assert_eq!(held.fixed_difference(&changed), key, "{to}");
+    }
 }

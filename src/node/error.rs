@@ -5,7 +5,11 @@ use std::{io, net::SocketAddr, path::PathBuf};
 use super::config::ConfigError;
 use crate::{
     store::{OpenError, StoreFailed},
-    trust::{directory::DirectoryError, keys::KeyError, tls::TlsError},
+    trust::{
+        directory::DirectoryError,
+        keys::{KeyError, KeyId},
+        tls::TlsError,
+    },
 };
 
 /// Which of the program's exit codes an error means.
@@ -56,6 +60,28 @@ pub enum NodeError {
         authority: crate::domain::id::AuthorityId,
         /// Of the directory.
         version: u64,
+    },
+    /// A signing key that the directory does not name as good.
+    #[error(
+        "{} holds key {key}, which directory version {version} {what}: publish it first (`allpoints pki rotate`), or put the former key back", file.display()
+    )]
+    KeyNotPublished {
+        /// The key's file.
+        file: PathBuf,
+        /// Which key.
+        key: KeyId,
+        /// Of the directory.
+        version: u64,
+        /// What the directory says of it.
+        what: &'static str,
+    },
+    /// A key of the configuration that a running node cannot take over.
+    #[error("configuration {}: `{key}` has changed: restart the node to use it, or put the former value back", file.display())]
+    NeedsRestart {
+        /// The configuration.
+        file: PathBuf,
+        /// Which key, or part.
+        key: &'static str,
     },
     /// A file that the configuration names.
     #[error("{what} {}: cannot be read ({source}): put the file there, or correct `{what}` in the configuration", file.display())]
@@ -111,6 +137,8 @@ impl NodeError {
             | Self::Open(OpenError::Configuration(_))
             | Self::Directory { .. }
             | Self::NotListed { .. }
+            | Self::KeyNotPublished { .. }
+            | Self::NeedsRestart { .. }
             | Self::File { .. }
             | Self::Filter(_)
             | Self::Listen { .. } => ExitKind::Configuration,

@@ -4,11 +4,14 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 
+use super::signing;
 use crate::{
+    delivery::Broker,
     desk::{Expiry, Warning},
     domain::id::AuthorityId,
     trust::{
         directory::DirectoryHandle,
+        keys::KeyUse,
         tls::{certificate_validity, crl_validity},
     },
 };
@@ -20,6 +23,7 @@ pub(super) struct Expiries {
     /// Of the files that the configuration names.
     pub(super) files: Arc<ArcSwap<Vec<Expiry>>>,
     pub(super) directory: DirectoryHandle,
+    pub(super) broker: Broker,
 }
 
 impl Expiries {
@@ -27,6 +31,9 @@ impl Expiries {
     pub(super) fn all(&self) -> Vec<Expiry> {
         let directory = self.directory.load();
         let mut all = self.files.load().to_vec();
+        let [statement, receipt] = self.broker.signing_keys();
+        let in_force = [(KeyUse::Statement, statement), (KeyUse::Receipt, receipt)];
+        all.extend(signing::expiries(&directory, self.own, in_force));
         for member in directory.members().filter(|member| !member.suspended) {
             // Ours stand without our name, as people look for them.
             let of = |what: &str| {

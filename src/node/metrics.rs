@@ -14,7 +14,7 @@ use prometheus_client::{
 
 use crate::{
     delivery::LinkState,
-    desk::Expiry,
+    desk::{Expiry, Loaded},
     domain::{
         id::AuthorityId,
         reason::Reason,
@@ -41,6 +41,8 @@ pub(super) struct Metrics {
     journal_syncs: Gauge,
     view_lag: Gauge,
     expiries: Family<OfThing, Gauge>,
+    loaded: Family<OfThing, Gauge>,
+    load_refused: Family<OfThing, Gauge>,
 }
 
 /// What is true at the moment of a look.
@@ -50,6 +52,7 @@ pub(super) struct Present<'a> {
     /// Statements that wait, for each partner and lane.
     pub(super) queued: &'a [(AuthorityId, Lane, u64)],
     pub(super) expiries: &'a [Expiry],
+    pub(super) loaded: &'a [Loaded],
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -185,6 +188,15 @@ impl Metrics {
             let seconds = expiry.at.as_micros() / 1_000_000;
             self.expiries.get_or_create(&label).set(seconds);
         }
+        for loaded in present.loaded {
+            let label = OfThing {
+                what: loaded.what.to_owned(),
+            };
+            let seconds = loaded.at.as_micros() / 1_000_000;
+            self.loaded.get_or_create(&label).set(seconds);
+            let refused = i64::from(loaded.refused.is_some());
+            self.load_refused.get_or_create(&label).set(refused);
+        }
         let mut text = String::new();
         encode(&mut text, &self.registry(&figures))?;
         Ok(text)
@@ -239,6 +251,16 @@ impl Metrics {
             "expiry_timestamp_seconds",
             "When a certificate, list or membership ends, in Unix time",
             self.expiries.clone(),
+        );
+        all.register(
+            "loaded_timestamp_seconds",
+            "Since when what was read from files is in force, in Unix time",
+            self.loaded.clone(),
+        );
+        all.register(
+            "load_refused",
+            "1 while newer files are refused and the old stay in force",
+            self.load_refused.clone(),
         );
     }
 
@@ -366,6 +388,12 @@ mod tests {
             links: &[],
             queued: &[(peer, Lane::Bulk, 12)],
             expiries: &[expiry],
+            loaded: &[Loaded {
+                what: "desk trust",
+                version: "list 4".to_owned(),
+                at: Timestamp::from_micros(1_800_000_000_000_000),
+                refused: None,
+            }],
         };
         let text = metrics.text(&present).expect("encodes");
         let line =
@@ -375,6 +403,8 @@ mod tests {
         for line in [
             "allpoints_queued{partner=\"XB-POL\",lane=\"bulk\"} 12",
             "allpoints_expiry_timestamp_seconds{what=\"node certificate\"} 1800000000",
+            "allpoints_loaded_timestamp_seconds{what=\"desk trust\"} 1800000000",
+            "allpoints_load_refused{what=\"desk trust\"} 0",
             "allpoints_journal_group_entries_count 4",
             "allpoints_journal_group_entries_sum 40006.0",
             "allpoints_journal_group_entries_bucket{le=\"1.0\"} 0",

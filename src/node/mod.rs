@@ -3,9 +3,11 @@
 //! The ways in are [`serve`] (the whole life of a node) and [`Node::start`] (for a program that holds several).
 //! It decides nothing about statements; it must never serve before everything it serves is checked and open.
 
+mod catch_up;
 pub mod config;
 mod error;
 mod expiry;
+mod listeners;
 mod metrics;
 mod observer;
 mod ops;
@@ -13,6 +15,7 @@ mod parts;
 mod reload;
 mod run;
 mod serving;
+mod signing;
 pub mod system;
 mod telemetry;
 mod view;

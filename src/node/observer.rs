@@ -62,7 +62,24 @@ impl Observer {
         });
     }
 
-    fn is_due(&self, peer: AuthorityId, reason: Reason, again_after: Duration) -> bool {
+    /// Something that people must look at, journaled at most once in its time for each partner and reason.
+    pub(super) fn incident(&self, peer: Option<AuthorityId>, reason: Reason) {
+        if !self.is_due(peer, reason, ALARM_REPEAT_AFTER) {
+            return;
+        }
+        match peer {
+            Some(peer) => tracing::error!(%peer, %reason, "a partner's word alarms"),
+            None => tracing::error!(%reason, "the node alarms"),
+        }
+        self.journal(Event::Incident {
+            peer,
+            statement: None,
+            reason,
+            leaf: None,
+        });
+    }
+
+    fn is_due(&self, peer: Option<AuthorityId>, reason: Reason, again_after: Duration) -> bool {
         let mut journaled = self
             .journaled
             .lock()
@@ -90,27 +107,18 @@ impl HandshakeObserver for Observer {
 
 impl ExchangeObserver for Observer {
     fn alarming_greeting(&self, peer: AuthorityId, reason: Reason) {
-        if !self.is_due(peer, reason, ALARM_REPEAT_AFTER) {
-            return;
-        }
-        tracing::error!(%peer, %reason, "a partner's greeting alarms");
-        self.journal(Event::Incident {
-            peer: Some(peer),
-            statement: None,
-            reason,
-            leaf: None,
-        });
+        self.incident(Some(peer), reason);
     }
 }
 
 /// When which reason of which partner was journaled last. Bounded: only members of the directory get here.
 #[derive(Debug, Default)]
-struct Journaled(HashMap<(AuthorityId, Reason), Duration>);
+struct Journaled(HashMap<(Option<AuthorityId>, Reason), Duration>);
 
 impl Journaled {
     fn is_due(
         &mut self,
-        peer: AuthorityId,
+        peer: Option<AuthorityId>,
         reason: Reason,
         monotonic: Duration,
         again_after: Duration,
@@ -183,11 +191,13 @@ mod tests {
         let id = |id: &str| id.parse::<AuthorityId>().expect("legal id");
         let hour = Duration::from_secs(3600);
         let at = Duration::from_secs(10);
-        let mut due = |peer: &str, reason, at| journaled.is_due(id(peer), reason, at, hour);
+        let mut due = |peer: &str, reason, at| journaled.is_due(Some(id(peer)), reason, at, hour);
         assert!(due("XB-POL", Reason::ClockSkew, at));
         assert!(!due("XB-POL", Reason::ClockSkew, at + hour / 2));
         assert!(due("XB-POL", Reason::DirectoryFork, at));
         assert!(due("XC-POL", Reason::ClockSkew, at));
         assert!(due("XB-POL", Reason::ClockSkew, at + hour));
+        assert!(journaled.is_due(None, Reason::ClockSkew, at, hour));
+        assert!(!journaled.is_due(None, Reason::ClockSkew, at, hour));
     }
 }

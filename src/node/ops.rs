@@ -24,6 +24,7 @@ use tokio::net::TcpListener;
 use super::{
     expiry::Expiries,
     metrics::{Metrics, Present},
+    reload::Book,
 };
 use crate::{
     delivery::{Broker, LinkState},
@@ -46,6 +47,7 @@ pub(super) struct Opened {
     pub(super) broker: Broker,
     pub(super) store: Store,
     pub(super) expiries: Expiries,
+    pub(super) book: Book,
 }
 
 /// Serves until `stop` resolves.
@@ -77,6 +79,7 @@ async fn metrics(State(ops): State<Ops>) -> Response {
         links: &links,
         queued: &queued,
         expiries: &opened.expiries.all(),
+        loaded: &opened.book.list(),
     };
     match ops.metrics.text(&present) {
         Ok(text) => {

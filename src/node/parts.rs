@@ -4,19 +4,16 @@ use std::{fs, path::Path, sync::Arc};
 
 use arc_swap::ArcSwap;
 use aws_lc_rs::hmac;
-use rustls::ServerConfig;
 use zeroize::Zeroizing;
 
-use super::{config::Config, error::NodeError, view::LazyView};
+use super::{config::Config, error::NodeError, listeners::Listeners, signing, view::LazyView};
 use crate::{
-    desk::Expiry,
     domain::{limits::RECIPIENTS_MAX, time::Clock},
     store::{self, Store, StoreConfig, disk::RealDisk},
     trust::{
         batch::{BatchSigner, Purpose},
         directory::{Directory, DirectoryHandle},
         keys::{KeyUse, SigningKey},
-        tls::{self, TlsError, TlsIdentity, certificate_validity, crl_validity},
     },
 };
 
@@ -31,37 +28,12 @@ pub(super) struct Parts {
     pub(super) store: Store,
 }
 
-/// TLS of the two listeners and of dialling; swapped as a whole when files change.
-#[derive(Clone)]
-pub(super) struct Listeners {
-    pub(super) identity: Arc<ArcSwap<TlsIdentity>>,
-    pub(super) exchange: Arc<ArcSwap<ServerConfig>>,
-    pub(super) desk: Arc<ArcSwap<ServerConfig>>,
-    pub(super) expiries: Arc<ArcSwap<Vec<Expiry>>>,
-}
-
-impl Listeners {
-    /// Takes what was read anew; connections that stand are not touched.
-    pub(super) fn take(&self, read: Certificates) {
-        self.identity.store(read.identity);
-        self.exchange.store(read.exchange);
-        self.desk.store(read.desk);
-        self.expiries.store(Arc::new(read.expiries));
-    }
-}
-
-/// What is read from certificate files at one moment.
-pub(super) struct Certificates {
-    pub(super) identity: Arc<TlsIdentity>,
-    pub(super) exchange: Arc<ServerConfig>,
-    pub(super) desk: Arc<ServerConfig>,
-    expiries: Vec<Expiry>,
-}
-
 /// Opens in the order in which a fault is cheapest: keys, directory, certificates, and last the store.
 pub(super) fn open(config: &Config, clock: &Arc<dyn Clock>) -> Result<Parts, NodeError> {
-    let statement_key = SigningKey::load(&config.keys.statement, KeyUse::Statement)?;
-    let receipt_key = SigningKey::load(&config.keys.receipt, KeyUse::Receipt)?;
+    // Files that cannot be read are named before the directory is asked about what is in them.
+    for (file, key_use) in signing_files(config) {
+        SigningKey::load(file, key_use)?;
+    }
     let log_key = SigningKey::load(&config.keys.log, KeyUse::Log)?;
     let directory = Directory::load(
         &config.directory.folder,
@@ -84,18 +56,16 @@ pub(super) fn open(config: &Config, clock: &Arc<dyn Clock>) -> Result<Parts, Nod
         "the directory holds"
     );
     let federation = directory.federation().to_owned();
+    let [statement_key, receipt_key] = signing_files(config)
+        .map(|(file, key_use)| signing::at_start(file, key_use, &directory, config.authority));
+    let (statement_key, receipt_key) = (statement_key?, receipt_key?);
     let directory: DirectoryHandle = Arc::new(ArcSwap::from_pointee(directory));
-    let certificates = certificates(config, &directory, &**clock)?;
+    let listeners = Listeners::open(config, &directory, &**clock)?;
     // The store first: it says best what is wrong with its key.
     let store = open_store(config, clock)?;
     let pseudonym_key = pseudonym_key(&config.store.key)?;
     Ok(Parts {
-        listeners: Listeners {
-            identity: Arc::new(ArcSwap::from(certificates.identity)),
-            exchange: Arc::new(ArcSwap::from(certificates.exchange)),
-            desk: Arc::new(ArcSwap::from(certificates.desk)),
-            expiries: Arc::new(ArcSwap::from_pointee(certificates.expiries)),
-        },
+        listeners,
         directory,
         statement_signer: BatchSigner::new(
             &federation,
@@ -115,45 +85,12 @@ pub(super) fn open(config: &Config, clock: &Arc<dyn Clock>) -> Result<Parts, Nod
     })
 }
 
-/// Reads and checks certificates, keys, desk CA and its list.
-pub(super) fn certificates(
-    config: &Config,
-    directory: &DirectoryHandle,
-    clock: &dyn Clock,
-) -> Result<Certificates, NodeError> {
-    let identity = TlsIdentity::load(&config.exchange.certificate, &config.exchange.key, clock)?;
-    let desk_identity = TlsIdentity::load(&config.desk.certificate, &config.desk.key, clock)?;
-    let exchange = tls::exchange_server(config.authority, &identity, Arc::clone(directory))?;
-    let ca = read("desk.ca", &config.desk.ca)?;
-    let crl = read("desk.crl", &config.desk.crl)?;
-    let desk =
-        tls::desk_server(config.authority, &desk_identity, &ca, &crl).map_err(
-            |error| match error {
-                TlsError::DeskCa(_) | TlsError::DeskCrl(_) => NodeError::DeskTrust {
-                    ca: config.desk.ca.clone(),
-                    crl: config.desk.crl.clone(),
-                    source: Box::new(error),
-                },
-                error => error.into(),
-            },
-        )?;
-    let node_certificate = read("exchange.certificate", &config.exchange.certificate)?;
-    let desk_certificate = read("desk.certificate", &config.desk.certificate)?;
-    let validities = [
-        ("node certificate", certificate_validity(&node_certificate)),
-        ("desk certificate", certificate_validity(&desk_certificate)),
-        ("desk CA", certificate_validity(&ca)),
-        ("desk CRL", crl_validity(&crl)),
-    ];
-    Ok(Certificates {
-        expiries: validities
-            .into_iter()
-            .filter_map(|(what, validity)| Some(Expiry::of(what, validity?)))
-            .collect(),
-        identity: Arc::new(identity),
-        exchange,
-        desk,
-    })
+/// The files of the keys that sign what goes abroad.
+pub(super) fn signing_files(config: &Config) -> [(&Path, KeyUse); 2] {
+    [
+        (&config.keys.statement, KeyUse::Statement),
+        (&config.keys.receipt, KeyUse::Receipt),
+    ]
 }
 
 fn open_store(config: &Config, clock: &Arc<dyn Clock>) -> Result<Store, NodeError> {

@@ -16,7 +16,7 @@ use std::{
 use tokio::{
     net::TcpListener,
     signal::unix::{SignalKind, signal},
-    sync::watch,
+    sync::{Notify, watch},
     task::JoinSet,
     time::timeout,
 };
@@ -38,7 +38,7 @@ use crate::{
     trust::tls::Connections,
 };
 
-/// Runs a node until SIGTERM or SIGINT, or until it fails. Prints one line, `ready exchange=ADDR desk=ADDR
+/// Runs a node until SIGTERM or SIGINT, or until it fails; SIGHUP has it look at its files at once. Prints one line, `ready exchange=ADDR desk=ADDR
 /// ops=ADDR`, when it serves. Has threads of its own: may be called from anywhere.
 ///
 /// # Errors
@@ -68,6 +68,7 @@ async fn live(config: Config) -> Result<(), NodeError> {
     let signal_error = |error: std::io::Error| NodeError::Runtime(error.to_string());
     let mut terminate = signal(SignalKind::terminate()).map_err(signal_error)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(signal_error)?;
+    let mut hang_up = signal(SignalKind::hangup()).map_err(signal_error)?;
     let mut node = Node::start(config).await?;
     let at = node.addresses();
     let ready = format!(
@@ -82,10 +83,13 @@ async fn live(config: Config) -> Result<(), NodeError> {
     {
         tracing::warn!("nobody reads standard output");
     }
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-        error = node.failed() => return Err(error),
+    loop {
+        tokio::select! {
+            _ = terminate.recv() => break,
+            _ = interrupt.recv() => break,
+            Some(()) = hang_up.recv() => node.look_at_files(),
+            error = node.failed() => return Err(error),
+        }
     }
     tracing::info!("stopping");
     node.stop().await
@@ -113,6 +117,7 @@ pub struct Node {
     helpers: JoinSet<()>,
     /// Of the exchange and of the desk.
     connections: [Connections; 2],
+    wake: Arc<Notify>,
 }
 
 impl Node {
@@ -151,7 +156,9 @@ impl Node {
         listeners.spawn(serving.desk(sockets.desk));
         let mut helpers = JoinSet::new();
         helpers.spawn(metrics::follow(sockets.ops.metrics.clone(), events));
-        helpers.spawn(serving.reload().run());
+        let wake = Arc::new(Notify::new());
+        helpers.spawn(serving.reload(&wake).run());
+        helpers.spawn(serving.catch_up().run());
         sockets.ops.ready.store(true, Ordering::SeqCst);
         Ok(Self {
             addresses: sockets.addresses,
@@ -162,6 +169,7 @@ impl Node {
             listeners: sockets.listeners,
             helpers,
             connections: [serving.connections, serving.desk_connections],
+            wake,
         })
     }
 
@@ -169,6 +177,11 @@ impl Node {
     #[must_use]
     pub fn addresses(&self) -> Addresses {
         self.addresses
+    }
+
+    /// Has it look at all its files now, changed or not.
+    pub fn look_at_files(&self) {
+        self.wake.notify_one();
     }
 
     /// Resolves when the node must end by itself: its store has failed, or a listener has.

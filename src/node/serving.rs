@@ -2,17 +2,23 @@
 
 use std::{future::Future, sync::Arc, thread};
 
-use tokio::{net::TcpListener, sync::watch};
+use arc_swap::ArcSwap;
+use tokio::{
+    net::TcpListener,
+    sync::{Notify, watch},
+};
 
 use super::{
+    catch_up::CatchUp,
     config::Config,
     error::NodeError,
     expiry::Expiries,
+    listeners::Listeners,
     metrics::Metrics,
     observer::Observer,
     ops::{Opened, Ops},
-    parts::{Listeners, Parts},
-    reload::Reload,
+    parts::Parts,
+    reload::{Adoption, Book, Reload},
     run::{ended, told},
     system::SystemRandom,
 };
@@ -21,6 +27,7 @@ use crate::{
     desk::{self, DeskParts, DeskService},
     domain::{
         limits::RECIPIENTS_MAX,
+        routing::TransferGround,
         time::{Clock, Timestamp},
     },
     exchange::{self, ExchangeParts, GrpcConnector, GrpcConnectorParts},
@@ -40,10 +47,15 @@ const LOG_EPOCH: u32 = 1;
 pub(super) struct Serving {
     pub(super) broker: Broker,
     pub(super) store: Store,
-    config: Arc<Config>,
+    config: Arc<ArcSwap<Config>>,
     clock: Arc<dyn Clock>,
     directory: DirectoryHandle,
     listeners: Listeners,
+    connector: Arc<GrpcConnector>,
+    default_ground: Arc<ArcSwap<Option<TransferGround>>>,
+    observer: Arc<Observer>,
+    book: Book,
+    adoption: Adoption,
     /// Of other authorities.
     pub(super) connections: Connections,
     /// Of the own staff.
@@ -67,6 +79,11 @@ impl Serving {
     ) -> Self {
         let store = parts.store.clone();
         let started_at = clock.now();
+        let connector = Arc::new(GrpcConnector::new(GrpcConnectorParts {
+            own: config.authority,
+            identity: Arc::clone(&parts.listeners.identity),
+            directory: Arc::clone(&parts.directory),
+        }));
         let broker = Broker::start(BrokerParts {
             authority: config.authority,
             store: parts.store,
@@ -76,32 +93,49 @@ impl Serving {
             verifier: Verifier::new(parts.directory.load_full()),
             clock: Arc::clone(&clock),
             random: Arc::new(SystemRandom),
-            links: Arc::new(GrpcConnector::new(GrpcConnectorParts {
-                own: config.authority,
-                identity: Arc::clone(&parts.listeners.identity),
-                directory: Arc::clone(&parts.directory),
-            })),
+            links: Arc::clone(&connector) as _,
             workers: workers(config.delivery.workers),
         });
+        let (connections, desk_connections) = (Connections::default(), Connections::default());
+        connections.limit(config.limits.exchange_connections);
+        desk_connections.limit(config.limits.desk_connections);
+        let book = Book::default();
+        let adoption = Adoption {
+            directory: Arc::clone(&parts.directory),
+            broker: broker.clone(),
+            clock: Arc::clone(&clock),
+            book: book.clone(),
+            connections: connections.clone(),
+            dialled: connector.dialled().clone(),
+            turn: Arc::default(),
+        };
         let expiries = Expiries {
             own: config.authority,
             files: Arc::clone(&parts.listeners.expiries),
             directory: Arc::clone(&parts.directory),
+            broker: broker.clone(),
         };
         ops.opened.get_or_init(|| Opened {
             broker: broker.clone(),
             store: store.clone(),
             expiries: expiries.clone(),
+            book: book.clone(),
         });
+        let observer = observer("exchange", &ops.metrics, &store, &clock);
         Self {
             broker,
             store,
-            config,
+            default_ground: Arc::new(ArcSwap::from_pointee(config.policy.default_ground)),
+            config: Arc::new(ArcSwap::from(config)),
             clock,
             directory: parts.directory,
             listeners: parts.listeners,
-            connections: Connections::default(),
-            desk_connections: Connections::default(),
+            connector,
+            observer,
+            book,
+            adoption,
+            connections,
+            desk_connections,
             metrics: ops.metrics.clone(),
             expiries,
             pseudonym_key: parts.pseudonym_key,
@@ -116,18 +150,18 @@ impl Serving {
         &self,
         socket: TcpListener,
     ) -> impl Future<Output = NodeError> + Send + use<> {
-        let observer = self.observer("exchange");
         let incoming = tls::accept_into::<PeerIdentity>(
             socket,
             Arc::clone(&self.listeners.exchange),
-            observer.clone(),
+            Arc::clone(&self.observer) as _,
             self.connections.clone(),
         );
         let parts = ExchangeParts {
             broker: self.broker.clone(),
             directory: Arc::clone(&self.directory),
             clock: Arc::clone(&self.clock),
-            observer,
+            observer: Arc::clone(&self.observer) as _,
+            sightings: Arc::clone(self.connector.sightings()),
         };
         let end = ended(self.stopping.clone());
         async move { told("exchange", exchange::serve(parts, incoming, end).await) }
@@ -141,13 +175,13 @@ impl Serving {
         let incoming = tls::accept_into::<DeskIdentity>(
             socket,
             Arc::clone(&self.listeners.desk),
-            self.observer("desk"),
+            observer("desk", &self.metrics, &self.store, &self.clock),
             self.desk_connections.clone(),
         );
-        let expiries = self.expiries.clone();
+        let (expiries, book) = (self.expiries.clone(), self.book.clone());
         let service = DeskService::new(DeskParts {
-            default_ground: self.config.policy.default_ground,
-            authority: self.config.authority,
+            default_ground: Arc::clone(&self.default_ground),
+            authority: self.expiries.own,
             broker: self.broker.clone(),
             store: self.store.clone(),
             directory: Arc::clone(&self.directory),
@@ -157,31 +191,55 @@ impl Serving {
             log_epoch: LOG_EPOCH,
             started_at: self.started_at,
             expiries: Arc::new(move || expiries.all()),
+            loaded: Arc::new(move || book.list()),
         });
         let end = ended(self.stopping.clone());
         async move { told("desk", desk::serve(service, incoming, end).await) }
     }
 
-    /// What looks for newer files.
-    pub(super) fn reload(&self) -> Reload {
+    /// What looks for newer files; `wake` has it look at once.
+    pub(super) fn reload(&self, wake: &Arc<Notify>) -> Reload {
         Reload {
             config: Arc::clone(&self.config),
             clock: Arc::clone(&self.clock),
-            directory: Arc::clone(&self.directory),
             listeners: self.listeners.clone(),
             broker: self.broker.clone(),
             connections: self.connections.clone(),
+            desk_connections: self.desk_connections.clone(),
+            default_ground: Arc::clone(&self.default_ground),
+            adoption: self.adoption.clone(),
+            observer: Arc::clone(&self.observer),
+            book: self.book.clone(),
+            wake: Arc::clone(wake),
+            watch: <_>::default(),
         }
     }
 
-    fn observer(&self, listener: &'static str) -> Arc<Observer> {
-        Arc::new(Observer::new(
-            listener,
-            self.metrics.clone(),
-            self.store.clone(),
-            Arc::clone(&self.clock),
-        ))
+    /// What asks partners for newer directories.
+    pub(super) fn catch_up(&self) -> CatchUp {
+        CatchUp {
+            config: Arc::clone(&self.config),
+            clock: Arc::clone(&self.clock),
+            connector: Arc::clone(&self.connector),
+            adoption: self.adoption.clone(),
+            observer: Arc::clone(&self.observer),
+            book: self.book.clone(),
+        }
     }
+}
+
+fn observer(
+    listener: &'static str,
+    metrics: &Metrics,
+    store: &Store,
+    clock: &Arc<dyn Clock>,
+) -> Arc<Observer> {
+    Arc::new(Observer::new(
+        listener,
+        metrics.clone(),
+        store.clone(),
+        Arc::clone(clock),
+    ))
 }
 
 /// Workers as configured; 0 is one for each processor.

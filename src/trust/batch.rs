@@ -6,6 +6,7 @@
 
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use bytes::Bytes;
 use prost::Message as _;
 
@@ -108,7 +109,8 @@ pub struct BatchSigner {
     federation: String,
     authority: AuthorityId,
     purpose: Purpose,
-    key: SigningKey,
+    // Swapped as a whole: a batch that is under way is signed with the key that it names.
+    key: ArcSwap<SigningKey>,
 }
 
 impl BatchSigner {
@@ -132,14 +134,27 @@ impl BatchSigner {
             federation: federation.to_owned(),
             authority,
             purpose,
-            key,
+            key: ArcSwap::from_pointee(key),
         }
     }
 
-    /// The key that signs.
+    /// The key that signs now.
     #[must_use]
     pub fn key_id(&self) -> KeyId {
-        self.key.id()
+        self.key.load().id()
+    }
+
+    /// Signs with this key from now on. What was signed stays as it is.
+    ///
+    /// # Panics
+    /// When its use does not fit the purpose: a fault in the program, as keys are loaded for a named use.
+    pub fn replace_key(&self, key: SigningKey) {
+        assert_eq!(
+            key.key_use(),
+            self.purpose.key_use(),
+            "a key signs for its one use"
+        );
+        self.key.store(Arc::new(key));
     }
 
     /// One signature over 1 to 1024 leaves.
@@ -154,16 +169,17 @@ impl BatchSigner {
             limits::BATCH_MAX_LEAVES,
             leaves.len()
         );
+        let key = self.key.load();
         let header = pb::BatchHeader {
             federation: self.federation.clone(),
             authority: self.authority.to_string(),
             purpose: self.purpose.wire().into(),
-            key_id: self.key.id().0.to_vec(),
+            key_id: key.id().0.to_vec(),
             size: u32::try_from(leaves.len()).unwrap_or(u32::MAX),
             root: root_of(&leaves).to_vec(),
         }
         .encode_to_vec();
-        let signature = self.key.sign(&pae::encode(DocumentType::Batch, &header));
+        let signature = key.sign(&pae::encode(DocumentType::Batch, &header));
         Batch {
             signed: Arc::new(SignedHeader {
                 header: header.into(),

@@ -29,15 +29,17 @@
 mod files;
 mod proposal;
 mod publish;
+mod rotation;
 
 use std::{
-    io,
+    fmt, io,
     path::{Path, PathBuf},
     time::Duration,
 };
 
 pub use proposal::{Change, Proposed, Terms, propose};
 pub use publish::{Published, publish};
+pub use rotation::{NextRoots, RotationProposed, TimestampKey, rotate};
 
 use super::{
     directory::{Anchor, Directory, DirectoryError, author},
@@ -123,7 +125,15 @@ pub struct Signatures {
     pub need: usize,
 }
 
-/// Adds a root's signature to a proposed document and says how many it has.
+/// `1 of 2 signatures`
+impl fmt::Display for Signatures {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} of {} signatures", self.have, self.need)
+    }
+}
+
+/// Adds a root's signature to a proposed document and says how many it has: a membership, or a root list, which wants
+/// k of the roots before it and k of its own, counted together.
 ///
 /// A keeper far from the federation's folder needs two files beside each other: this one and `root.json`.
 /// The signed file then goes on to the next keeper, and back into the folder.
@@ -134,17 +144,15 @@ pub fn sign(file: &Path, key: &SigningKey) -> Result<Signatures, FederationError
     if !file.exists() {
         return Err(FederationError::NotProposed(file.to_owned()));
     }
-    let newest = files::newest_root(&files::folder_of_proposal(file))?;
     let mut document: pb::SignedDocument = files::read_json(file)?;
-    if document.r#type != DocumentType::Membership.media_type() {
-        return Err(FederationError::NotProposed(file.to_owned()));
-    }
-    if !newest.root_keys.iter().any(|root| *root == key.public()) {
+    let signed = rotation::Signing::of(file, &document)
+        .ok_or_else(|| FederationError::NotProposed(file.to_owned()))??;
+    if !signed.allows(&key.public()) {
         return Err(FederationError::NotARoot(key.id()));
     }
-    author::add_signature(&mut document, DocumentType::Membership, key);
+    author::add_signature(&mut document, signed.document_type(), key);
     files::write_json(file, &document)?;
-    Ok(proposal::signatures(&document, &newest))
+    Ok(signed.count(&document))
 }
 
 /// Verifies a published bundle against what a node's directory folder holds, and adds it there.
@@ -264,6 +272,22 @@ pub enum FederationError {
     /// Nothing was proposed or published yet.
     #[error("nothing to publish in {}: propose members first", .0.display())]
     NothingToPublish(PathBuf),
+    /// A root list is being replaced.
+    #[error("{} is proposed: publish it first, or remove the folder `proposal` to drop it", .0.display())]
+    Pending(PathBuf),
+    /// A root that is to go and is not there.
+    #[error("key {0} is not among the root keys: see `allpoints federation show`")]
+    UnknownRoot(super::keys::KeyId),
+    /// Too few roots have signed a root list.
+    #[error("root list {version} has {old} by the roots before it and {new} by its own")]
+    RootList {
+        /// Its version.
+        version: u64,
+        /// Of the list before.
+        old: Signatures,
+        /// Of its own.
+        new: Signatures,
+    },
     /// Too few roots have signed.
     #[error("the proposed membership has {have} of {need} signatures")]
     TooFewSignatures {

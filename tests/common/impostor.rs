@@ -19,8 +19,8 @@ use allpoints::{
     proto::{
         envelope::v1::SignedBatch,
         exchange::v1::{
-            DeliverRequest, DeliverResponse, FrameResult, Greeting, ReclaimRequest,
-            ReclaimResponse, StatementResult,
+            DeliverRequest, DeliverResponse, DirectoryRequest, DirectoryResponse, FrameResult,
+            Greeting, ReclaimRequest, ReclaimResponse, StatementResult,
             deliver_request::Message as Request,
             deliver_response::Message as Response,
             exchange_server::{Exchange, ExchangeServer},
@@ -155,6 +155,7 @@ struct Scripted {
 impl Exchange for Scripted {
     type DeliverStream = ReceiverStream<Result<DeliverResponse, Status>>;
     type ReclaimStream = tokio_stream::Empty<Result<ReclaimResponse, Status>>;
+    type DirectoryStream = tokio_stream::Empty<Result<DirectoryResponse, Status>>;
 
     async fn deliver(
         &self,
@@ -193,6 +194,13 @@ impl Exchange for Scripted {
             }
         });
         Ok(Reply::new(ReceiverStream::new(answers)))
+    }
+
+    async fn directory(
+        &self,
+        _: Call<DirectoryRequest>,
+    ) -> Result<Reply<Self::DirectoryStream>, Status> {
+        Ok(Reply::new(tokio_stream::empty()))
     }
 
     async fn reclaim(&self, _: Call<ReclaimRequest>) -> Result<Reply<Self::ReclaimStream>, Status> {

@@ -196,13 +196,13 @@ impl Intruder {
         };
         self.say(Request::Frame(frame)).await;
         // The frame is out once a heartbeat behind it is answered; a result may overtake it, and is not read.
-        self.say(Request::Heartbeat(Heartbeat { number: 1 })).await;
+        self.say(heartbeat(1)).await;
         self.hear().await.expect("still there");
     }
 
     /// The stream still answers heartbeats.
     pub(crate) async fn is_still_heard(&mut self) {
-        self.say(Request::Heartbeat(Heartbeat { number: 9 })).await;
+        self.say(heartbeat(9)).await;
         let answer = self.hear().await.expect("the stream goes on");
         assert!(matches!(answer, Response::Heartbeat(beat) if beat.number == 9));
     }
@@ -387,6 +387,14 @@ pub(crate) fn refused_by_service<T>(answer: Result<T, Status>, code: Code, reaso
         panic!("let in")
     };
     assert_eq!((status.code(), reason_of(&status)), (code, Some(reason)));
+}
+
+/// Says nothing of a directory.
+fn heartbeat(number: u64) -> Request {
+    Request::Heartbeat(Heartbeat {
+        number,
+        ..<_>::default()
+    })
 }
 
 /// The one method that a member calls.

@@ -469,14 +469,33 @@ impl Realm {
         std::fs::write(&file, text).expect("written");
     }
 
-    fn admission(&self, id: &str) -> Change {
+    /// What a member's folder hands to the federation.
+    pub(crate) fn admission(&self, id: &str) -> Change {
         let file = self.folder_of(id).join("application.json");
         let application = federation::read_application(&file);
         Change::Admit(Box::new(application.expect("read")))
     }
 
-    fn publish(&self, changes: &[Change]) {
-        let folder = self.folder.path().join("federation");
+    /// The federation's own folder: its keys, and what it published last.
+    pub(crate) fn federation(&self) -> PathBuf {
+        self.folder.path().join("federation")
+    }
+
+    /// Fingerprint of the federation's first root.
+    pub(crate) fn anchor(&self) -> Anchor {
+        self.anchor
+    }
+
+    /// What a node says of itself.
+    pub(crate) async fn status(&self, id: &str) -> pb::StatusResponse {
+        let mut desk = self.desk(id, Role::Ops).await;
+        let status = desk.status(pb::StatusRequest {}).await;
+        status.expect("told").into_inner()
+    }
+
+    /// Publishes a newer directory with these changes; without any, its renewal. Nobody has installed it yet.
+    pub(crate) fn publish(&self, changes: &[Change]) {
+        let folder = self.federation();
         let proposed = federation::propose(&folder, changes, Terms::default(), &*self.clock);
         if let Some(to_sign) = proposed.expect("proposed").to_sign {
             let root = SigningKey::load(&folder.join("root-1.key"), KeyUse::Root).expect("a root");
@@ -493,7 +512,8 @@ impl Realm {
             .replace("127.0.0.1:7444", "127.0.0.1:0")
             .replace("127.0.0.1:7445", "127.0.0.1:0")
             .replace(&zeros, &self.anchor.to_string())
-            .replace("workers = 0", "workers = 1");
+            .replace("workers = 0", "workers = 1")
+            .replace("interval_ms = 5000", "interval_ms = 200");
         let file = self.folder_of(id).join("node.toml");
         std::fs::write(&file, text).expect("written");
         config::check(&file).expect("legal")

@@ -62,6 +62,14 @@ fn render(status: &StatusResponse) -> String {
         format!("  outbox     {} queued", status.outbox_queued),
         format!("  you are    {}", escape(&status.caller_uri)),
     ];
+    lines.extend(status.loaded.iter().map(|loaded| {
+        format!(
+            "  in force   {} since {}, {}",
+            escape(&loaded.what),
+            time(loaded.at_us),
+            escape(&loaded.version)
+        )
+    }));
     lines.extend(status.expiries.iter().map(|expiry| {
         format!(
             "  expires    {} {}",
@@ -82,7 +90,7 @@ fn render(status: &StatusResponse) -> String {
 mod tests {
     use super::super::specimens::NOW_US;
     use super::*;
-    use crate::proto::desk::v1::Expiry;
+    use crate::proto::desk::v1::{Expiry, Loaded};
 
     #[test]
     fn the_node_says_what_it_keeps_what_ends_and_what_is_wrong() {
@@ -105,6 +113,12 @@ mod tests {
             inbox_unopened: 2,
             outbox_queued: 5,
             caller_uri: "allpoints://XA-POL/desk/ops/duty-1".to_owned(),
+            loaded: vec![Loaded {
+                what: "directory".to_owned(),
+                version: "4 sha256:00112233aabbccdd".to_owned(),
+                at_us: NOW_US,
+                ..<_>::default()
+            }],
         }));
     }
 }

@@ -116,6 +116,7 @@ impl Net {
         let signature = self
             .signer
             .key
+            .load()
             .sign(&pae::encode(DocumentType::Batch, &header));
         Unverified {
             signed: SignedHeader {
@@ -201,7 +202,7 @@ fn row_12_the_right_authority_with_a_wrong_key_is_refused() {
     // The stranger claims the id of the true key.
     let mut claimed = net.whole(1);
     let message = pae::encode(DocumentType::Batch, &claimed.signed.header);
-    claimed.signed.signature = Bytes::copy_from_slice(&stranger.key.sign(&message));
+    claimed.signed.signature = Bytes::copy_from_slice(&stranger.key.load().sign(&message));
     assert_eq!(net.reasons(&claimed), [Some(Reason::BadSignature)]);
 }
 

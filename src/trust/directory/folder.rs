@@ -19,6 +19,23 @@ use crate::{
 
 /// The newest version kept; `None` when there is none, or no folder.
 pub(super) fn newest(folder: &Path, anchor: Anchor) -> Result<Option<Directory>, DirectoryError> {
+    newest_of(folder, anchor, |_| true)
+}
+
+/// The newest version kept that is older than this one.
+pub(super) fn newest_before(
+    folder: &Path,
+    anchor: Anchor,
+    version: u64,
+) -> Result<Option<Directory>, DirectoryError> {
+    newest_of(folder, anchor, |kept| kept < version)
+}
+
+fn newest_of(
+    folder: &Path,
+    anchor: Anchor,
+    wanted: impl Fn(u64) -> bool,
+) -> Result<Option<Directory>, DirectoryError> {
     let files = match fs::read_dir(folder) {
         Ok(files) => files,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -27,7 +44,8 @@ pub(super) fn newest(folder: &Path, anchor: Anchor) -> Result<Option<Directory>,
     let mut newest = None;
     for file in files {
         let name = file.map_err(at(folder))?.file_name();
-        newest = newest.max(name.to_str().and_then(version_of));
+        let version = name.to_str().and_then(version_of);
+        newest = newest.max(version.filter(|version| wanted(*version)));
     }
     newest
         .map(|version| self::version(folder, anchor, version))
@@ -73,13 +91,15 @@ pub(super) fn install(
             directory
         }
     };
-    fs::create_dir_all(folder).map_err(at(folder))?;
-    write_durably(
-        folder,
-        &file_name(directory.version()),
-        &bundle.encode_to_vec(),
-    )?;
+    keep(folder, &directory)?;
     Ok(directory)
+}
+
+/// Adds a version that was verified, durably; never over another.
+pub(super) fn keep(folder: &Path, directory: &Directory) -> Result<(), DirectoryError> {
+    fs::create_dir_all(folder).map_err(at(folder))?;
+    let bytes = directory.bundle().encode_to_vec();
+    write_durably(folder, &file_name(directory.version()), &bytes)
 }
 
 /// Reads a bundle file, bounded; verifies nothing.

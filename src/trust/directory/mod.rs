@@ -95,6 +95,8 @@ impl fmt::Display for Document {
 pub struct Directory {
     bundle: pb::Bundle,
     federation: String,
+    threshold: usize,
+    root_keys: Vec<KeyId>,
     heads: Heads,
     members: BTreeMap<AuthorityId, Member>,
     membership_expires_at: Timestamp,
@@ -198,12 +200,7 @@ impl Directory {
         now: Timestamp,
     ) -> Result<Self, DirectoryError> {
         let directory = read::read(bundle, anchor)?;
-        if directory.is_from_the_future(now) {
-            return Err(DirectoryError::FromTheFuture {
-                issued: directory.timestamp_issued_at,
-                now,
-            });
-        }
+        directory.require_not_from_the_future(now)?;
         Ok(directory)
     }
 
@@ -241,6 +238,46 @@ impl Directory {
         folder::newest(folder, anchor)?.ok_or_else(|| DirectoryError::Empty(folder.to_owned()))
     }
 
+    /// Reads the newest version of the folder when it is another than `held`, and refuses one that must not follow it.
+    ///
+    /// # Errors
+    /// As [`Self::load`] and [`Self::verify_successor`].
+    pub fn load_after(
+        folder: &Path,
+        held: &Directory,
+        now: Timestamp,
+    ) -> Result<Option<Self>, DirectoryError> {
+        let newest = Self::load(folder, held.anchor(), now)?;
+        if newest.hash() == held.hash() {
+            return Ok(None);
+        }
+        newest.require_not_from_the_future(now)?;
+        succeed::check(held, &newest, now)?;
+        Ok(Some(newest))
+    }
+
+    /// Verifies what a partner passed on against `held`, and adds it to the folder, durably. `None`: it is what is
+    /// held. A bundle that begins its chain of roots where that of `held` ends is made whole first.
+    ///
+    /// # Errors
+    /// As [`Self::verify_successor`], and when the folder cannot be written.
+    pub fn install_after(
+        folder: &Path,
+        mut offered: pb::Bundle,
+        held: &Directory,
+        now: Timestamp,
+    ) -> Result<Option<Self>, DirectoryError> {
+        let mut roots = held.bundle.roots.clone();
+        roots.append(&mut offered.roots);
+        offered.roots = roots;
+        let newer = Self::verify_successor(&offered, held.anchor(), held, now)?;
+        if newer.version() == held.version() {
+            return Ok(None);
+        }
+        folder::keep(folder, &newer)?;
+        Ok(Some(newer))
+    }
+
     /// Reads one kept version, for evidence.
     ///
     /// # Errors
@@ -251,6 +288,18 @@ impl Directory {
         version: u64,
     ) -> Result<Self, DirectoryError> {
         folder::version(folder, anchor, version)
+    }
+
+    /// Reads the newest kept version that is older than `version`; `None` when there is none.
+    ///
+    /// # Errors
+    /// When it cannot be read, or does not verify.
+    pub fn load_before(
+        folder: &Path,
+        anchor: Anchor,
+        version: u64,
+    ) -> Result<Option<Self>, DirectoryError> {
+        folder::newest_before(folder, anchor, version)
     }
 
     /// Verifies against what the folder holds and adds it there, durably. Nothing is overwritten.
@@ -356,6 +405,18 @@ impl Directory {
         Ok(others)
     }
 
+    /// Length of the chain of roots: the version of the newest.
+    #[must_use]
+    pub fn roots(&self) -> usize {
+        self.heads.roots.len()
+    }
+
+    /// How many roots must sign what comes next, and who they are.
+    #[must_use]
+    pub fn root_keys(&self) -> (usize, &[KeyId]) {
+        (self.threshold, &self.root_keys)
+    }
+
     /// The exact bundle it was made from.
     #[must_use]
     pub fn bundle(&self) -> &pb::Bundle {
@@ -401,6 +462,16 @@ impl Directory {
             return Err(DirectoryError::Suspended(member.id));
         }
         Ok(vec![member.id])
+    }
+
+    fn require_not_from_the_future(&self, now: Timestamp) -> Result<(), DirectoryError> {
+        if self.is_from_the_future(now) {
+            return Err(DirectoryError::FromTheFuture {
+                issued: self.timestamp_issued_at,
+                now,
+            });
+        }
+        Ok(())
     }
 
     fn is_from_the_future(&self, now: Timestamp) -> bool {

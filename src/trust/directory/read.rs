@@ -78,6 +78,8 @@ pub(super) fn read(bundle: &pb::Bundle, anchor: Anchor) -> Result<Directory, Dir
     Ok(Directory {
         bundle: bundle.clone(),
         federation: roots.federation,
+        threshold: roots.newest.threshold,
+        root_keys: roots.newest.keys.iter().map(KeyId::of).collect(),
         heads,
         members,
         membership_expires_at: membership.expires_at,

@@ -45,6 +45,34 @@ pub(super) fn membership_path(folder: &Path) -> PathBuf {
     proposal_path(folder).join("membership.json")
 }
 
+/// The root list that is proposed to follow version `newest`.
+pub(super) fn next_root_path(folder: &Path, newest: u64) -> PathBuf {
+    proposal_path(folder).join(format!("root-list-{}.json", newest + 1))
+}
+
+/// The timestamp key that goes with a proposed root list.
+pub(super) fn next_timestamp_key_path(folder: &Path) -> PathBuf {
+    proposal_path(folder).join("timestamp.key")
+}
+
+/// The root list that is proposed, if one is.
+pub(super) fn next_root(
+    folder: &Path,
+    newest: u64,
+) -> Result<Option<(pb::SignedDocument, pb::Root)>, FederationError> {
+    let path = next_root_path(folder, newest);
+    if !path.exists() {
+        return Ok(None);
+    }
+    let document: pb::SignedDocument = read_json(&path)?;
+    let root = pb::Root::decode(document.document.as_slice());
+    let root = root.map_err(|error| FederationError::Json {
+        path,
+        why: error.to_string(),
+    })?;
+    Ok(Some((document, root)))
+}
+
 /// Where the root lists are for a proposed document: beside it, or in the folder that it was proposed in.
 pub(super) fn folder_of_proposal(file: &Path) -> PathBuf {
     let beside = file.parent().unwrap_or(Path::new(""));

@@ -79,6 +79,10 @@ pub fn propose(
         });
     }
     let root = files::newest_root(folder)?;
+    let rotating = files::next_root_path(folder, root.version);
+    if rotating.exists() {
+        return Err(FederationError::Pending(rotating));
+    }
     let present = files::published(folder)?;
     let mut draft = Draft::from(present.as_ref())?;
     for change in changes {
@@ -129,13 +133,22 @@ pub fn propose(
 
 /// Distinct roots that have signed a membership.
 pub(super) fn signatures(document: &pb::SignedDocument, root: &pb::Root) -> Signatures {
+    signatures_as(document, DocumentType::Membership, root)
+}
+
+/// Distinct keys of this root list that have signed a document of this type.
+pub(super) fn signatures_as(
+    document: &pb::SignedDocument,
+    document_type: DocumentType,
+    root: &pb::Root,
+) -> Signatures {
     let keys: Vec<[u8; 32]> = root
         .root_keys
         .iter()
         .filter_map(|key| key.as_slice().try_into().ok())
         .collect();
     Signatures {
-        have: valid_signers(document, DocumentType::Membership, &keys).len(),
+        have: valid_signers(document, document_type, &keys).len(),
         need: root.threshold as usize,
     }
 }

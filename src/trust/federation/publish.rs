@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, fs, path::PathBuf};
 
 use prost::Message as _;
 
-use super::{FederationError, Path, TIMESTAMP_LIFE, files, proposal};
+use super::{FederationError, Path, TIMESTAMP_LIFE, files, proposal, rotation};
 use crate::{
     domain::{
         id::AuthorityId,
@@ -45,18 +45,23 @@ pub fn publish(folder: &Path, clock: &dyn Clock) -> Result<Published, Federation
     let now = clock.now();
     let present = files::published(folder)?;
     let roots = files::roots(folder)?;
-    let root = files::newest_root(folder)?;
+    let mut root = files::newest_root(folder)?;
+    let rotation = rotation::ready(folder, &root)?;
     let mut bundle = present
         .as_ref()
         .map(|present| present.bundle().clone())
         .unwrap_or_default();
     bundle.roots = roots;
+    if let Some(rotation) = &rotation {
+        bundle.roots.push(rotation.document.clone());
+        root = rotation.root.clone();
+    }
     take_in_proposal(folder, &root, &mut bundle)?;
     if bundle.membership.is_none() {
         return Err(FederationError::NothingToPublish(folder.to_owned()));
     }
     let version = present.as_ref().map_or(0, Directory::version) + 1;
-    let key = SigningKey::load(&files::timestamp_key_path(folder), KeyUse::Timestamp)?;
+    let key = SigningKey::load(&rotation::timestamp_key_path(folder), KeyUse::Timestamp)?;
     bundle.timestamp = Some(timestamp(&bundle, &root, version, now, &key)?);
     let anchor = bundle
         .roots
@@ -66,6 +71,9 @@ pub fn publish(folder: &Path, clock: &dyn Clock) -> Result<Published, Federation
         Some(present) => Directory::verify_successor(&bundle, anchor, present, now)?,
         None => Directory::verify(&bundle, anchor, now)?,
     };
+    if let Some(rotation) = rotation {
+        rotation.put_in_place(folder)?;
+    }
     let file = files::bundle_path(folder);
     files::replace(&file, &bundle.encode_to_vec())?;
     let proposal = files::proposal_path(folder);

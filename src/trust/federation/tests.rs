@@ -3,6 +3,7 @@
 use std::fs;
 
 use super::*;
+use crate::trust::keys::KeyId;
 use crate::trust::{
     directory::Standing,
     testing::{DAY, FixedClock, NOW, TestMember},
@@ -330,4 +331,169 @@ fn the_extracted_root_is_the_anchors() {
     let other = Some(Anchor([1; 32]));
     assert!(open(&published.file, other, &office.clock).is_err());
     assert!(open(&published.file, None, &office.clock).is_ok());
+}
+
+fn next(add: u32, remove: &[KeyId], threshold: Option<u32>) -> NextRoots {
+    NextRoots {
+        add,
+        remove: remove.to_vec(),
+        threshold,
+        timestamp: TimestampKey::Keep,
+    }
+}
+
+impl Office {
+    fn rotate(&self, next: &NextRoots) -> Result<RotationProposed, FederationError> {
+        rotate(&self.folder, next, &self.clock)
+    }
+
+    fn root(&self, number: u32) -> SigningKey {
+        SigningKey::load(
+            &self.folder.join(format!("root-{number}.key")),
+            KeyUse::Root,
+        )
+        .unwrap()
+    }
+
+    fn sign_all(&self, proposed: &RotationProposed, roots: &[u32]) {
+        for file in &proposed.to_sign {
+            for root in roots {
+                sign(file, &self.root(*root)).unwrap();
+            }
+        }
+    }
+}
+
+/// Verifies that two of three roots go, that k of the old and k of the new must sign, that the membership is vouched for
+/// by the new ones, and that a node that holds the first list takes the second.
+#[test]
+fn roots_are_replaced_by_the_word_of_the_old_and_of_the_new() {
+    let office = office();
+    office.agree(&[admit(&TestMember::new("XA-POL"), 1)]);
+    office.install().unwrap();
+    let leaving = [office.root(1).id(), office.root(2).id()];
+    let proposed = office.rotate(&next(2, &leaving, None)).unwrap();
+    assert_eq!(proposed.version, 2);
+    assert_eq!(proposed.changes.len(), 4);
+    assert_eq!(proposed.to_sign.len(), 2, "list and membership");
+    assert_eq!(proposed.made.len(), 2);
+    let unsigned = office.publish().unwrap_err().to_string();
+    assert_eq!(
+        unsigned,
+        "root list 2 has 0 of 2 signatures by the roots before it and 0 of 2 signatures by its own"
+    );
+    let list = &proposed.to_sign[0];
+    for (root, have) in [(1, 1), (2, 2), (4, 3), (4, 3), (5, 4)] {
+        assert!(office.publish().is_err());
+        let signed = sign(list, &office.root(root)).unwrap();
+        assert_eq!(signed, Signatures { have, need: 4 });
+    }
+    // Of the new roots only the third has vouched for the members so far.
+    assert!(matches!(
+        office.publish(),
+        Err(FederationError::TooFewSignatures { have: 1, need: 2 })
+    ));
+    let stranger = SigningKey::generate(KeyUse::Root);
+    assert!(matches!(
+        sign(list, &stranger),
+        Err(FederationError::NotARoot(_))
+    ));
+    for root in [4, 5] {
+        sign(&proposed.to_sign[1], &office.root(root)).unwrap();
+    }
+    office.publish().unwrap();
+    let directory = office.install().unwrap();
+    assert_eq!(directory.roots(), 2);
+    let (threshold, roots) = directory.root_keys();
+    assert_eq!((threshold, roots.len()), (2, 3));
+    assert!(leaving.iter().all(|id| !roots.contains(id)));
+
+    // The old ones have nothing to say any more; the new ones go on.
+    office
+        .propose(&[Change::Suspend("XA-POL".parse().unwrap())])
+        .unwrap();
+    assert!(matches!(office.sign(1), Err(FederationError::NotARoot(_))));
+    office.sign(4).unwrap();
+    office.sign(3).unwrap();
+    office.publish().unwrap();
+    office.install().unwrap();
+}
+
+#[test]
+fn a_list_that_changes_no_quorum_needs_no_new_word_on_the_members() {
+    let office = office();
+    office.agree(&[admit(&TestMember::new("XA-POL"), 1)]);
+    let proposed = office.rotate(&next(1, &[], None)).unwrap();
+    assert_eq!(proposed.to_sign.len(), 1);
+    office.sign_all(&proposed, &[1, 3]);
+    office.publish().unwrap();
+    assert_eq!(office.install().unwrap().roots(), 2);
+}
+
+#[test]
+fn one_thing_is_proposed_at_a_time_and_what_cannot_work_is_refused() {
+    let office = office();
+    let member = TestMember::new("XA-POL");
+    office.agree(&[admit(&member, 1)]);
+    let nobody = SigningKey::generate(KeyUse::Root).id();
+    assert!(matches!(
+        office.rotate(&next(1, &[nobody], None)),
+        Err(FederationError::UnknownRoot(_))
+    ));
+    let most = [office.root(1).id(), office.root(2).id()];
+    assert!(matches!(
+        office.rotate(&next(0, &most, None)),
+        Err(FederationError::Threshold {
+            roots: 1,
+            threshold: 2,
+            ..
+        })
+    ));
+    assert!(matches!(
+        office.rotate(&next(0, &[], None)),
+        Err(FederationError::NothingNew)
+    ));
+    office.rotate(&next(1, &[], Some(3))).unwrap();
+    assert!(matches!(
+        office.propose(&[admit(&member, 2)]),
+        Err(FederationError::Pending(_))
+    ));
+    assert!(matches!(
+        office.rotate(&next(1, &[], None)),
+        Err(FederationError::Pending(_))
+    ));
+}
+
+/// Verifies that a stolen timestamp key is worth nothing after its replacement, and that a publishing that was
+/// interrupted after the keys were moved is repeated and comes to its end.
+#[test]
+fn the_timestamp_key_is_replaced_even_when_publishing_was_interrupted() {
+    let office = office();
+    office.agree(&[admit(&TestMember::new("XA-POL"), 1)]);
+    office.install().unwrap();
+    let stolen = fs::read(files::timestamp_key_path(&office.folder)).unwrap();
+    let replacing = NextRoots {
+        timestamp: TimestampKey::Replace,
+        ..next(0, &[], None)
+    };
+    let proposed = office.rotate(&replacing).unwrap();
+    office.sign_all(&proposed, &[1, 2]);
+    // Interrupted: list and key are in their places, the bundle is not written.
+    let newest = files::newest_root(&office.folder).unwrap();
+    let ready = rotation::ready(&office.folder, &newest).unwrap().unwrap();
+    ready.put_in_place(&office.folder).unwrap();
+    office.publish().unwrap();
+    assert_eq!(office.install().unwrap().roots(), 2);
+
+    assert_ne!(
+        fs::read(files::timestamp_key_path(&office.folder)).unwrap(),
+        stolen
+    );
+    fs::write(files::timestamp_key_path(&office.folder), stolen).unwrap();
+    assert!(matches!(
+        office.publish(),
+        Err(FederationError::Directory(
+            DirectoryError::TooFewSignatures { found: 0, .. }
+        ))
+    ));
 }

@@ -38,6 +38,15 @@ const BACKDATED: Duration = Duration::from_secs(300);
 /// # Errors
 /// When there is no earlier application, or files cannot be used.
 pub fn application(folder: &Path, clock: &dyn Clock) -> Result<(), PkiError> {
+    renew(folder, clock, |_| {})
+}
+
+/// The same with a change to the entry.
+pub(super) fn renew(
+    folder: &Path,
+    clock: &dyn Clock,
+    change: impl FnOnce(&mut pb::Entry),
+) -> Result<(), PkiError> {
     let file = folder.join("application.json");
     let content = |why: String| PkiError::Content {
         file: file.clone(),
@@ -59,7 +68,23 @@ pub fn application(folder: &Path, clock: &dyn Clock) -> Result<(), PkiError> {
         .checked_add(1)
         .ok_or_else(|| content("the entry numbers have run out".into()))?;
     entry.keys = published_keys(folder, &entry.keys, clock)?;
+    change(&mut entry);
     write(folder, member, entry, clock)
+}
+
+/// The entry as it was handed in last.
+pub(super) fn entry(folder: &Path) -> Result<pb::Entry, PkiError> {
+    let file = folder.join("application.json");
+    let content = |why: String| PkiError::Content {
+        file: file.clone(),
+        why,
+    };
+    let text = folder::read(&file)?;
+    let application: pb::Application =
+        serde_json::from_str(&text).map_err(|error| content(error.to_string()))?;
+    let signed = application.entry;
+    let signed = signed.ok_or_else(|| content("it has no entry".into()))?;
+    pb::Entry::decode(signed.document.as_slice()).map_err(|error| content(error.to_string()))
 }
 
 /// Writes the first `application.json`.
@@ -127,9 +152,17 @@ fn published_keys(
         let Some(published) = published_use(key_use) else {
             continue;
         };
-        let public = signing_key(folder, key_use, name)?.public();
-        if !keys.iter().any(|key| key.public_key == public) {
-            keys.push(new_key(published, public, clock.now()));
+        let mut present = vec![signing_key(folder, key_use, name)?];
+        // One that is to follow is published before it signs.
+        let next = folder.join("keys").join(format!("{name}-next.key"));
+        if next.exists() {
+            present.push(SigningKey::load(&next, key_use)?);
+        }
+        for key in present {
+            let public = key.public();
+            if !keys.iter().any(|known| known.public_key == public) {
+                keys.push(new_key(published, public, clock.now()));
+            }
         }
     }
     Ok(keys)

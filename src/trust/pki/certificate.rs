@@ -133,6 +133,24 @@ pub fn issue_desk(
     Ok(files)
 }
 
+/// Issues the exchange certificate of a node for a new key, as `node/exchange-next`.
+pub(super) fn issue_next_exchange(
+    folder: &Path,
+    name: &Name,
+    replace: Replace,
+    clock: &dyn Clock,
+) -> Result<CertificateFiles, PkiError> {
+    let next = files(&folder.join("node"), "exchange-next");
+    let hosts = vec![dns(&name.dns())?];
+    let both = [
+        ExtendedKeyUsagePurpose::ClientAuth,
+        ExtendedKeyUsagePurpose::ServerAuth,
+    ];
+    let order = Order::new(Ca::Exchange, name, hosts, &both, NODE_DAYS);
+    order.issue(folder, &next, replace, clock)?;
+    Ok(next)
+}
+
 /// Makes one of the two CAs: 10 years, signs leaves alone.
 pub(super) fn make_ca(
     folder: &Path,

@@ -75,6 +75,24 @@ pub(super) fn replace(file: &Path, bytes: &[u8]) -> Result<(), PkiError> {
     sync_parent(file)
 }
 
+/// Copies a private file to a name that must be free, durably.
+pub(super) fn keep_private(file: &Path, kept: &Path) -> Result<(), PkiError> {
+    let bytes = read_private(file)?;
+    write_new(kept, bytes.as_bytes(), Access::Owner)
+}
+
+/// Puts a file in the place of another, durably: readers see the old one or the new one.
+pub(super) fn put_in_place(file: &Path, place: &Path) -> Result<(), PkiError> {
+    fs::rename(file, place).map_err(fault("rename", file))?;
+    sync_parent(place)
+}
+
+/// Removes a file, durably.
+pub(super) fn remove(file: &Path) -> Result<(), PkiError> {
+    fs::remove_file(file).map_err(fault("remove", file))?;
+    sync_parent(file)
+}
+
 /// Reads a text that must be there.
 pub(super) fn read(file: &Path) -> Result<String, PkiError> {
     fs::read_to_string(file).map_err(|source| match source.kind() {

@@ -1,7 +1,7 @@
 //! Certificate authorities, certificates, revocation lists and the folder that an authority keeps them in.
 //!
 //! The ways in: [`init`] makes an authority's folder; [`issue_node`], [`issue_desk`], [`revoke`],
-//! [`publish_crl`] and [`application`] go on from there. A key or CA that exists is never written
+//! [`publish_crl`] and [`application`] go on from there, and [`rotate`] replaces keys step by step. A key or CA that exists is never written
 //! over, no key leaves the folder, and every private file is readable by its owner alone.
 //!
 //! ```text
@@ -16,6 +16,7 @@ mod authority;
 mod certificate;
 mod crl;
 mod folder;
+mod rotation;
 #[cfg(test)]
 mod tests;
 
@@ -29,13 +30,16 @@ pub use self::{
     authority::{AuthorityPlan, Contact, init},
     certificate::{CertificateFiles, DeskProfile, NodeProfile, Replace, issue_desk, issue_node},
     crl::{CRL_DAYS, Ca, Revoked, publish_crl, revoke},
+    rotation::{Installed, Rotating, Stage, Step, rotate, stage},
 };
 #[cfg(test)]
 pub(in crate::trust) use self::{authority::make_authorities, certificate::issuer};
 use super::{
+    directory::DirectoryError,
     keys::KeyError,
     tls::{Name, NameError},
 };
+use crate::domain::time::Timestamp;
 
 /// Why the folder was not changed as asked.
 #[derive(Debug, thiserror::Error)]
@@ -90,6 +94,26 @@ pub enum PkiError {
     /// A signing key's file.
     #[error(transparent)]
     Key(#[from] KeyError),
+    /// A step that would have something on its way refused.
+    #[error("too early: {why}; the earliest safe time is {earliest}")]
+    TooEarly {
+        /// What would happen.
+        why: String,
+        /// From when on it is safe.
+        earliest: Timestamp,
+    },
+    /// A step that waits for the federation.
+    #[error("too early: {why}")]
+    NotPublished {
+        /// What is missing, and what to do.
+        why: String,
+    },
+    /// Something that cannot be replaced without a gap.
+    #[error("{0}")]
+    NoOverlap(&'static str),
+    /// The directory of the folder.
+    #[error(transparent)]
+    Directory(#[from] DirectoryError),
     /// The clock is outside what certificates can say.
     #[error(
         "the clock is outside the years that a certificate can name: check this machine's clock"

@@ -25,10 +25,36 @@ use super::{
 };
 use crate::domain::id::AuthorityId;
 
+/// Whom the own desk lets in: its CA and its list, read and checked. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct DeskTrust {
+    gate: Arc<DeskGate>,
+}
+
+impl DeskTrust {
+    /// CA and CRL are PEM or DER. A list that is past its date refuses everybody until a newer one is loaded.
+    ///
+    /// # Errors
+    /// When CA or CRL cannot be used, or the CA has not signed the list.
+    pub fn new(own: AuthorityId, desk_ca: &[u8], crl: &[u8]) -> Result<Self, TlsError> {
+        let roots = desk_roots(desk_ca)?;
+        let crl = crl_der(crl).ok_or_else(|| TlsError::DeskCrl("it is no CRL".into()))?;
+        let chain = WebPkiClientVerifier::builder_with_provider(roots, PROVIDER.clone())
+            .with_crls([crl])
+            .enforce_revocation_expiration()
+            .build()
+            .map_err(|error| TlsError::DeskCrl(error.to_string()))?;
+        Ok(Self {
+            gate: Arc::new(DeskGate { own, chain }),
+        })
+    }
+
+    pub(super) fn gate(&self) -> &dyn ClientCertVerifier {
+        &*self.gate
+    }
+}
+
 /// Server side of the desk: only certificates of the own desk CA, on no CRL.
-///
-/// CA and CRL are PEM or DER. A list that is past its date refuses everybody until a newer one is
-/// loaded.
 ///
 /// # Errors
 /// When `identity` is no desk server certificate of `own`, or CA or CRL cannot be used.
@@ -38,17 +64,27 @@ pub fn desk_server(
     desk_ca: &[u8],
     crl: &[u8],
 ) -> Result<Arc<ServerConfig>, TlsError> {
+    require_desk_server(own, identity)?;
+    desk_server_under(identity, &DeskTrust::new(own, desk_ca, crl)?)
+}
+
+/// [`desk_server`] over a trust that was checked already.
+///
+/// # Errors
+/// When `identity` is no desk server certificate of the trust's authority.
+pub fn desk_server_under(
+    identity: &TlsIdentity,
+    trust: &DeskTrust,
+) -> Result<Arc<ServerConfig>, TlsError> {
+    require_desk_server(trust.gate.own, identity)?;
+    server_config(identity, Arc::clone(&trust.gate) as _)
+}
+
+fn require_desk_server(own: AuthorityId, identity: &TlsIdentity) -> Result<(), TlsError> {
     match identity.name() {
-        Name::DeskServer { authority, .. } if *authority == own => {}
-        _ => return Err(identity.wrong_use(format!("allpoints://{own}/desk/server/N"))),
+        Name::DeskServer { authority, .. } if *authority == own => Ok(()),
+        _ => Err(identity.wrong_use(format!("allpoints://{own}/desk/server/N"))),
     }
-    let crl = crl_der(crl).ok_or_else(|| TlsError::DeskCrl("it is no CRL".into()))?;
-    let chain = WebPkiClientVerifier::builder_with_provider(desk_roots(desk_ca)?, PROVIDER.clone())
-        .with_crls([crl])
-        .enforce_revocation_expiration()
-        .build()
-        .map_err(|error| TlsError::DeskCrl(error.to_string()))?;
-    server_config(identity, Arc::new(DeskGate { own, chain }))
 }
 
 /// Client side of the desk (CLI): trusts the own desk CA only, and the name `allpoints://ID/desk/server/...`.

@@ -24,7 +24,8 @@ use tokio_rustls::{TlsConnector, client::TlsStream};
 use tonic::transport::{Channel, Endpoint};
 
 use super::{
-    PeerIdentity,
+    Dialled, PeerIdentity,
+    dialled::DialledPlace,
     reason::{Gone, rustls_reason, why},
     reason_of,
 };
@@ -46,12 +47,28 @@ pub async fn dial(
     endpoint: &str,
     config: Arc<ClientConfig>,
 ) -> Result<(Channel, PeerIdentity), DialError> {
-    let tls = connect(endpoint, config).await?;
-    let peer = PeerIdentity::of(tls.get_ref().1).ok_or_else(|| DialError {
+    dial_into(endpoint, config, &Dialled::default()).await
+}
+
+/// [`dial`], with the connection kept in `dialled` so that it can be closed.
+///
+/// # Errors
+/// As [`dial`].
+pub async fn dial_into(
+    endpoint: &str,
+    config: Arc<ClientConfig>,
+    dialled: &Dialled,
+) -> Result<(Channel, PeerIdentity), DialError> {
+    let no_node = || DialError {
         reason: Reason::WrongPeer,
         detail: format!("{endpoint}: who answered is no node"),
-    })?;
-    Ok((channel(endpoint, tls).await?, peer))
+    };
+    let tls = connect(endpoint, config).await?;
+    let peer = PeerIdentity::of(tls.get_ref().1).ok_or_else(no_node)?;
+    let end = Arc::default();
+    let place = dialled.enter(tls.get_ref().1, Arc::clone(&end));
+    let place = place.ok_or_else(no_node)?;
+    Ok((channel(endpoint, tls, end, Some(place)).await?, peer))
 }
 
 /// Dials the own desk; `config` comes from [`super::desk_client`] and verifies who answers.
@@ -60,7 +77,7 @@ pub async fn dial(
 /// A named reason, and a detail for the command's user.
 pub async fn dial_desk(endpoint: &str, config: Arc<ClientConfig>) -> Result<Channel, DialError> {
     let tls = connect(endpoint, config).await?;
-    channel(endpoint, tls).await
+    channel(endpoint, tls, Arc::default(), None).await
 }
 
 /// Why dialling failed, as a named reason.
@@ -102,9 +119,13 @@ async fn connect(
     })
 }
 
-/// One channel over this one connection.
-async fn channel(endpoint: &str, tls: TlsStream<TcpStream>) -> Result<Channel, DialError> {
-    let end = Arc::new(OnceLock::new());
+/// One channel over this one connection; `end` is told why it ended.
+async fn channel(
+    endpoint: &str,
+    tls: TlsStream<TcpStream>,
+    end: Arc<OnceLock<Reason>>,
+    place: Option<DialledPlace>,
+) -> Result<Channel, DialError> {
     let (speaks, first_word) = oneshot::channel();
     let ended = end.clone();
     let failed = |otherwise: Reason, why: String| DialError {
@@ -115,6 +136,7 @@ async fn channel(endpoint: &str, tls: TlsStream<TcpStream>) -> Result<Channel, D
         tls,
         end: end.clone(),
         first_word: Some(speaks),
+        place,
     })));
     let connector = tower::service_fn(move |_: http::Uri| {
         let tls = once.lock().unwrap_or_else(PoisonError::into_inner).take();
@@ -151,6 +173,8 @@ struct OneConnection {
     end: Arc<OnceLock<Reason>>,
     /// Told at the first bytes that arrive; dropped when none will.
     first_word: Option<oneshot::Sender<()>>,
+    /// Among those that end when their peer is not believed any more; the own desk's is not.
+    place: Option<DialledPlace>,
 }
 
 impl OneConnection {
@@ -166,6 +190,23 @@ impl OneConnection {
 }
 
 impl OneConnection {
+    /// An error once the connection was told to end; registers the waker otherwise.
+    fn check_open(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
+        let Some(place) = &mut self.place else {
+            return Ok(());
+        };
+        match place.ended.as_mut().poll(cx) {
+            Poll::Ready(()) => {
+                let reason = self.end.get().copied();
+                Err(io::Error::new(
+                    io::ErrorKind::ConnectionAborted,
+                    Gone { reason },
+                ))
+            }
+            Poll::Pending => Ok(()),
+        }
+    }
+
     /// A write that fails may only follow from an alert that waits to be read.
     fn after_write<T>(
         &mut self,
@@ -187,6 +228,7 @@ impl AsyncRead for OneConnection {
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        self.check_open(cx)?;
         let before = buffer.filled().len();
         let result = Pin::new(&mut self.tls).poll_read(cx, buffer);
         let result = self.remember(result);
@@ -207,6 +249,7 @@ impl AsyncWrite for OneConnection {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
+        self.check_open(cx)?;
         let result = Pin::new(&mut self.tls).poll_write(cx, bytes);
         self.after_write(cx, result)
     }
@@ -225,6 +268,7 @@ impl AsyncWrite for OneConnection {
         cx: &mut Context<'_>,
         buffers: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        self.check_open(cx)?;
         let result = Pin::new(&mut self.tls).poll_write_vectored(cx, buffers);
         self.after_write(cx, result)
     }

@@ -243,33 +243,36 @@ impl std::fmt::Debug for DialledNode {
     }
 }
 
+/// Whether the node that answered for `peer` is believed: its authority, its CA and list, its pin.
+pub(super) fn believed(
+    peer: AuthorityId,
+    members: &Arc<dyn MemberSource>,
+    leaf: &CertificateDer<'_>,
+    intermediates: &[CertificateDer<'_>],
+    now: UnixTime,
+) -> Result<ServerCertVerified, Error> {
+    require_authority(leaf, peer)?;
+    let member = members.member(&peer).ok_or(Refusal::Unlisted(peer))?;
+    // Hosts move; the authority is what was dialled, so its fixed name is what must stand there.
+    let name = ServerName::try_from(dns_name(peer, "node"))
+        .map_err(|error| Error::General(error.to_string()))?;
+    let verifier = server_verifier(peer, &member)?;
+    let verified = verifier.verify_server_cert(leaf, intermediates, &name, &[], now)?;
+    require_authority(leaf, peer)?;
+    require_pin(leaf, peer, &member)?;
+    Ok(verified)
+}
+
 impl ServerCertVerifier for DialledNode {
     fn verify_server_cert(
         &self,
         leaf: &CertificateDer<'_>,
         intermediates: &[CertificateDer<'_>],
         _dialled_host: &ServerName<'_>,
-        ocsp: &[u8],
+        _ocsp: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        require_authority(leaf, self.peer)?;
-        let member = self
-            .members
-            .member(&self.peer)
-            .ok_or(Refusal::Unlisted(self.peer))?;
-        // Hosts move; the authority is what was dialled, so its fixed name is what must stand there.
-        let name = ServerName::try_from(dns_name(self.peer, "node"))
-            .map_err(|error| Error::General(error.to_string()))?;
-        let verified = server_verifier(self.peer, &member)?.verify_server_cert(
-            leaf,
-            intermediates,
-            &name,
-            ocsp,
-            now,
-        )?;
-        require_authority(leaf, self.peer)?;
-        require_pin(leaf, self.peer, &member)?;
-        Ok(verified)
+        believed(self.peer, &self.members, leaf, intermediates, now)
     }
 
     fn verify_tls12_signature(

@@ -153,6 +153,14 @@ impl TlsIdentity {
         &self.name
     }
 
+    /// SHA-256 of the certificate.
+    #[must_use]
+    pub fn fingerprint(&self) -> [u8; 32] {
+        self.certified
+            .end_entity_cert()
+            .map_or([0; 32], |leaf| super::sha256(leaf))
+    }
+
     /// When it runs out: for alarms ahead of it.
     #[must_use]
     pub fn expires_at(&self) -> Timestamp {

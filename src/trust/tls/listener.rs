@@ -12,7 +12,7 @@ use std::{
     pin::Pin,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicU64, AtomicUsize, Ordering},
     },
     task::{Context, Poll},
 };
@@ -21,7 +21,7 @@ use arc_swap::ArcSwap;
 use rustls::{
     ServerConfig,
     pki_types::{CertificateDer, UnixTime},
-    server::danger::ClientCertVerifier as _,
+    server::danger::ClientCertVerifier,
 };
 use tokio::{
     io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadBuf},
@@ -35,8 +35,8 @@ use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use tonic::transport::server::Connected;
 
 use super::{
-    ALPN, ConnectionIdentity, HandshakeObserver, MemberSource, Name, exchange::NodeGate,
-    reason::why, verified_leaf,
+    ALPN, ConnectionIdentity, DeskTrust, HandshakeObserver, MemberSource, Name, exchange::NodeGate,
+    reason::why, unix_time, verified_leaf,
 };
 use crate::domain::{
     id::AuthorityId,
@@ -80,10 +80,21 @@ pub fn accept_into<I: ConnectionIdentity>(
 }
 
 /// The open connections of one listener. Cheap to clone.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Connections {
     open: Arc<Mutex<HashMap<u64, Open>>>,
     next: Arc<AtomicU64>,
+    most: Arc<AtomicUsize>,
+}
+
+impl Default for Connections {
+    fn default() -> Self {
+        Self {
+            open: Arc::default(),
+            next: Arc::default(),
+            most: Arc::new(AtomicUsize::new(CONNECTIONS_MAX)),
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -93,11 +104,24 @@ struct Open {
     end: CancellationToken,
 }
 
+impl Open {
+    fn passes(&self, gate: &dyn ClientCertVerifier, now: UnixTime) -> bool {
+        self.chain
+            .split_first()
+            .is_some_and(|(leaf, rest)| gate.verify_client_cert(leaf, rest, now).is_ok())
+    }
+}
+
 impl Connections {
     /// How many are open.
     #[must_use]
     pub fn count(&self) -> usize {
         self.lock().len()
+    }
+
+    /// From now on at most so many are open; more than there are stay until they end.
+    pub fn limit(&self, most: usize) {
+        self.most.store(most, Ordering::Relaxed);
     }
 
     /// Closes the connections of one authority; tells how many.
@@ -115,15 +139,15 @@ impl Connections {
     /// after each change of the directory, and at least once a minute.
     pub fn close_unwelcome(&self, members: Arc<dyn MemberSource>, now: Timestamp) -> usize {
         let gate = NodeGate::new(members);
-        let micros = u64::try_from(now.as_micros()).unwrap_or(0);
-        let now = UnixTime::since_unix_epoch(std::time::Duration::from_micros(micros));
-        self.close(|open| {
-            let welcome = open
-                .chain
-                .split_first()
-                .is_some_and(|(leaf, rest)| gate.verify_client_cert(leaf, rest, now).is_ok());
-            !welcome || gate.shuts_out(&open.authority)
-        })
+        let now = unix_time(now);
+        self.close(|open| !open.passes(&gate, now) || gate.shuts_out(&open.authority))
+    }
+
+    /// Closes every desk connection that would not be let in now: its certificate is revoked or out of date, or the
+    /// desk's list is. Call it after each change of the desk's CA and list, and at least once a minute.
+    pub fn close_unwelcome_at_desk(&self, desk: &DeskTrust, now: Timestamp) -> usize {
+        let now = unix_time(now);
+        self.close(|open| !open.passes(desk.gate(), now))
     }
 
     fn close(&self, unwelcome: impl Fn(&Open) -> bool) -> usize {
@@ -153,7 +177,7 @@ impl Connections {
             .map(|certificate| certificate.clone().into_owned())
             .collect();
         let mut open = self.lock();
-        if open.len() >= CONNECTIONS_MAX {
+        if open.len() >= self.most.load(Ordering::Relaxed) {
             return Err("too many open connections");
         }
         open.insert(

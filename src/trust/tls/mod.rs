@@ -8,6 +8,7 @@
 
 mod desk;
 mod dial;
+mod dialled;
 mod ends;
 mod exchange;
 mod identity;
@@ -26,18 +27,21 @@ use rustls::{
     ClientConfig, ServerConfig, SignatureScheme,
     client::danger::ServerCertVerifier,
     crypto::{CryptoProvider, WebPkiSupportedAlgorithms, aws_lc_rs},
-    pki_types::{AlgorithmIdentifier, CertificateDer, CertificateRevocationListDer, alg_id},
+    pki_types::{
+        AlgorithmIdentifier, CertificateDer, CertificateRevocationListDer, UnixTime, alg_id,
+    },
     server::danger::ClientCertVerifier,
     version::TLS13,
 };
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
 use super::directory::DirectoryHandle;
-use crate::domain::id::AuthorityId;
+use crate::domain::{id::AuthorityId, time::Timestamp};
 
 pub use self::{
-    desk::{desk_client, desk_server},
-    dial::{DialError, dial, dial_desk},
+    desk::{DeskTrust, desk_client, desk_server, desk_server_under},
+    dial::{DialError, dial, dial_desk, dial_into},
+    dialled::Dialled,
     ends::{Validity, certificate_validity, crl_validity},
     exchange::{
         MemberSource, MemberTls, exchange_client, exchange_client_from, exchange_server,
@@ -286,6 +290,12 @@ fn key_exchange_of(connection: &rustls::CommonState) -> &'static str {
         .negotiated_key_exchange_group()
         .and_then(|group| group.name().as_str())
         .unwrap_or("unknown")
+}
+
+/// As rustls counts.
+fn unix_time(now: Timestamp) -> UnixTime {
+    let micros = u64::try_from(now.as_micros()).unwrap_or(0);
+    UnixTime::since_unix_epoch(std::time::Duration::from_micros(micros))
 }
 
 fn sha256(bytes: &[u8]) -> [u8; 32] {

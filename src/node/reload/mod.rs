@@ -1,0 +1,297 @@
+//! Takes newer directories, certificates, lists, keys and settings while the node runs, and closes what they no longer
+//! admit.
+//!
+//! The way in is [`Reload::run`]; [`Reload::wake`] makes it look at once. Each part stands for itself: what cannot be
+//! read or verified is refused and said, and the node goes on with what it has. It must never end the node, and never
+//! keep a good file out because of a broken one.
+
+mod adoption;
+mod book;
+mod watch;
+
+use std::{sync::Arc, time::Duration};
+
+use arc_swap::ArcSwap;
+use tokio::sync::Notify;
+
+use self::watch::Watch;
+pub(super) use self::{
+    adoption::Adoption,
+    book::{Book, Part},
+};
+use super::{
+    config::{self, Config},
+    error::NodeError,
+    listeners::{self, Listeners},
+    observer::Observer,
+    signing,
+};
+use crate::{
+    delivery::Broker,
+    domain::{reason::Reason, routing::TransferGround, time::Clock},
+    store::StoreFailed,
+    trust::{
+        directory::{Directory, DirectoryError},
+        keys::KeyUse,
+        tls::Connections,
+    },
+};
+
+/// What is looked after.
+pub(super) struct Reload {
+    /// In force.
+    pub(super) config: Arc<ArcSwap<Config>>,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) listeners: Listeners,
+    pub(super) broker: Broker,
+    /// Open connections of the exchange.
+    pub(super) connections: Connections,
+    /// Open connections of the desk.
+    pub(super) desk_connections: Connections,
+    pub(super) default_ground: Arc<ArcSwap<Option<TransferGround>>>,
+    pub(super) adoption: Adoption,
+    pub(super) observer: Arc<Observer>,
+    pub(super) book: Book,
+    /// Somebody wants the files to be looked at now.
+    pub(super) wake: Arc<Notify>,
+    pub(super) watch: Watch,
+}
+
+impl Reload {
+    /// Looks until it is dropped.
+    pub(super) async fn run(mut self) {
+        loop {
+            if let Err(error) = self.look().await {
+                tracing::error!(%error, "a newer directory could not be journaled");
+                return;
+            }
+            let interval: Duration = self.config.load().reload.interval;
+            tokio::select! {
+                () = tokio::time::sleep(interval) => {}
+                () = self.wake.notified() => self.watch.look_at_all(),
+            }
+        }
+    }
+
+    async fn look(&mut self) -> Result<(), StoreFailed> {
+        // The configuration first: it says where all else is.
+        self.look_at_configuration().await;
+        self.look_at_directory().await?;
+        self.look_at_certificates().await;
+        self.look_at_signing_keys().await;
+        self.adoption.close_unwelcome();
+        let desk = self.listeners.desk_trust();
+        let closed = self
+            .desk_connections
+            .close_unwelcome_at_desk(&desk, self.clock.now());
+        if closed > 0 {
+            tracing::warn!(closed, "desk connections were closed: no longer admitted");
+        }
+        Ok(())
+    }
+
+    async fn look_at_configuration(&mut self) {
+        let read = self.read(Part::Configuration, |held, _| {
+            let read = config::check(&held.file)?;
+            match held.fixed_difference(&read) {
+                Some(key) => Err(NodeError::NeedsRestart {
+                    file: held.file.clone(),
+                    key,
+                }),
+                None => Ok(read),
+            }
+        });
+        let Some(config) = read.await else { return };
+        self.connections.limit(config.limits.exchange_connections);
+        self.desk_connections.limit(config.limits.desk_connections);
+        self.default_ground
+            .store(Arc::new(config.policy.default_ground));
+        let is_new = **self.config.load() != config;
+        let version = book::version_of(&config);
+        self.config.store(Arc::new(config));
+        if is_new {
+            // Other paths may stand in it than those that were watched.
+            self.watch.look_at_all();
+        }
+        self.took(Part::Configuration, version);
+    }
+
+    async fn look_at_directory(&mut self) -> Result<(), StoreFailed> {
+        let held = self.adoption.held();
+        let read = self.read(Part::Directory, move |config, clock| {
+            let folder = &config.directory.folder;
+            Directory::load_after(folder, &held, clock.now()).map_err(|source| {
+                NodeError::Directory {
+                    folder: folder.clone(),
+                    source: Box::new(source),
+                }
+            })
+        });
+        match read.await {
+            Some(Some(newer)) => self.adoption.take(newer).await,
+            Some(None) => {
+                self.adoption.still_held();
+                Ok(())
+            }
+            None => Ok(()),
+        }
+    }
+
+    async fn look_at_certificates(&mut self) {
+        let read = self.read(Part::NodeCertificate, |config, clock| {
+            listeners::node_certificate(config, clock)
+        });
+        if let Some(read) = read.await {
+            let version = read.version.clone();
+            let taken = self.listeners.take_node_certificate(read);
+            self.settle(Part::NodeCertificate, taken, version);
+        }
+        let read = self.read(Part::DeskCertificate, |config, clock| {
+            listeners::desk_certificate(config, clock)
+        });
+        if let Some(read) = read.await {
+            let version = read.version.clone();
+            let taken = self.listeners.take_desk_certificate(read);
+            self.settle(Part::DeskCertificate, taken, version);
+        }
+        let read = self.read(Part::DeskTrust, |config, _| listeners::desk_trust(config));
+        if let Some(read) = read.await {
+            let version = read.version.clone();
+            let taken = self.listeners.take_desk_trust(read);
+            self.settle(Part::DeskTrust, taken, version);
+        }
+    }
+
+    async fn look_at_signing_keys(&mut self) {
+        let directory = self.adoption.held();
+        let read = self.read(Part::StatementKey, move |config, clock| {
+            let (file, own) = (&config.keys.statement, config.authority);
+            signing::while_running(file, KeyUse::Statement, &directory, own, clock.now())
+        });
+        if let Some(key) = read.await {
+            let version = key.id().to_string();
+            self.broker.use_statement_key(key);
+            self.took(Part::StatementKey, version);
+        }
+        let directory = self.adoption.held();
+        let read = self.read(Part::ReceiptKey, move |config, clock| {
+            let (file, own) = (&config.keys.receipt, config.authority);
+            signing::while_running(file, KeyUse::Receipt, &directory, own, clock.now())
+        });
+        if let Some(key) = read.await {
+            let version = key.id().to_string();
+            self.broker.use_receipt_key(key);
+            self.took(Part::ReceiptKey, version);
+        }
+    }
+
+    /// Reads a part anew when its files have changed, or when they were refused: what is refused today may be good
+    /// tomorrow, by the clock or by the directory.
+    async fn read<T: Send + 'static>(
+        &mut self,
+        part: Part,
+        reading: impl FnOnce(&Config, &dyn Clock) -> Result<T, NodeError> + Send + 'static,
+    ) -> Option<T> {
+        let (config, clock) = (self.config.load_full(), Arc::clone(&self.clock));
+        let watched = self.watch.of(part);
+        let look = move || {
+            let seen = watch::look(part, &config);
+            if watched.as_ref() == Some(&seen) {
+                return None;
+            }
+            Some((seen, reading(&config, &*clock)))
+        };
+        match tokio::task::spawn_blocking(look).await {
+            Ok(None) => None,
+            Ok(Some((seen, Ok(read)))) => {
+                self.watch.saw(part, seen);
+                Some(read)
+            }
+            Ok(Some((_, Err(error)))) => {
+                self.refuse(part, &error);
+                None
+            }
+            Err(error) => {
+                self.refuse(part, &NodeError::Runtime(error.to_string()));
+                None
+            }
+        }
+    }
+
+    fn settle(&mut self, part: Part, taken: Result<(), NodeError>, version: String) {
+        match taken {
+            Ok(()) => self.took(part, version),
+            Err(error) => self.refuse(part, &error),
+        }
+    }
+
+    fn took(&self, part: Part, version: String) {
+        self.book.took(part, version, self.clock.now());
+    }
+
+    fn refuse(&mut self, part: Part, error: &NodeError) {
+        self.watch.forget(part);
+        if self.book.refused(part, error.to_string(), self.clock.now())
+            && let NodeError::Directory { source, .. } = error
+            && let Some(reason) = incident_of(source)
+        {
+            self.observer.incident(None, reason);
+        }
+    }
+}
+
+/// What in a refused directory people must look at, whoever offered it; `None`: our own disk or folder is at fault.
+pub(super) fn incident_of(error: &DirectoryError) -> Option<Reason> {
+    use DirectoryError as E;
+    match error {
+        E::Io { .. } | E::Empty(_) => None,
+        E::RolledBack { .. } => Some(Reason::DirectoryRollback),
+        E::Forked { .. } | E::SameVersion(_) => Some(Reason::DirectoryFork),
+        E::TooFarAhead { .. } => Some(Reason::DirectoryAhead),
+        E::FromTheFuture { .. } => Some(Reason::ClockSkew),
+        _ => Some(Reason::DirectoryForged),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::trust::directory::Document;
+
+    #[test]
+    fn every_attack_on_the_directory_has_its_reason_and_our_own_faults_have_none() {
+        let cases = [
+            (
+                DirectoryError::RolledBack {
+                    document: Document::Timestamp,
+                    held: 5,
+                    offered: 4,
+                },
+                Some(Reason::DirectoryRollback),
+            ),
+            (
+                DirectoryError::Forked {
+                    document: Document::Membership,
+                    version: 5,
+                },
+                Some(Reason::DirectoryFork),
+            ),
+            (DirectoryError::SameVersion(5), Some(Reason::DirectoryFork)),
+            (
+                DirectoryError::TooFarAhead {
+                    held: 5,
+                    offered: u64::MAX,
+                },
+                Some(Reason::DirectoryAhead),
+            ),
+            (
+                DirectoryError::Missing(Document::Timestamp),
+                Some(Reason::DirectoryForged),
+            ),
+            (DirectoryError::Empty("d".into()), None),
+        ];
+        for (error, reason) in cases {
+            assert_eq!(incident_of(&error), reason, "{error}");
+        }
+    }
+}
