@@ -38,6 +38,7 @@ mod refusals;
 mod repeat;
 mod resume;
 mod submit;
+mod turns;
 mod verdict;
 mod workers;
 
@@ -46,6 +47,7 @@ pub use self::{
         Connector, Greeting, Incoming, Link, LinkError, LinkLimits, Outgoing, StatementOutcome,
     },
     links::{LaneState, LinkState},
+    quota::PeerQuota,
 };
 
 /// What a node's broker is made of.
@@ -207,6 +209,11 @@ impl Broker {
         batches: Vec<Unverified>,
     ) -> Result<FrameOutcome, Reason> {
         receive::receive(&self.core, peer, lane, batches).await
+    }
+
+    /// From now on each partner may send so much.
+    pub fn allow_each(&self, quota: PeerQuota) {
+        self.core.quotas.allow_each(quota);
     }
 
     /// A whole stream of a peer was refused or broken: journaled, within the cap of the minute. Durable when it returns.

@@ -206,6 +206,8 @@ reasons! {
         "more than one statement begins with this id" "give more of the id";
     70 FrameBroken "FRAME_BROKEN" Retry InvalidArgument
         "a frame could not be parsed or broke the limits" "its statements are sent one by one, by itself";
+    80 ConnectionBroken "CONNECTION_BROKEN" Retry Unavailable
+        "the connection broke the rules or limits of HTTP/2, stood still, or was not used" "it is dialled again by itself; if it recurs, look at the partner's node and what stands between";
 }
 
 impl fmt::Display for Reason {

@@ -29,6 +29,7 @@ use crate::{
         limits,
         reason::Reason,
         routing::Lane,
+        tally::{Place, Tally},
         time::{Clock, Timestamp},
     },
     proto::exchange::v1::{
@@ -52,6 +53,8 @@ pub struct ExchangeParts {
     pub clock: Arc<dyn Clock>,
     /// Told of what people must look at.
     pub observer: Arc<dyn ExchangeObserver>,
+    /// Calls that each peer may have open.
+    pub streams_each: u64,
 }
 
 /// Where people's attention is asked for: journal and counters. Called every time; it bounds what it writes.
@@ -74,11 +77,15 @@ where
     I: AsyncRead + AsyncWrite + Connected<ConnectInfo = PeerIdentity> + Unpin + Send + 'static,
 {
     let service = ExchangeService {
+        open: Tally::default(),
+        streams_each: parts.streams_each,
         host: Arc::new(NodeHost { parts }),
     };
     Server::builder()
-        .max_concurrent_streams(limits::HTTP2_STREAMS_MAX)
+        .max_concurrent_streams(limits::EXCHANGE_STREAMS_PER_CONNECTION_MAX)
         .http2_max_header_list_size(limits::HTTP2_HEADER_LIST_MAX_BYTES)
+        .http2_max_pending_accept_reset_streams(Some(limits::HTTP2_RESETS_PENDING_MAX))
+        .http2_max_local_error_reset_streams(Some(limits::HTTP2_RESETS_LOCAL_MAX))
         .http2_keepalive_interval(Some(limits::KEEP_ALIVE_INTERVAL))
         .http2_keepalive_timeout(Some(limits::KEEP_ALIVE_TIMEOUT))
         .initial_stream_window_size(limits::HTTP2_STREAM_WINDOW_BYTES)
@@ -94,6 +101,9 @@ where
 
 struct ExchangeService {
     host: Arc<NodeHost>,
+    /// Streams, by peer.
+    open: Tally<AuthorityId>,
+    streams_each: u64,
 }
 
 #[tonic::async_trait]
@@ -106,6 +116,7 @@ impl Exchange for ExchangeService {
         request: Request<Streaming<DeliverRequest>>,
     ) -> Result<Response<Self::DeliverStream>, Status> {
         let peer = self.admitted(&request).await?;
+        let open = self.counted(peer).await?;
         let (responses, stream) = mpsc::channel(limits::RESPONSE_QUEUE_MESSAGES);
         let session = Session::new(
             peer,
@@ -113,7 +124,10 @@ impl Exchange for ExchangeService {
             responses,
             Deadlines::default(),
         );
-        tokio::spawn(session.run(request.into_inner()));
+        tokio::spawn(async move {
+            session.run(request.into_inner()).await;
+            drop(open);
+        });
         Ok(Response::new(ReceiverStream::new(stream)))
     }
 
@@ -127,6 +141,17 @@ impl Exchange for ExchangeService {
 }
 
 impl ExchangeService {
+    /// One more stream of this peer, while there is room for it.
+    async fn counted(&self, peer: AuthorityId) -> Result<Place<AuthorityId>, Status> {
+        match self.open.enter(peer, 1, self.streams_each) {
+            Some(place) => Ok(place),
+            None => {
+                self.host.refused(peer, Reason::Quota).await;
+                Err(status::to_peer(Reason::Quota))
+            }
+        }
+    }
+
     /// Who calls, if the directory admits it. Without a verified certificate nobody does.
     async fn admitted<T>(&self, request: &Request<T>) -> Result<AuthorityId, Status> {
         let identity = request.extensions().get::<PeerIdentity>();

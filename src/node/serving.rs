@@ -9,7 +9,7 @@ use super::{
     error::NodeError,
     expiry::Expiries,
     metrics::Metrics,
-    observer::Observer,
+    observer::{EXCHANGE, Observer},
     ops::{Opened, Ops},
     parts::{Listeners, Parts},
     reload::Reload,
@@ -83,6 +83,9 @@ impl Serving {
             })),
             workers: workers(config.delivery.workers),
         });
+        broker.allow_each(config.quota.of_delivery());
+        let connections = Connections::default();
+        connections.allow_each(config.quota.connections);
         let expiries = Expiries {
             own: config.authority,
             files: Arc::clone(&parts.listeners.expiries),
@@ -100,7 +103,7 @@ impl Serving {
             clock,
             directory: parts.directory,
             listeners: parts.listeners,
-            connections: Connections::default(),
+            connections,
             desk_connections: Connections::default(),
             metrics: ops.metrics.clone(),
             expiries,
@@ -116,7 +119,7 @@ impl Serving {
         &self,
         socket: TcpListener,
     ) -> impl Future<Output = NodeError> + Send + use<> {
-        let observer = self.observer("exchange");
+        let observer = self.observer(EXCHANGE);
         let incoming = tls::accept_into::<PeerIdentity>(
             socket,
             Arc::clone(&self.listeners.exchange),
@@ -128,6 +131,7 @@ impl Serving {
             directory: Arc::clone(&self.directory),
             clock: Arc::clone(&self.clock),
             observer,
+            streams_each: self.config.quota.streams,
         };
         let end = ended(self.stopping.clone());
         async move { told("exchange", exchange::serve(parts, incoming, end).await) }
@@ -178,6 +182,7 @@ impl Serving {
         Arc::new(Observer::new(
             listener,
             self.metrics.clone(),
+            self.broker.clone(),
             self.store.clone(),
             Arc::clone(&self.clock),
         ))

@@ -10,9 +10,11 @@ mod desk;
 mod dial;
 mod ends;
 mod exchange;
+mod frames;
 mod identity;
 mod listener;
 mod name;
+mod patience;
 mod reason;
 #[cfg(test)]
 mod tests;
@@ -20,6 +22,7 @@ mod tests;
 use std::{
     net::SocketAddr,
     sync::{Arc, LazyLock},
+    time::Duration,
 };
 
 use rustls::{
@@ -33,7 +36,7 @@ use rustls::{
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
 use super::directory::DirectoryHandle;
-use crate::domain::id::AuthorityId;
+use crate::domain::{id::AuthorityId, limits::EXCHANGE_IDLE_MAX, reason::Reason};
 
 pub use self::{
     desk::{desk_client, desk_server},
@@ -129,17 +132,24 @@ impl DeskIdentity {
 
 /// An identity that a verified connection gives its requests (tonic `Connected::ConnectInfo`).
 pub trait ConnectionIdentity: Clone + Send + Sync + 'static {
+    /// Longest time that a connection may be open without a call; `None`: it may stay for calls to come.
+    const IDLE_MAX: Option<Duration>;
+
     /// From the verified leaf certificate of a finished handshake.
     fn from_connection(connection: &rustls::ServerConnection) -> Option<Self>;
 }
 
 impl ConnectionIdentity for PeerIdentity {
+    const IDLE_MAX: Option<Duration> = Some(EXCHANGE_IDLE_MAX);
+
     fn from_connection(connection: &rustls::ServerConnection) -> Option<Self> {
         Self::of(connection)
     }
 }
 
 impl ConnectionIdentity for DeskIdentity {
+    const IDLE_MAX: Option<Duration> = None;
+
     fn from_connection(connection: &rustls::ServerConnection) -> Option<Self> {
         match Name::of_certificate(verified_leaf(connection)?).ok()? {
             name @ Name::DeskPerson { role, .. } => Some(Self {
@@ -155,6 +165,13 @@ impl ConnectionIdentity for DeskIdentity {
 pub trait HandshakeObserver: Send + Sync + 'static {
     /// A connection from `remote` was refused.
     fn refused(&self, remote: SocketAddr, why: &str);
+
+    /// A connection of this authority, past its handshake, was refused or ended for what it did: `QUOTA` or
+    /// `CONNECTION_BROKEN`.
+    fn put_out(&self, remote: SocketAddr, authority: AuthorityId, reason: Reason, why: &str) {
+        let _ = (authority, reason);
+        self.refused(remote, why);
+    }
 }
 
 /// Why our own rules refuse a certificate that may well be valid X.509.
