@@ -122,6 +122,10 @@ pub const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
 pub const DESK_NAME_MAX_BYTES: usize = 32;
 /// Connections from one address that are in their TLS handshake.
 pub const HANDSHAKES_PENDING_PER_ADDRESS_MAX: u64 = 64;
+/// Handshakes a second from one address: each costs half a millisecond of a processor, a partner needs two in a while.
+pub const HANDSHAKES_PER_SECOND: u64 = 100;
+/// Addresses whose handshakes are counted at once.
+pub const CALLERS_MAX: usize = 4096;
 /// Open connections of one listener.
 pub const CONNECTIONS_MAX: usize = 4096;
 /// Pause of an accept loop when descriptors run out.

@@ -46,6 +46,13 @@ impl Allowance {
         Duration::from_micros(u64::try_from(micros).unwrap_or(u64::MAX))
     }
 
+    /// Nothing has been taken for so long that all is back.
+    #[must_use]
+    pub fn is_full(&mut self, now: Duration) -> bool {
+        self.refill(now);
+        self.left == i128::from(self.per_second) * MILLION
+    }
+
     fn refill(&mut self, now: Duration) {
         let passed = now.saturating_sub(self.at);
         self.at = self.at.max(now);
@@ -73,6 +80,8 @@ mod tests {
         assert_eq!(allowance.owed(ms(5000)), ms(500));
         assert_eq!(allowance.owed(ms(5499)), ms(1));
         assert_eq!(allowance.owed(ms(5500)), Duration::ZERO);
+        assert!(!allowance.is_full(ms(6499)));
+        assert!(allowance.is_full(ms(6500)));
     }
 
     #[test]

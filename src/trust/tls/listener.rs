@@ -27,7 +27,7 @@ use tokio::{
     io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadBuf},
     net::{TcpListener, TcpStream},
     sync::{OwnedSemaphorePermit, Semaphore, mpsc},
-    time::timeout,
+    time::{Instant, timeout},
 };
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
 use tokio_stream::wrappers::ReceiverStream;
@@ -36,6 +36,7 @@ use tonic::transport::server::Connected;
 
 use super::{
     ALPN, ConnectionIdentity, HandshakeObserver, MemberSource, Name,
+    callers::Callers,
     exchange::NodeGate,
     patience::{Impatience, Patience},
     reason::why,
@@ -44,11 +45,10 @@ use super::{
 use crate::domain::{
     id::AuthorityId,
     limits::{
-        ACCEPT_BACK_OFF, CONNECTIONS_MAX, HANDSHAKE_TIMEOUT, HANDSHAKES_PENDING_MAX,
-        HANDSHAKES_PENDING_PER_ADDRESS_MAX, REFUSAL_LINGER,
+        ACCEPT_BACK_OFF, CONNECTIONS_MAX, HANDSHAKE_TIMEOUT, HANDSHAKES_PENDING_MAX, REFUSAL_LINGER,
     },
     reason::Reason,
-    tally::{self, Tally},
+    tally,
     time::Timestamp,
 };
 
@@ -77,7 +77,8 @@ pub fn accept_into<I: ConnectionIdentity>(
         observer,
         connections,
         pending: Arc::new(Semaphore::new(HANDSHAKES_PENDING_MAX)),
-        per_address: Tally::default(),
+        callers: Callers::default(),
+        opened: Instant::now(),
         ready,
     };
     tokio::spawn(doorman.run(listener));
@@ -392,7 +393,8 @@ struct Doorman<I> {
     observer: Arc<dyn HandshakeObserver>,
     connections: Connections,
     pending: Arc<Semaphore>,
-    per_address: Tally<IpAddr>,
+    callers: Callers,
+    opened: Instant,
     ready: mpsc::Sender<io::Result<SecureStream<I>>>,
 }
 
@@ -408,19 +410,12 @@ impl<I: ConnectionIdentity> Doorman<I> {
                 accepted = listener.accept() => accepted,
             };
             match accepted {
-                Ok((tcp, remote)) => {
-                    match this
-                        .per_address
-                        .enter(remote.ip(), 1, HANDSHAKES_PENDING_PER_ADDRESS_MAX)
-                    {
-                        Some(caller) => {
-                            tokio::spawn(this.clone().admit(tcp, remote, (permit, caller)));
-                        }
-                        None => this
-                            .observer
-                            .refused(remote, "too many handshakes from this address"),
+                Ok((tcp, remote)) => match this.callers.enter(remote.ip(), this.opened.elapsed()) {
+                    Ok(caller) => {
+                        tokio::spawn(this.clone().admit(tcp, remote, (permit, caller)));
                     }
-                }
+                    Err(why) => this.observer.refused(remote, why),
+                },
                 Err(error) if is_the_callers(&error) => {}
                 // Out of descriptors or memory: others must finish first (threats, row 58).
                 Err(_) => tokio::time::sleep(ACCEPT_BACK_OFF).await,

@@ -6,6 +6,7 @@
 //! handshake has them (invariant I4). Nothing here ever merges two authorities' CAs, resumes a
 //! session, speaks TLS 1.2, or makes a [`PeerIdentity`] from anything but a finished handshake.
 
+mod callers;
 mod desk;
 mod dial;
 mod ends;
