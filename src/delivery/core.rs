@@ -20,6 +20,7 @@ use super::{
     links::LinkTable,
     quota::Quotas,
     refusals::{Noted, Refusals},
+    turns::Source,
     under_way::UnderWay,
     workers::{Job, WorkQueue},
 };
@@ -100,7 +101,7 @@ impl Core {
         }
     }
 
-    /// Runs a piece of work on a worker.
+    /// Runs a piece of our own work on a worker.
     ///
     /// # Errors
     /// `OVERLOADED` or `STOPPING`: it did not run.
@@ -109,12 +110,25 @@ impl Core {
         lane: Lane,
         work: impl FnOnce(&Arc<Self>) -> T + Send + 'static,
     ) -> Result<T, Reason> {
+        self.run_for(None, lane, work).await
+    }
+
+    /// The same in the turn of whoever it is done for.
+    ///
+    /// # Errors
+    /// As [`Self::run`].
+    pub(super) async fn run_for<T: Send + 'static>(
+        &self,
+        source: Source,
+        lane: Lane,
+        work: impl FnOnce(&Arc<Self>) -> T + Send + 'static,
+    ) -> Result<T, Reason> {
         let (answer, answered) = oneshot::channel();
         let task = Job::Task(Box::new(move |core| {
             // Nobody waits any more: the work itself was done all the same.
             drop(answer.send(work(core)));
         }));
-        self.queue.push(lane, task)?;
+        self.queue.push(source, lane, task)?;
         answered.await.map_err(|_| Reason::Stopping)
     }
 

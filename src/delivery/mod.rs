@@ -39,6 +39,7 @@ mod refusals;
 mod repeat;
 mod resume;
 mod submit;
+mod turns;
 mod under_way;
 mod verdict;
 mod workers;
@@ -48,6 +49,7 @@ pub use self::{
         Connector, Greeting, Incoming, Link, LinkError, LinkLimits, Outgoing, StatementOutcome,
     },
     links::{LaneState, LinkState},
+    quota::PeerQuota,
     under_way::UnderWay,
 };
 
@@ -210,6 +212,11 @@ impl Broker {
         batches: Vec<Unverified>,
     ) -> Result<FrameOutcome, Reason> {
         receive::receive(&self.core, peer, lane, batches).await
+    }
+
+    /// From now on each partner may send so much.
+    pub fn allow_each(&self, quota: PeerQuota) {
+        self.core.quotas.allow_each(quota);
     }
 
     /// A whole stream of a peer was refused or broken: journaled, within the cap of the minute. Durable when it returns.

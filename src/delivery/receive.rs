@@ -10,7 +10,7 @@ use prost::Message as _;
 use super::{
     FrameOutcome, StatementOutcome,
     core::{Committing, Core, Incident},
-    quota::Entered,
+    quota::{Asked, Entered},
     receipts,
     refusals::Noted,
     verdict::{self, Arrival, Recognised},
@@ -49,7 +49,9 @@ pub(super) async fn receive(
 ) -> Result<FrameOutcome, Reason> {
     let decided = match admitted(core, &peer, &batches) {
         Ok(_under_way) => {
-            let deciding = core.run(lane, move |core| take_frame(core, peer, &batches));
+            let deciding = core.run_for(Some(peer), lane, move |core| {
+                take_frame(core, peer, &batches)
+            });
             match deciding.await {
                 // A store that failed says nothing any more: to the peer the node is stopping.
                 Ok(committing) => Ok(committing.durable().await.map_err(|_| Reason::Stopping)?),
@@ -59,7 +61,7 @@ pub(super) async fn receive(
         Err(reason) => Err(reason),
     };
     match decided {
-        Ok(taken) => answer(core, lane, taken).await,
+        Ok(taken) => answer(core, peer, lane, taken).await,
         Err(reason) => Err(turned_away(core, peer, reason).await),
     }
 }
@@ -70,8 +72,8 @@ fn admitted(core: &Core, peer: &AuthorityId, batches: &[Unverified]) -> Result<E
         return Err(Reason::Stopping);
     }
     check_standing(core, peer)?;
-    check_limits(batches)?;
-    core.quotas.enter(*peer)
+    let asked = check_limits(batches)?;
+    core.quotas.enter(*peer, asked, core.clock.monotonic())
 }
 
 /// A frame that no worker saw, or a stream that was refused or broken, leaves its entry too, one by one up to the cap of the minute. A node that stops has
@@ -101,16 +103,19 @@ fn check_standing(core: &Core, peer: &AuthorityId) -> Result<(), Reason> {
     }
 }
 
-fn check_limits(batches: &[Unverified]) -> Result<(), Reason> {
+fn check_limits(batches: &[Unverified]) -> Result<Asked, Reason> {
     let items = || batches.iter().flat_map(|batch| &batch.items);
     let count = items().count();
     let bytes: usize = items().map(|item| item.document.len()).sum();
     let within = count <= FRAME_MAX_STATEMENTS && (bytes <= FRAME_MAX_BYTES || count == 1);
-    if within {
-        Ok(())
-    } else {
-        Err(Reason::FrameBroken)
+    if !within {
+        return Err(Reason::FrameBroken);
     }
+    let number = |count| u64::try_from(count).unwrap_or(u64::MAX);
+    Ok(Asked {
+        statements: number(count),
+        bytes: number(bytes),
+    })
 }
 
 /// What one item of the frame turned out to be, before the ledger is asked.
@@ -425,10 +430,15 @@ fn seal(
 }
 
 /// Results in order, with the new receipts and those read back from the journal.
-async fn answer(core: &Arc<Core>, lane: Lane, taken: Taken) -> Result<FrameOutcome, Reason> {
+async fn answer(
+    core: &Arc<Core>,
+    peer: AuthorityId,
+    lane: Lane,
+    taken: Taken,
+) -> Result<FrameOutcome, Reason> {
     let mut receipts = taken.receipts;
     if !taken.earlier.is_empty() {
-        receipts.extend(earlier_receipts(core, lane, taken.earlier).await?);
+        receipts.extend(earlier_receipts(core, peer, lane, taken.earlier).await?);
     }
     let results = taken
         .judged
@@ -455,11 +465,12 @@ fn refused(verdict: Verdict) -> Option<Reason> {
 /// Reads receipts back: the very same bytes. A racing first one is waited for, as only durable state is read.
 async fn earlier_receipts(
     core: &Arc<Core>,
+    peer: AuthorityId,
     lane: Lane,
     earlier: Vec<Known>,
 ) -> Result<Vec<Unverified>, Reason> {
     core.read(|_| ()).await.map_err(|_| Reason::Stopping)?;
-    core.run(lane, move |core| {
+    core.run_for(Some(peer), lane, move |core| {
         let mut batches: HashMap<Arc<SignedHeader>, Vec<UnverifiedItem>> = HashMap::new();
         for known in earlier {
             match core.store.entry(known.index) {

@@ -58,7 +58,7 @@ pub(super) async fn take_up_again(core: &Arc<Core>, mut job: SubmitJob, known: V
         return drop(job.answer.send(Ok(answers)));
     }
     // A refused push drops the job, and its caller is told that the node is stopping or full.
-    if let Err(reason) = core.queue.push(lane, Job::Submits(vec![job])) {
+    if let Err(reason) = core.queue.push(None, lane, Job::Submits(vec![job])) {
         tracing::debug!(%reason, "a repeated job was not taken up again");
     }
 }

@@ -109,13 +109,14 @@ pub(super) async fn hand_in(
         return core.run(lane, move |core| rehearse(core, drafts)).await?;
     }
     let (job, answered) = SubmitJob::new(actor, drafts);
-    core.queue.push(lane, Job::Submits(vec![job]))?;
+    core.queue.push(None, lane, Job::Submits(vec![job]))?;
     answered
         .await
         .unwrap_or_else(|_| Err(Reason::Stopping.into()))
 }
 
 /// Hands in jobs of one draft each, which wait together: one place in the queue, and each its own answer, in order.
+/// Waits while the queue is full: whoever streams is then not read from.
 pub(super) async fn hand_in_each(
     core: &Arc<Core>,
     actor: Actor,
@@ -133,7 +134,7 @@ pub(super) async fn hand_in_each(
             }
         });
     }
-    let queued = queue_by_lane(core, jobs);
+    let queued = queue_by_lane(core, jobs).await;
     let mut answers = Vec::with_capacity(waits.len());
     for wait in waits {
         answers.push(match (wait, queued) {
@@ -146,11 +147,11 @@ pub(super) async fn hand_in_each(
 }
 
 /// One place in the queue of each lane, so that what is urgent does not wait behind what came with it.
-fn queue_by_lane(core: &Core, jobs: Vec<SubmitJob>) -> Result<(), Reason> {
+async fn queue_by_lane(core: &Core, jobs: Vec<SubmitJob>) -> Result<(), Reason> {
     let (fast, bulk): (Vec<_>, Vec<_>) = jobs.into_iter().partition(|job| job.lane() == Lane::Fast);
     for (lane, jobs) in [(Lane::Fast, fast), (Lane::Bulk, bulk)] {
         if !jobs.is_empty() {
-            core.queue.push(lane, Job::Submits(jobs))?;
+            core.queue.push_patiently(lane, Job::Submits(jobs)).await?;
         }
     }
     Ok(())

@@ -2,17 +2,22 @@
 //! async runtime.
 //!
 //! The way in is [`WorkQueue::push`]. What is flash or urgent has a queue of its own and goes first, so that it never
-//! waits behind bulk; bulk still gets its turn. Submissions that wait together are taken together, so that one
+//! waits behind bulk; bulk still gets its turn. Within a lane, partners and our own desk take turns. Submissions that wait together are taken together, so that one
 //! signature and one sync cover them; one alert on a quiet day is taken alone and at once. Must never grow past its
 //! caps: callers are told `OVERLOADED`.
 
 use std::{
-    collections::VecDeque,
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     thread,
 };
 
-use super::{core::Core, submit};
+use tokio::sync::Notify;
+
+use super::{
+    core::Core,
+    submit,
+    turns::{Source, Turns},
+};
 use crate::domain::{
     limits::{WORK_FAST_IN_A_ROW_MAX, WORK_MAX_STATEMENTS, WORK_QUEUE_MAX_JOBS},
     reason::Reason,
@@ -36,17 +41,19 @@ enum Taken {
     Task(Task),
 }
 
-/// Jobs of each lane in the order of their coming.
+/// Jobs of each lane, in turns.
 #[derive(Default)]
 pub(super) struct WorkQueue {
     state: Mutex<Waiting>,
     changed: Condvar,
+    /// Told after each job that is taken, and at the close.
+    room: Notify,
 }
 
 #[derive(Default)]
 struct Waiting {
-    fast: VecDeque<Job>,
-    bulk: VecDeque<Job>,
+    fast: Turns<Job>,
+    bulk: Turns<Job>,
     /// Fast jobs taken since the last bulk one, while bulk waited.
     fast_in_a_row: u32,
     closed: bool,
@@ -57,16 +64,37 @@ impl WorkQueue {
     ///
     /// # Errors
     /// `OVERLOADED` when the lane's queue is full, `STOPPING` when it is closed; the job is dropped.
-    pub(super) fn push(&self, lane: Lane, job: Job) -> Result<(), Reason> {
+    pub(super) fn push(&self, source: Source, lane: Lane, job: Job) -> Result<(), Reason> {
+        self.try_push(source, lane, job)
+            .map_err(|(reason, _)| reason)
+    }
+
+    /// Adds a job of our own, and waits while its lane is full: for callers who can wait.
+    ///
+    /// # Errors
+    /// `STOPPING` when the queue is closed; the job is dropped.
+    pub(super) async fn push_patiently(&self, lane: Lane, mut job: Job) -> Result<(), Reason> {
+        loop {
+            // Listened to before the look, so that no room is missed.
+            let room = self.room.notified();
+            match self.try_push(None, lane, job) {
+                Err((Reason::Overloaded, refused)) => job = refused,
+                pushed => return pushed.map_err(|(reason, _)| reason),
+            }
+            room.await;
+        }
+    }
+
+    fn try_push(&self, source: Source, lane: Lane, job: Job) -> Result<(), (Reason, Job)> {
         let mut waiting = self.lock();
         if waiting.closed {
-            return Err(Reason::Stopping);
+            return Err((Reason::Stopping, job));
         }
         let jobs = waiting.of(lane);
         if jobs.len() >= WORK_QUEUE_MAX_JOBS {
-            return Err(Reason::Overloaded);
+            return Err((Reason::Overloaded, job));
         }
-        jobs.push_back(job);
+        jobs.push(source, job);
         drop(waiting);
         self.changed.notify_one();
         Ok(())
@@ -76,6 +104,7 @@ impl WorkQueue {
     pub(super) fn close(&self) {
         self.lock().closed = true;
         self.changed.notify_all();
+        self.room.notify_waiters();
     }
 
     /// Waits for work; `None` when closed and empty.
@@ -84,10 +113,15 @@ impl WorkQueue {
         loop {
             let lane = waiting.turn();
             let jobs = waiting.of(lane);
-            match jobs.pop_front() {
-                Some(Job::Task(task)) => return Some(Taken::Task(task)),
-                Some(Job::Submits(first)) => {
-                    return Some(Taken::Submits(join_waiting(first, jobs)));
+            match jobs.pop() {
+                Some((_, Job::Task(task))) => {
+                    self.room.notify_waiters();
+                    return Some(Taken::Task(task));
+                }
+                Some((source, Job::Submits(first))) => {
+                    let taken = join_waiting(first, source, jobs);
+                    self.room.notify_waiters();
+                    return Some(Taken::Submits(taken));
                 }
                 None if waiting.closed => return None,
                 None => {
@@ -106,7 +140,7 @@ impl WorkQueue {
 }
 
 impl Waiting {
-    fn of(&mut self, lane: Lane) -> &mut VecDeque<Job> {
+    fn of(&mut self, lane: Lane) -> &mut Turns<Job> {
         match lane {
             Lane::Fast => &mut self.fast,
             Lane::Bulk => &mut self.bulk,
@@ -126,19 +160,18 @@ impl Waiting {
     }
 }
 
-/// The submissions at the front of the queue that fit into one piece of work.
-fn join_waiting(first: Vec<submit::SubmitJob>, jobs: &mut VecDeque<Job>) -> Vec<submit::SubmitJob> {
+/// The submissions next in their source's work that fit into one piece of it.
+fn join_waiting(
+    first: Vec<submit::SubmitJob>,
+    source: Source,
+    jobs: &mut Turns<Job>,
+) -> Vec<submit::SubmitJob> {
     let mut room = WORK_MAX_STATEMENTS.saturating_sub(statements(&first));
     let mut taken = first;
-    while let Some(Job::Submits(next)) = jobs.front() {
-        let more = statements(next);
-        if more > room {
-            break;
-        }
-        room -= more;
-        if let Some(Job::Submits(next)) = jobs.pop_front() {
-            taken.extend(next);
-        }
+    let fits = |job: &Job, room| matches!(job, Job::Submits(next) if statements(next) <= room);
+    while let Some(Job::Submits(next)) = jobs.pop_if(source, |job| fits(job, room)) {
+        room -= statements(&next);
+        taken.extend(next);
     }
     taken
 }
@@ -198,29 +231,32 @@ mod tests {
     fn a_full_queue_says_overloaded_and_a_closed_one_stopping() {
         let queue = WorkQueue::default();
         for _ in 0..WORK_QUEUE_MAX_JOBS {
-            assert_eq!(queue.push(Lane::Bulk, task()), Ok(()));
+            assert_eq!(queue.push(None, Lane::Bulk, task()), Ok(()));
         }
-        assert_eq!(queue.push(Lane::Bulk, task()), Err(Reason::Overloaded));
+        assert_eq!(
+            queue.push(None, Lane::Bulk, task()),
+            Err(Reason::Overloaded)
+        );
         queue.close();
-        assert_eq!(queue.push(Lane::Bulk, task()), Err(Reason::Stopping));
+        assert_eq!(queue.push(None, Lane::Bulk, task()), Err(Reason::Stopping));
     }
 
     #[test]
     fn a_flood_of_bulk_neither_refuses_nor_delays_what_is_urgent() {
         let queue = WorkQueue::default();
-        while queue.push(Lane::Bulk, task()).is_ok() {}
-        assert_eq!(queue.push(Lane::Fast, task()), Ok(()));
+        while queue.push(None, Lane::Bulk, task()).is_ok() {}
+        assert_eq!(queue.push(None, Lane::Fast, task()), Ok(()));
         assert_eq!(order(&queue, 3), "fbb");
     }
 
     #[test]
     fn a_flood_of_what_is_urgent_leaves_bulk_its_turns() {
         let queue = WorkQueue::default();
-        queue.push(Lane::Bulk, task()).unwrap();
-        queue.push(Lane::Bulk, task()).unwrap();
+        queue.push(None, Lane::Bulk, task()).unwrap();
+        queue.push(None, Lane::Bulk, task()).unwrap();
         let in_a_row = WORK_FAST_IN_A_ROW_MAX as usize;
         for _ in 0..in_a_row * 2 {
-            queue.push(Lane::Fast, task()).unwrap();
+            queue.push(None, Lane::Fast, task()).unwrap();
         }
         let fast = "f".repeat(in_a_row);
         assert_eq!(order(&queue, in_a_row * 2 + 2), format!("{fast}b{fast}b"));
@@ -229,8 +265,8 @@ mod tests {
     #[test]
     fn what_waited_at_the_close_is_still_done() {
         let queue = WorkQueue::default();
-        queue.push(Lane::Fast, task()).unwrap();
-        queue.push(Lane::Bulk, task()).unwrap();
+        queue.push(None, Lane::Fast, task()).unwrap();
+        queue.push(None, Lane::Bulk, task()).unwrap();
         queue.close();
         assert!(queue.take().is_some());
         assert!(queue.take().is_some());
@@ -244,9 +280,33 @@ mod tests {
             let (told, tell) = mpsc::channel();
             let waiting = Arc::clone(&queue);
             let worker = thread::spawn(move || told.send(waiting.take().is_some()));
-            queue.push(lane, task()).unwrap();
+            queue.push(None, lane, task()).unwrap();
             assert_eq!(tell.recv(), Ok(true));
             worker.join().unwrap().unwrap();
         }
+    }
+
+    #[test]
+    fn who_can_wait_is_told_of_room_and_of_the_close() {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .build()
+            .unwrap();
+        runtime.block_on(async {
+            let queue = WorkQueue::default();
+            while queue.push(None, Lane::Bulk, task()).is_ok() {}
+            let other_lane = queue.push_patiently(Lane::Fast, task());
+            assert_eq!(other_lane.await, Ok(()));
+            let mut waits = std::pin::pin!(queue.push_patiently(Lane::Bulk, task()));
+            assert!(futures_util::poll!(waits.as_mut()).is_pending(), "full");
+            assert!(queue.take().is_some() && queue.take().is_some());
+            assert_eq!(waits.await, Ok(()));
+            let mut waits = std::pin::pin!(queue.push_patiently(Lane::Bulk, task()));
+            assert!(
+                futures_util::poll!(waits.as_mut()).is_pending(),
+                "full again"
+            );
+            queue.close();
+            assert_eq!(waits.await, Err(Reason::Stopping));
+        });
     }
 }

@@ -63,6 +63,8 @@ where
     Server::builder()
         .max_concurrent_streams(limits::HTTP2_STREAMS_MAX)
         .http2_max_header_list_size(limits::HTTP2_HEADER_LIST_MAX_BYTES)
+        .http2_max_pending_accept_reset_streams(Some(limits::HTTP2_RESETS_PENDING_MAX))
+        .http2_max_local_error_reset_streams(Some(limits::HTTP2_RESETS_LOCAL_MAX))
         .http2_keepalive_interval(Some(limits::KEEP_ALIVE_INTERVAL))
         .http2_keepalive_timeout(Some(limits::KEEP_ALIVE_TIMEOUT))
         .initial_stream_window_size(limits::HTTP2_STREAM_WINDOW_BYTES)

@@ -46,8 +46,26 @@ pub const REFUSALS_PER_MINUTE: u32 = 100;
 pub const HANDSHAKES_PENDING_MAX: usize = 256;
 /// A TLS handshake.
 pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
-/// Streams on one HTTP/2 connection.
+/// Streams on one HTTP/2 connection of the desk.
 pub const HTTP2_STREAMS_MAX: u32 = 64;
+/// Streams on one HTTP/2 connection of the exchange: a partner has one call on each, and a few more while it changes.
+pub const EXCHANGE_STREAMS_PER_CONNECTION_MAX: u32 = 8;
+/// A connection at the exchange on which no call is begun or goes on for this long is ended: lanes beat far oftener.
+pub const EXCHANGE_IDLE_MAX: Duration = Duration::from_secs(60);
+/// From the handshake of an exchange connection to its first call.
+pub const FIRST_CALL_TIMEOUT: Duration = Duration::from_secs(10);
+/// From the beginning to the end of an HTTP/2 preface, frame or header block.
+pub const HTTP2_UNIT_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a peer may leave unread what is written to it.
+pub const WRITE_STALL_MAX: Duration = Duration::from_secs(30);
+/// HTTP/2 frames of fewer bytes cost more than they carry, and are counted.
+pub const HTTP2_SMALL_FRAME_BYTES: u32 = 1024;
+/// Such frames that are read from one connection in a second; the rest waits in the pipe. A busy lane sends hundreds.
+pub const HTTP2_SMALL_FRAMES_PER_SECOND: u64 = 10_000;
+/// Streams of one HTTP/2 connection that its peer has reset and that we have not looked at yet (threats, row 52).
+pub const HTTP2_RESETS_PENDING_MAX: usize = 20;
+/// Streams of one HTTP/2 connection that we reset for its peer's errors, before it is given up.
+pub const HTTP2_RESETS_LOCAL_MAX: usize = 1024;
 /// Bytes of one HTTP/2 header list.
 pub const HTTP2_HEADER_LIST_MAX_BYTES: u32 = 16 * 1024;
 /// HTTP/2 keep-alive, both sides.
@@ -103,7 +121,11 @@ pub const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
 /// Bytes of a pseudonym in a desk certificate.
 pub const DESK_NAME_MAX_BYTES: usize = 32;
 /// Connections from one address that are in their TLS handshake.
-pub const HANDSHAKES_PENDING_PER_ADDRESS_MAX: usize = 64;
+pub const HANDSHAKES_PENDING_PER_ADDRESS_MAX: u64 = 64;
+/// Handshakes a second from one address: each costs half a millisecond of a processor, a partner needs two in a while.
+pub const HANDSHAKES_PER_SECOND: u64 = 100;
+/// Addresses whose handshakes are counted at once.
+pub const CALLERS_MAX: usize = 4096;
 /// Open connections of one listener.
 pub const CONNECTIONS_MAX: usize = 4096;
 /// Pause of an accept loop when descriptors run out.
@@ -209,7 +231,18 @@ pub const HEARD_AGAIN_AFTER: Duration = Duration::from_secs(1);
 pub const WORK_FAST_IN_A_ROW_MAX: u32 = 16;
 /// Frames of one peer that are worked on at once, all its streams together; more are refused with `QUOTA`. Half of
 /// a lane's queue: no peer alone makes it full.
-pub const PEER_FRAMES_MAX: u32 = 2048;
+pub const PEER_FRAMES_MAX: u64 = 2048;
+/// Bytes of one peer's frames that are worked on at once, all its streams together: both its windows.
+pub const PEER_BYTES_MAX: u64 = 2 * WINDOW_MAX_BYTES as u64;
+/// Statements that each partner may send in a second, where the configuration does not say: above all that was measured.
+pub const QUOTA_STATEMENTS: u64 = 200_000;
+/// Bytes of statements that each partner may send in a second, where the configuration does not say.
+pub const QUOTA_BYTES: u64 = 256 * 1024 * 1024;
+/// Connections that each partner may have open at our exchange, where the configuration does not say. It uses two for
+/// each of its nodes.
+pub const QUOTA_CONNECTIONS: usize = 16;
+/// Calls that each partner may have open at our exchange, where the configuration does not say.
+pub const QUOTA_STREAMS: u64 = 32;
 /// Log lines of refused TLS handshakes that one listener writes in a window; the rest are counted.
 pub const HANDSHAKE_LINES_MAX: u32 = 10;
 /// That window.

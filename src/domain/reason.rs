@@ -206,6 +206,8 @@ reasons! {
         "more than one statement begins with this id" "give more of the id";
     70 FrameBroken "FRAME_BROKEN" Retry InvalidArgument
         "a frame could not be parsed or broke the limits" "its statements are sent one by one, by itself";
+    71 ConnectionBroken "CONNECTION_BROKEN" Retry Unavailable
+        "the connection broke the rules or limits of HTTP/2, stood still, or was not used" "it is dialled again by itself; if it recurs, look at the partner's node and what stands between";
     80 DirectoryForged "DIRECTORY_FORGED" Hold FailedPrecondition
         "a directory was offered that does not verify, or that a rule refuses" "ours stays: look at the log, and call who offered it";
     81 DirectoryRollback "DIRECTORY_ROLLBACK" Hold FailedPrecondition

@@ -3,7 +3,14 @@
 //! The way in is [`serve`], over connections that TLS has accepted. Offers `allpoints.exchange.v1.Exchange`
 //! and nothing else: any other method answers UNIMPLEMENTED.
 
-use std::{future::Future, io, sync::Arc};
+use std::{
+    future::Future,
+    io,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
 
 use futures_util::Stream;
 use tokio::{
@@ -31,6 +38,7 @@ use crate::{
         limits,
         reason::Reason,
         routing::Lane,
+        tally::{Place, Tally},
         time::{Clock, Timestamp},
     },
     proto::exchange::v1::{
@@ -57,6 +65,8 @@ pub struct ExchangeParts {
     pub observer: Arc<dyn ExchangeObserver>,
     /// Told which directory each partner names.
     pub sightings: Arc<Sightings>,
+    /// Calls that each peer may have open; may change while it serves.
+    pub streams_each: Arc<AtomicU64>,
 }
 
 /// Where people's attention is asked for: journal and counters. Called every time; it bounds what it writes.
@@ -79,12 +89,16 @@ where
     I: AsyncRead + AsyncWrite + Connected<ConnectInfo = PeerIdentity> + Unpin + Send + 'static,
 {
     let service = ExchangeService {
+        open: Tally::default(),
+        streams_each: Arc::clone(&parts.streams_each),
         host: Arc::new(NodeHost { parts }),
         giving: Giving::default(),
     };
     Server::builder()
-        .max_concurrent_streams(limits::HTTP2_STREAMS_MAX)
+        .max_concurrent_streams(limits::EXCHANGE_STREAMS_PER_CONNECTION_MAX)
         .http2_max_header_list_size(limits::HTTP2_HEADER_LIST_MAX_BYTES)
+        .http2_max_pending_accept_reset_streams(Some(limits::HTTP2_RESETS_PENDING_MAX))
+        .http2_max_local_error_reset_streams(Some(limits::HTTP2_RESETS_LOCAL_MAX))
         .http2_keepalive_interval(Some(limits::KEEP_ALIVE_INTERVAL))
         .http2_keepalive_timeout(Some(limits::KEEP_ALIVE_TIMEOUT))
         .initial_stream_window_size(limits::HTTP2_STREAM_WINDOW_BYTES)
@@ -101,6 +115,9 @@ where
 struct ExchangeService {
     host: Arc<NodeHost>,
     giving: Giving,
+    /// Streams, by peer.
+    open: Tally<AuthorityId>,
+    streams_each: Arc<AtomicU64>,
 }
 
 #[tonic::async_trait]
@@ -114,6 +131,7 @@ impl Exchange for ExchangeService {
         request: Request<Streaming<DeliverRequest>>,
     ) -> Result<Response<Self::DeliverStream>, Status> {
         let peer = self.admitted(&request).await?;
+        let open = self.counted(peer).await?;
         let (responses, stream) = mpsc::channel(limits::RESPONSE_QUEUE_MESSAGES);
         let session = Session::new(
             peer,
@@ -121,7 +139,10 @@ impl Exchange for ExchangeService {
             responses,
             Deadlines::default(),
         );
-        tokio::spawn(session.run(request.into_inner()));
+        tokio::spawn(async move {
+            session.run(request.into_inner()).await;
+            drop(open);
+        });
         Ok(Response::new(ReceiverStream::new(stream)))
     }
 
@@ -147,6 +168,20 @@ impl Exchange for ExchangeService {
 }
 
 impl ExchangeService {
+    /// One more stream of this peer, while there is room for it.
+    async fn counted(&self, peer: AuthorityId) -> Result<Place<AuthorityId>, Status> {
+        match self
+            .open
+            .enter(peer, 1, self.streams_each.load(Ordering::Relaxed))
+        {
+            Some(place) => Ok(place),
+            None => {
+                self.host.refused(peer, Reason::Quota).await;
+                Err(status::to_peer(Reason::Quota))
+            }
+        }
+    }
+
     /// Who calls, if the directory admits it. Without a verified certificate nobody does.
     async fn admitted<T>(&self, request: &Request<T>) -> Result<AuthorityId, Status> {
         let identity = request.extensions().get::<PeerIdentity>();

@@ -185,10 +185,11 @@ impl<H: Host> Session<H> {
         let (peer, lane) = (self.peer, self.lane);
         tokio::spawn(async move {
             let response = work(&*host, peer, lane, number, batches).await;
-            drop(room);
             let response = response.map_err(status::to_peer);
             // The stream may be gone; what was kept is kept, and a repeat gets the same receipt.
             let _ = responses.send(response).await;
+            // Only now: a peer that does not read its results is not read from either.
+            drop(room);
         });
         Ok(())
     }

@@ -10,7 +10,7 @@ use tokio_stream::wrappers::ReceiverStream;
 
 use super::*;
 use crate::{
-    domain::{receipt::LeafHash, time::Timestamp},
+    domain::{limits::FRAME_MAX_STATEMENTS, receipt::LeafHash, time::Timestamp},
     proto::envelope::v1 as envelope,
 };
 
@@ -20,6 +20,7 @@ struct Scripted {
     suspended: std::sync::atomic::AtomicBool,
     at_once: AtomicUsize,
     most_at_once: AtomicUsize,
+    worked_on: AtomicUsize,
     delay: Duration,
     refuses: Option<Reason>,
     told: std::sync::Mutex<Vec<Reason>>,
@@ -56,6 +57,7 @@ impl Host for Scripted {
     ) -> Result<FrameOutcome, Reason> {
         let now = self.at_once.fetch_add(1, Ordering::SeqCst) + 1;
         self.most_at_once.fetch_max(now, Ordering::SeqCst);
+        self.worked_on.fetch_add(1, Ordering::SeqCst);
         tokio::time::sleep(self.delay).await;
         self.at_once.fetch_sub(1, Ordering::SeqCst);
         if let Some(reason) = self.refuses {
@@ -185,6 +187,32 @@ async fn frames_are_worked_on_side_by_side_and_each_gets_its_result() {
     numbers.sort_unstable();
     assert_eq!(numbers, (1..=10).collect::<Vec<_>>());
     assert_eq!(host.most_at_once.load(Ordering::SeqCst), 10);
+}
+
+/// Verifies that a peer whose results nobody takes is not worked for beyond its window: what waits for it is bounded.
+#[tokio::test]
+async fn row_41_and_59_a_peer_that_does_not_read_its_results_is_not_read_from() {
+    let host = Arc::<Scripted>::default();
+    let mut peer = Peer::greeted(Arc::clone(&host)).await;
+    let window = WINDOW_MAX_STATEMENTS / FRAME_MAX_STATEMENTS;
+    let queue = peer.responses.max_capacity();
+    let flood = async {
+        for number in 1.. {
+            peer.says_frame(number, FRAME_MAX_STATEMENTS).await;
+        }
+    };
+    timeout(Duration::from_millis(500), flood)
+        .await
+        .expect_err("it is held up");
+    let worked_on = || host.worked_on.load(Ordering::SeqCst);
+    let most = worked_on();
+    assert!((window..=window + queue).contains(&most), "{most} frames");
+    // As soon as it reads, it goes on.
+    for _ in 0..10 {
+        assert!(peer.hears().await.is_ok());
+    }
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    assert!(worked_on() > most);
 }
 
 #[tokio::test]

@@ -13,9 +13,13 @@ use std::{
 use serde::{Deserialize, Deserializer, de};
 
 use crate::{
+    delivery::PeerQuota,
     domain::{
         id::AuthorityId,
-        limits::{CONNECTIONS_MAX, RELOAD_INTERVAL, RELOAD_INTERVAL_MAX, RELOAD_INTERVAL_MIN},
+        limits::{
+            CONNECTIONS_MAX, QUOTA_BYTES, QUOTA_CONNECTIONS, QUOTA_STATEMENTS, QUOTA_STREAMS,
+            RELOAD_INTERVAL, RELOAD_INTERVAL_MAX, RELOAD_INTERVAL_MIN,
+        },
         routing::TransferGround,
     },
     trust::directory::{Anchor, DirectoryError},
@@ -45,6 +49,9 @@ pub struct Config {
     /// How statements are worked on.
     #[serde(default)]
     pub delivery: Delivery,
+    /// What each partner may ask of this node.
+    #[serde(default)]
+    pub quota: Quota,
     /// What the authority has decided for its people.
     #[serde(default)]
     pub policy: Policy,
@@ -154,6 +161,46 @@ pub enum LogFormat {
 pub struct Delivery {
     /// 0: one for each processor.
     pub workers: usize,
+}
+
+/// `[quota]`: for each partner alike. What goes over it is told `QUOTA` and comes again by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Quota {
+    /// Statements a second.
+    #[serde(deserialize_with = "at_least_one")]
+    pub statements_per_second: u64,
+    /// Bytes of statements a second.
+    #[serde(deserialize_with = "at_least_one")]
+    pub bytes_per_second: u64,
+    /// Connections open at once.
+    #[serde(deserialize_with = "at_least_one")]
+    pub connections: usize,
+    /// Streams open at once, all connections together.
+    #[serde(deserialize_with = "at_least_one")]
+    pub streams: u64,
+}
+
+impl Default for Quota {
+    fn default() -> Self {
+        Self {
+            statements_per_second: QUOTA_STATEMENTS,
+            bytes_per_second: QUOTA_BYTES,
+            connections: QUOTA_CONNECTIONS,
+            streams: QUOTA_STREAMS,
+        }
+    }
+}
+
+impl Quota {
+    /// The part that the broker watches over.
+    #[must_use]
+    pub fn of_delivery(&self) -> PeerQuota {
+        PeerQuota {
+            statements: self.statements_per_second,
+            bytes: self.bytes_per_second,
+        }
+    }
 }
 
 /// `[policy]`
@@ -323,6 +370,19 @@ fn connections<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize, D::E
     Err(de::Error::custom(format!(
         "found {count}, expected 1 to {CONNECTIONS_MAX} connections"
     )))
+}
+
+/// None at all would shut a partner out: the directory does that.
+fn at_least_one<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de> + PartialOrd + From<u8>,
+{
+    let number = T::deserialize(deserializer)?;
+    if number < T::from(1) {
+        return Err(de::Error::custom("found 0, expected 1 or more"));
+    }
+    Ok(number)
 }
 
 fn anchor<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Anchor, D::Error> {

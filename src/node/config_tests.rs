@@ -53,6 +53,21 @@ fn a_default_ground_is_set_or_not_and_is_never_a_derogation() {
 }
 
 #[test]
+fn a_quota_is_what_stands_there_or_the_default() {
+    let reference = with("[quota]", "[quota]").expect("legal").quota;
+    assert_eq!(
+        reference,
+        Quota::default(),
+        "the reference shows the defaults"
+    );
+    let small = with(
+        "statements_per_second = 200000",
+        "statements_per_second = 7",
+    );
+    assert_eq!(small.expect("legal").quota.of_delivery().statements, 7);
+}
+
+#[test]
 fn absolute_paths_stay() {
     let config = with("\"store.key\"", "\"/etc/allpoints/store.key\"").expect("legal");
     assert_eq!(config.store.key, Path::new("/etc/allpoints/store.key"));
@@ -73,13 +88,16 @@ fn parts_with_defaults_may_be_left_out_and_every_other_key_may_not() {
             let text = toml::to_string(&without).expect("TOML");
             assert_eq!(
                 checked(&text).is_ok(),
-                matches!(part.as_str(), "delivery" | "policy" | "reload" | "limits"),
+                matches!(
+                    part.as_str(),
+                    "delivery" | "quota" | "policy" | "reload" | "limits"
+                ),
                 "{part}.{key}"
             );
             keys += 1;
         }
     }
-    assert_eq!(keys, 23, "every key of the struct stands in the reference");
+    assert_eq!(keys, 27, "every key of the struct stands in the reference");
 }
 
 #[test]
@@ -118,6 +136,8 @@ fn every_fault_names_file_place_and_what_would_be_right() {
             "desk_connections = 0",
             "found 0, expected 1 to 4096 connections",
         ),
+        ("streams = 32", "streams = 0", "expected 1 or more"),
+        ("[quota]", "[quota]\nbytes = 1", "unknown field `bytes`"),
     ] {
         let error = with(from, to).expect_err(to);
         assert!(error.contains("node.toml"), "{error}");

@@ -12,6 +12,7 @@ use std::{
 
 use super::metrics::Metrics;
 use crate::{
+    delivery::Broker,
     domain::{
         id::AuthorityId,
         limits::{ALARM_REPEAT_AFTER, HANDSHAKE_LINES_MAX, HANDSHAKE_LINES_WINDOW},
@@ -23,10 +24,14 @@ use crate::{
     trust::tls::HandshakeObserver,
 };
 
+/// The listener for other authorities.
+pub(super) const EXCHANGE: &str = "exchange";
+
 /// Counts, tells and journals what one listener observes.
 pub(super) struct Observer {
     listener: &'static str,
     metrics: Metrics,
+    broker: Broker,
     store: Store,
     clock: Arc<dyn Clock>,
     lines: Mutex<Lines>,
@@ -37,12 +42,14 @@ impl Observer {
     pub(super) fn new(
         listener: &'static str,
         metrics: Metrics,
+        broker: Broker,
         store: Store,
         clock: Arc<dyn Clock>,
     ) -> Self {
         Self {
             listener,
             metrics,
+            broker,
             store,
             clock,
             lines: Mutex::default(),
@@ -97,10 +104,19 @@ impl HandshakeObserver for Observer {
             Line::HeldBack => {}
             Line::Tell { held_back } => {
                 if held_back > 0 {
-                    tracing::warn!(listener, held_back, "more TLS handshakes were refused");
+                    tracing::warn!(listener, held_back, "more connections were refused");
                 }
-                tracing::warn!(listener, %remote, why, "a TLS handshake was refused");
+                tracing::warn!(listener, %remote, why, "a connection was refused");
             }
+        }
+    }
+
+    /// Journaled like any refusal of a partner's; what our own staff's programs do is only told.
+    fn put_out(&self, remote: SocketAddr, authority: AuthorityId, reason: Reason, why: &str) {
+        self.refused(remote, why);
+        if self.listener == EXCHANGE {
+            let broker = self.broker.clone();
+            tokio::spawn(async move { broker.refused(authority, reason).await });
         }
     }
 }

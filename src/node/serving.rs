@@ -1,6 +1,13 @@
 //! What a node serves with once everything is open: the broker, and each listener made from the same parts.
 
-use std::{future::Future, sync::Arc, thread};
+use std::{
+    future::Future,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    thread,
+};
 
 use arc_swap::ArcSwap;
 use tokio::{
@@ -15,7 +22,7 @@ use super::{
     expiry::Expiries,
     listeners::Listeners,
     metrics::Metrics,
-    observer::Observer,
+    observer::{EXCHANGE, Observer},
     ops::{Opened, Ops},
     parts::Parts,
     reload::{Adoption, Book, Reload},
@@ -60,6 +67,8 @@ pub(super) struct Serving {
     pub(super) connections: Connections,
     /// Of the own staff.
     pub(super) desk_connections: Connections,
+    /// Streams that each partner may have open.
+    streams_each: Arc<AtomicU64>,
     metrics: Metrics,
     expiries: Expiries,
     pseudonym_key: [u8; 32],
@@ -97,8 +106,14 @@ impl Serving {
             workers: workers(config.delivery.workers),
         });
         let (connections, desk_connections) = (Connections::default(), Connections::default());
-        connections.limit(config.limits.exchange_connections);
-        desk_connections.limit(config.limits.desk_connections);
+        let streams_each = Arc::new(AtomicU64::default());
+        Admitted {
+            broker: &broker,
+            connections: &connections,
+            desk_connections: &desk_connections,
+            streams_each: &streams_each,
+        }
+        .follow(&config);
         let book = Book::default();
         let adoption = Adoption {
             directory: Arc::clone(&parts.directory),
@@ -121,7 +136,7 @@ impl Serving {
             expiries: expiries.clone(),
             book: book.clone(),
         });
-        let observer = observer("exchange", &ops.metrics, &store, &clock);
+        let observer = observer(EXCHANGE, &ops.metrics, &broker, &store, &clock);
         Self {
             broker,
             store,
@@ -136,6 +151,7 @@ impl Serving {
             adoption,
             connections,
             desk_connections,
+            streams_each,
             metrics: ops.metrics.clone(),
             expiries,
             pseudonym_key: parts.pseudonym_key,
@@ -162,6 +178,7 @@ impl Serving {
             clock: Arc::clone(&self.clock),
             observer: Arc::clone(&self.observer) as _,
             sightings: Arc::clone(self.connector.sightings()),
+            streams_each: Arc::clone(&self.streams_each),
         };
         let end = ended(self.stopping.clone());
         async move { told("exchange", exchange::serve(parts, incoming, end).await) }
@@ -175,7 +192,13 @@ impl Serving {
         let incoming = tls::accept_into::<DeskIdentity>(
             socket,
             Arc::clone(&self.listeners.desk),
-            observer("desk", &self.metrics, &self.store, &self.clock),
+            observer(
+                "desk",
+                &self.metrics,
+                &self.broker,
+                &self.store,
+                &self.clock,
+            ),
             self.desk_connections.clone(),
         );
         let (expiries, book) = (self.expiries.clone(), self.book.clone());
@@ -206,6 +229,7 @@ impl Serving {
             broker: self.broker.clone(),
             connections: self.connections.clone(),
             desk_connections: self.desk_connections.clone(),
+            streams_each: Arc::clone(&self.streams_each),
             default_ground: Arc::clone(&self.default_ground),
             adoption: self.adoption.clone(),
             observer: Arc::clone(&self.observer),
@@ -228,15 +252,37 @@ impl Serving {
     }
 }
 
+/// What the configuration bounds at both doors.
+pub(super) struct Admitted<'a> {
+    pub(super) broker: &'a Broker,
+    pub(super) connections: &'a Connections,
+    pub(super) desk_connections: &'a Connections,
+    pub(super) streams_each: &'a AtomicU64,
+}
+
+impl Admitted<'_> {
+    /// As the configuration says from now on.
+    pub(super) fn follow(&self, config: &Config) {
+        self.connections.limit(config.limits.exchange_connections);
+        self.connections.allow_each(config.quota.connections);
+        self.desk_connections.limit(config.limits.desk_connections);
+        self.broker.allow_each(config.quota.of_delivery());
+        self.streams_each
+            .store(config.quota.streams, Ordering::Relaxed);
+    }
+}
+
 fn observer(
     listener: &'static str,
     metrics: &Metrics,
+    broker: &Broker,
     store: &Store,
     clock: &Arc<dyn Clock>,
 ) -> Arc<Observer> {
     Arc::new(Observer::new(
         listener,
         metrics.clone(),
+        broker.clone(),
         store.clone(),
         Arc::clone(clock),
     ))

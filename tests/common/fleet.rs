@@ -125,6 +125,19 @@ impl Fleet {
         self.folder.as_ref().map_or(Path::new(""), TempDir::path)
     }
 
+    /// Changes the configuration of a node that does not run.
+    pub(crate) fn reconfigure(
+        &mut self,
+        at: usize,
+        change: impl FnOnce(String) -> String,
+    ) -> Outcome<()> {
+        let member = self.members.get_mut(at).ok_or("no such member")?;
+        let file = member.home.join("node.toml");
+        fs::write(&file, change(fs::read_to_string(&file)?))?;
+        member.config = config::check(&file)?;
+        Ok(())
+    }
+
     /// Starts a node and waits until it serves.
     pub(crate) fn start(&mut self, at: usize) -> Outcome<()> {
         self.launch(at)?;

@@ -10,7 +10,9 @@ use std::sync::{
 };
 
 use allpoints::{
-    delivery::{Connector, Greeting, Incoming, LinkError, LinkLimits, Outgoing, StatementOutcome},
+    delivery::{
+        Connector, Greeting, Incoming, Link, LinkError, LinkLimits, Outgoing, StatementOutcome,
+    },
     domain::{
         id::{AuthorityId, MessageId, StatementRef},
         limits::CARRIAGE_MAX,
@@ -27,7 +29,7 @@ use allpoints::{
         directory::{Directory, DirectoryHandle},
         keys::{KeyUse, SigningKey},
         pae::{self, DocumentType},
-        tls::TlsIdentity,
+        tls::{self, TlsIdentity},
     },
     wire::{
         alert::parse_draft,
@@ -50,6 +52,7 @@ pub(crate) struct Peer {
     clock: Arc<dyn Clock>,
     signer: BatchSigner,
     connector: GrpcConnector,
+    identity: TlsIdentity,
     count: AtomicU64,
 }
 
@@ -72,9 +75,10 @@ impl Peer {
             signer: BatchSigner::new(&federation, member.id, Purpose::Statement, key),
             connector: GrpcConnector::new(GrpcConnectorParts {
                 own: member.id,
-                identity: Arc::new(ArcSwap::from_pointee(identity)),
+                identity: Arc::new(ArcSwap::from_pointee(identity.clone())),
                 directory: Arc::clone(&directory),
             }),
+            identity,
             directory,
             clock,
             count: AtomicU64::new(0),
@@ -183,21 +187,27 @@ impl Peer {
         to: AuthorityId,
         batch: Unverified,
     ) -> Result<Answer, LinkError> {
-        let mut link = self
-            .connector
-            .connect(to, Lane::Fast, self.greeting())
-            .await?;
-        let batches = vec![batch];
-        link.send(Outgoing::Frame { number: 1, batches }).await?;
-        loop {
-            let incoming = link.receive().await?;
-            if let Incoming::Result {
-                results, receipts, ..
-            } = incoming
-            {
-                return Ok((results, receipts));
-            }
-        }
+        self.dial(to).await?.hand_over(batch).await
+    }
+
+    /// Dials the partner as the directory says, and greets it.
+    pub(crate) async fn dial(&self, to: AuthorityId) -> Result<Errand, LinkError> {
+        let dialling = self.connector.connect(to, Lane::Fast, self.greeting());
+        Ok(Errand {
+            link: dialling.await?,
+            frames: 0,
+        })
+    }
+
+    /// What TLS shows when this authority dials the partner.
+    pub(crate) fn tls_towards(&self, to: AuthorityId) -> Outcome<Arc<rustls::ClientConfig>> {
+        let directory = Arc::clone(&self.directory);
+        Ok(tls::exchange_client(
+            self.id,
+            to,
+            &self.identity,
+            directory,
+        )?)
     }
 
     fn greeting(&self) -> Greeting {
@@ -216,6 +226,31 @@ impl Peer {
                 window_statements: 256,
                 window_bytes: 1 << 20,
             },
+        }
+    }
+}
+
+/// A greeted stream to a partner.
+pub(crate) struct Errand {
+    link: Box<dyn Link>,
+    frames: u64,
+}
+
+impl Errand {
+    /// Hands one frame over, and waits for the answer.
+    pub(crate) async fn hand_over(&mut self, batch: Unverified) -> Result<Answer, LinkError> {
+        self.frames += 1;
+        let number = self.frames;
+        let batches = vec![batch];
+        self.link.send(Outgoing::Frame { number, batches }).await?;
+        loop {
+            let incoming = self.link.receive().await?;
+            if let Incoming::Result {
+                results, receipts, ..
+            } = incoming
+            {
+                return Ok((results, receipts));
+            }
         }
     }
 }

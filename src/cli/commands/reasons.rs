@@ -17,6 +17,9 @@ use crate::{
 pub struct ReasonsArgs {
     /// One reason, such as NOT_ADDRESSED; without it, all
     code: Option<String>,
+    /// Print all as the page REASONS.md
+    #[arg(long, conflicts_with = "code")]
+    page: bool,
 }
 
 #[derive(Serialize)]
@@ -34,6 +37,7 @@ struct Row {
 /// Exit 4 when there is no such reason.
 pub fn run(args: &ReasonsArgs, session: &Session) -> Result<(), CliError> {
     match &args.code {
+        None if args.page => session.output.text(page().trim_end()),
         None => {
             let rows: Vec<Row> = Reason::ALL.iter().copied().map(row).collect();
             session.output.value(&rows, |rows| all(rows))
@@ -70,6 +74,51 @@ fn all(rows: &[Row]) -> String {
     shown.to_string()
 }
 
+/// The page for operators: all reasons by class, in the order of their names.
+fn page() -> String {
+    let mut page = String::from(PAGE_HEAD);
+    for (class, what) in [
+        (
+            Class::Final,
+            "never tried again: a dead letter that a person must look at",
+        ),
+        (
+            Class::Hold,
+            "stops until a person acts; then `allpoints` goes on where it stopped",
+        ),
+        (
+            Class::Retry,
+            "tried again by itself, and never becomes final by counting",
+        ),
+    ] {
+        page.push_str(&format!("\n## {class}: {what}\n\n"));
+        page.push_str("| name | number | gRPC | what it means | what to do |\n| --- | --- | --- | --- | --- |\n");
+        let mut reasons: Vec<Reason> = Reason::ALL.to_vec();
+        reasons.retain(|reason| reason.class() == class);
+        reasons.sort_by_key(|reason| reason.name());
+        for reason in reasons {
+            page.push_str(&format!(
+                "| `{}` | {} | {:?} | {} | {} |\n",
+                reason.name(),
+                reason.number(),
+                reason.code(),
+                reason.meaning(),
+                reason.remedy()
+            ));
+        }
+    }
+    page
+}
+
+const PAGE_HEAD: &str = "\
+# Reasons
+
+Every refusal, wait, expiry and overdue answer has one of these names: in receipts, in the journal, in metrics and on
+screens. Receipts and the journal keep the number. `allpoints reasons NAME` shows one of them.
+
+This page is what `allpoints reasons --page` prints; a test holds it to the code.
+";
+
 fn one(row: &Row) -> String {
     let class = match row.class.as_str() {
         class if class == Class::Retry.to_string() => "retry: it is tried again by itself",
@@ -90,6 +139,19 @@ mod tests {
     fn all_reasons_are_a_table() {
         let rows: Vec<Row> = Reason::ALL.iter().copied().map(row).collect();
         insta::assert_snapshot!(all(&rows));
+    }
+
+    /// When this fails: `cargo run -- reasons --page > REASONS.md`.
+    #[test]
+    fn the_page_is_what_the_enum_says() {
+        assert!(
+            page() == include_str!("../../../REASONS.md"),
+            "REASONS.md is old"
+        );
+        for reason in Reason::ALL {
+            let rows = page().matches(&format!("| `{reason}` |")).count();
+            assert_eq!(rows, 1, "{reason} stands once");
+        }
     }
 
     #[test]

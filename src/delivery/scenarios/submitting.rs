@@ -166,7 +166,7 @@ fn busy(net: &Net, at: &str) -> std::sync::mpsc::Sender<()> {
     let (release, released) = std::sync::mpsc::channel::<()>();
     let core = &net.node(at).broker.core;
     let work = Box::new(move |_: &_| assert!(released.recv().is_err()));
-    core.queue.push(Lane::Fast, Job::Task(work)).unwrap();
+    core.queue.push(None, Lane::Fast, Job::Task(work)).unwrap();
     release
 }
 
@@ -229,4 +229,28 @@ async fn a_fast_frame_does_not_wait_behind_bulk_at_the_receiver() {
     in_the_queue(busy, receive(&frames[0]), receive(&frames[1])).await;
     let index = async |statement| net.record("XB", statement).await.unwrap().index;
     assert!(index(flash).await < index(bulk).await);
+}
+
+/// Verifies that a full queue pushes back: one call is told so, class retry, and a stream is made to wait until there is
+/// room, and then goes on.
+#[tokio::test(flavor = "multi_thread")]
+async fn row_59_a_full_queue_tells_a_call_and_holds_up_a_stream() {
+    let net = Net::with_workers(1);
+    let busy = busy(&net, "XA");
+    let core = &net.node("XA").broker.core;
+    let nothing = || Job::Task(Box::new(|_: &_| ()));
+    // The worker has taken what keeps it busy; from then on nothing leaves the queue.
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    while core.queue.push(None, Lane::Bulk, nothing()).is_ok() {}
+    let draft = || net.draft(Priority::Routine, &["XB"]);
+    let refused = net.submit("XA", draft()).await.expect_err("refused");
+    assert_eq!(reason(&refused), Reason::Overloaded);
+    let broker = &net.node("XA").broker;
+    let mut streaming = std::pin::pin!(broker.submit_many(officer(), vec![draft(), draft()]));
+    let early = tokio::time::timeout(Duration::from_millis(200), streaming.as_mut()).await;
+    assert!(early.is_err(), "it waits");
+    drop(busy);
+    for accepted in streaming.await {
+        accepted.expect("accepted as soon as there was room");
+    }
 }

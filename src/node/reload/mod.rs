@@ -9,7 +9,10 @@ mod adoption;
 mod book;
 mod watch;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, atomic::AtomicU64},
+    time::Duration,
+};
 
 use arc_swap::ArcSwap;
 use tokio::sync::Notify;
@@ -24,6 +27,7 @@ use super::{
     error::NodeError,
     listeners::{self, Listeners},
     observer::Observer,
+    serving::Admitted,
     signing,
 };
 use crate::{
@@ -48,6 +52,8 @@ pub(super) struct Reload {
     pub(super) connections: Connections,
     /// Open connections of the desk.
     pub(super) desk_connections: Connections,
+    /// Streams that each partner may have open.
+    pub(super) streams_each: Arc<AtomicU64>,
     pub(super) default_ground: Arc<ArcSwap<Option<TransferGround>>>,
     pub(super) adoption: Adoption,
     pub(super) observer: Arc<Observer>,
@@ -102,8 +108,13 @@ impl Reload {
             }
         });
         let Some(config) = read.await else { return };
-        self.connections.limit(config.limits.exchange_connections);
-        self.desk_connections.limit(config.limits.desk_connections);
+        Admitted {
+            broker: &self.broker,
+            connections: &self.connections,
+            desk_connections: &self.desk_connections,
+            streams_each: &self.streams_each,
+        }
+        .follow(&config);
         self.default_ground
             .store(Arc::new(config.policy.default_ground));
         let is_new = **self.config.load() != config;

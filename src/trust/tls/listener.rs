@@ -14,7 +14,7 @@ use std::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, AtomicUsize, Ordering},
     },
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
 };
 
 use arc_swap::ArcSwap;
@@ -27,7 +27,7 @@ use tokio::{
     io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadBuf},
     net::{TcpListener, TcpStream},
     sync::{OwnedSemaphorePermit, Semaphore, mpsc},
-    time::timeout,
+    time::{Instant, timeout},
 };
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
 use tokio_stream::wrappers::ReceiverStream;
@@ -35,15 +35,20 @@ use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use tonic::transport::server::Connected;
 
 use super::{
-    ALPN, ConnectionIdentity, DeskTrust, HandshakeObserver, MemberSource, Name, exchange::NodeGate,
-    reason::why, unix_time, verified_leaf,
+    ALPN, ConnectionIdentity, DeskTrust, HandshakeObserver, MemberSource, Name,
+    callers::Callers,
+    exchange::NodeGate,
+    patience::{Impatience, Patience},
+    reason::why,
+    unix_time, verified_leaf,
 };
 use crate::domain::{
     id::AuthorityId,
     limits::{
-        ACCEPT_BACK_OFF, CONNECTIONS_MAX, HANDSHAKE_TIMEOUT, HANDSHAKES_PENDING_MAX,
-        HANDSHAKES_PENDING_PER_ADDRESS_MAX, REFUSAL_LINGER,
+        ACCEPT_BACK_OFF, CONNECTIONS_MAX, HANDSHAKE_TIMEOUT, HANDSHAKES_PENDING_MAX, REFUSAL_LINGER,
     },
+    reason::Reason,
+    tally,
     time::Timestamp,
 };
 
@@ -72,7 +77,8 @@ pub fn accept_into<I: ConnectionIdentity>(
         observer,
         connections,
         pending: Arc::new(Semaphore::new(HANDSHAKES_PENDING_MAX)),
-        per_address: PerAddress::default(),
+        callers: Callers::default(),
+        opened: Instant::now(),
         ready,
     };
     tokio::spawn(doorman.run(listener));
@@ -85,6 +91,7 @@ pub struct Connections {
     open: Arc<Mutex<HashMap<u64, Open>>>,
     next: Arc<AtomicU64>,
     most: Arc<AtomicUsize>,
+    per_authority: Arc<AtomicUsize>,
 }
 
 impl Default for Connections {
@@ -93,6 +100,7 @@ impl Default for Connections {
             open: Arc::default(),
             next: Arc::default(),
             most: Arc::new(AtomicUsize::new(CONNECTIONS_MAX)),
+            per_authority: Arc::new(AtomicUsize::new(CONNECTIONS_MAX)),
         }
     }
 }
@@ -122,6 +130,11 @@ impl Connections {
     /// From now on at most so many are open; more than there are stay until they end.
     pub fn limit(&self, most: usize) {
         self.most.store(most, Ordering::Relaxed);
+    }
+
+    /// From now on one authority may have so many open; those that are stay.
+    pub fn allow_each(&self, connections: usize) {
+        self.per_authority.store(connections, Ordering::Relaxed);
     }
 
     /// Closes the connections of one authority; tells how many.
@@ -163,11 +176,11 @@ impl Connections {
         ending.len()
     }
 
-    fn enter(&self, connection: &rustls::ServerConnection) -> Result<Place, &'static str> {
-        let authority = verified_leaf(connection)
-            .and_then(|leaf| Name::of_certificate(leaf).ok())
-            .ok_or("the certificate names no authority")?
-            .authority();
+    fn enter(
+        &self,
+        authority: AuthorityId,
+        connection: &rustls::ServerConnection,
+    ) -> Result<Place, Reason> {
         let end = CancellationToken::new();
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         let chain = connection
@@ -178,7 +191,13 @@ impl Connections {
             .collect();
         let mut open = self.lock();
         if open.len() >= self.most.load(Ordering::Relaxed) {
-            return Err("too many open connections");
+            return Err(Reason::Overloaded);
+        }
+        let of_this_authority = |open: &&Open| open.authority == authority;
+        if open.values().filter(of_this_authority).count()
+            >= self.per_authority.load(Ordering::Relaxed)
+        {
+            return Err(Reason::Quota);
         }
         open.insert(
             number,
@@ -219,6 +238,29 @@ pub struct SecureStream<I> {
     io: TlsStream<TcpStream>,
     identity: I,
     place: Place,
+    patience: Patience,
+    guest: Guest,
+}
+
+/// Whose connection it is, and who is told when it is put out.
+struct Guest {
+    remote: SocketAddr,
+    authority: AuthorityId,
+    observer: Arc<dyn HandshakeObserver>,
+    told: bool,
+}
+
+impl Guest {
+    /// Tells, once for each connection; the error then ends it.
+    fn put_out(&mut self, why: Impatience) -> io::Error {
+        if !std::mem::replace(&mut self.told, true) {
+            let reason = Reason::ConnectionBroken;
+            let why = why.to_string();
+            self.observer
+                .put_out(self.remote, self.authority, reason, &why);
+        }
+        io::Error::new(io::ErrorKind::ConnectionAborted, why)
+    }
 }
 
 impl<I> SecureStream<I> {
@@ -266,22 +308,78 @@ impl<I> AsyncRead for SecureStream<I> {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         self.check_open(cx)?;
-        Pin::new(&mut self.io).poll_read(cx, buffer)
+        let this = &mut *self;
+        ready!(this.patience.poll_may_read(cx));
+        let before = buffer.filled().len();
+        let read = Pin::new(&mut this.io).poll_read(cx, buffer);
+        match &read {
+            Poll::Ready(Ok(())) => {
+                let new = buffer.filled().get(before..).unwrap_or_default();
+                this.patience.has_read(new);
+            }
+            Poll::Ready(Err(_)) => {}
+            Poll::Pending => this
+                .patience
+                .wait_for_more(cx)
+                .map_err(|why| this.guest.put_out(why))?,
+        }
+        read
+    }
+}
+
+impl<I> SecureStream<I> {
+    /// Sees what a write of these bytes came to.
+    fn after_write(
+        &mut self,
+        cx: &mut Context<'_>,
+        buffers: &[io::IoSlice<'_>],
+        written: &Poll<io::Result<usize>>,
+    ) -> io::Result<()> {
+        let seen = match written {
+            Poll::Ready(Ok(count)) => self.saw_written(buffers, *count),
+            Poll::Ready(Err(_)) => Ok(()),
+            Poll::Pending => self.patience.wait_for_room(cx),
+        };
+        match seen {
+            // What is already given up goes on to say so to its peer.
+            Err(Impatience::Broken) => {
+                self.guest.put_out(Impatience::Broken);
+                Ok(())
+            }
+            seen => seen.map_err(|why| self.guest.put_out(why)),
+        }
+    }
+
+    fn saw_written(
+        &mut self,
+        buffers: &[io::IoSlice<'_>],
+        mut count: usize,
+    ) -> Result<(), Impatience> {
+        for buffer in buffers {
+            let part = buffer.get(..count.min(buffer.len())).unwrap_or_default();
+            count -= part.len();
+            self.patience.has_written(part)?;
+        }
+        Ok(())
     }
 }
 
 impl<I> AsyncWrite for SecureStream<I> {
     fn poll_write(
-        mut self: Pin<&mut Self>,
+        self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        self.check_open(cx)?;
-        Pin::new(&mut self.io).poll_write(cx, bytes)
+        self.poll_write_vectored(cx, &[io::IoSlice::new(bytes)])
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_flush(cx)
+        let flushed = Pin::new(&mut self.io).poll_flush(cx);
+        if flushed.is_pending() {
+            let waited = self.patience.wait_for_room(cx);
+            waited.map_err(|why| self.guest.put_out(why))?;
+        }
+        flushed
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -294,7 +392,9 @@ impl<I> AsyncWrite for SecureStream<I> {
         buffers: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         self.check_open(cx)?;
-        Pin::new(&mut self.io).poll_write_vectored(cx, buffers)
+        let written = Pin::new(&mut self.io).poll_write_vectored(cx, buffers);
+        self.after_write(cx, buffers, &written)?;
+        written
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -308,7 +408,8 @@ struct Doorman<I> {
     observer: Arc<dyn HandshakeObserver>,
     connections: Connections,
     pending: Arc<Semaphore>,
-    per_address: PerAddress,
+    callers: Callers,
+    opened: Instant,
     ready: mpsc::Sender<io::Result<SecureStream<I>>>,
 }
 
@@ -324,13 +425,11 @@ impl<I: ConnectionIdentity> Doorman<I> {
                 accepted = listener.accept() => accepted,
             };
             match accepted {
-                Ok((tcp, remote)) => match this.per_address.enter(remote.ip()) {
-                    Some(caller) => {
+                Ok((tcp, remote)) => match this.callers.enter(remote.ip(), this.opened.elapsed()) {
+                    Ok(caller) => {
                         tokio::spawn(this.clone().admit(tcp, remote, (permit, caller)));
                     }
-                    None => this
-                        .observer
-                        .refused(remote, "too many handshakes from this address"),
+                    Err(why) => this.observer.refused(remote, why),
                 },
                 Err(error) if is_the_callers(&error) => {}
                 // Out of descriptors or memory: others must finish first (threats, row 58).
@@ -343,12 +442,18 @@ impl<I: ConnectionIdentity> Doorman<I> {
         self: Arc<Self>,
         tcp: TcpStream,
         remote: SocketAddr,
-        pending: (OwnedSemaphorePermit, CallerPlace),
+        pending: (OwnedSemaphorePermit, tally::Place<IpAddr>),
     ) {
-        let stream = match timeout(HANDSHAKE_TIMEOUT, self.shake_hands(tcp)).await {
+        let stream = match timeout(HANDSHAKE_TIMEOUT, self.shake_hands(tcp, remote)).await {
             Ok(Ok(stream)) => stream,
             Ok(Err(turned_away)) => {
-                self.observer.refused(remote, &turned_away.why);
+                let why = &turned_away.why;
+                match turned_away.guest {
+                    Some((authority, reason)) => {
+                        self.observer.put_out(remote, authority, reason, why);
+                    }
+                    None => self.observer.refused(remote, why),
+                }
                 if let Some(tcp) = turned_away.tcp {
                     linger(tcp).await;
                 }
@@ -362,7 +467,11 @@ impl<I: ConnectionIdentity> Doorman<I> {
         drop(pending);
     }
 
-    async fn shake_hands(&self, tcp: TcpStream) -> Result<SecureStream<I>, TurnedAway> {
+    async fn shake_hands(
+        &self,
+        tcp: TcpStream,
+        remote: SocketAddr,
+    ) -> Result<SecureStream<I>, TurnedAway> {
         tcp.set_nodelay(true).map_err(|error| error.to_string())?;
         let acceptor = TlsAcceptor::from(self.config.load_full());
         let io = match acceptor.accept(tcp).into_fallible().await {
@@ -371,6 +480,7 @@ impl<I: ConnectionIdentity> Doorman<I> {
                 return Err(TurnedAway {
                     why: why(&error),
                     tcp: Some(tcp),
+                    guest: None,
                 });
             }
         };
@@ -380,11 +490,25 @@ impl<I: ConnectionIdentity> Doorman<I> {
         }
         let identity =
             I::from_connection(connection).ok_or("the certificate names no identity of here")?;
-        let place = self.connections.enter(connection)?;
+        let authority = verified_leaf(connection)
+            .and_then(|leaf| Name::of_certificate(leaf).ok())
+            .ok_or("the certificate names no authority")?
+            .authority();
+        let place = self
+            .connections
+            .enter(authority, connection)
+            .map_err(|reason| TurnedAway::guest(authority, reason))?;
         Ok(SecureStream {
             io,
             identity,
             place,
+            patience: Patience::with(I::IDLE_MAX),
+            guest: Guest {
+                remote,
+                authority,
+                observer: Arc::clone(&self.observer),
+                told: false,
+            },
         })
     }
 }
@@ -393,6 +517,18 @@ impl<I: ConnectionIdentity> Doorman<I> {
 struct TurnedAway {
     why: String,
     tcp: Option<TcpStream>,
+    /// Who it is, when it was good, and why it is not let in all the same.
+    guest: Option<(AuthorityId, Reason)>,
+}
+
+impl TurnedAway {
+    fn guest(authority: AuthorityId, reason: Reason) -> Self {
+        Self {
+            why: "too many open connections".to_owned(),
+            tcp: None,
+            guest: Some((authority, reason)),
+        }
+    }
 }
 
 impl<T: Into<String>> From<T> for TurnedAway {
@@ -400,6 +536,7 @@ impl<T: Into<String>> From<T> for TurnedAway {
         Self {
             why: why.into(),
             tcp: None,
+            guest: None,
         }
     }
 }
@@ -431,61 +568,9 @@ fn is_the_callers(error: &io::Error) -> bool {
     )
 }
 
-/// Handshakes under way, counted by address.
-#[derive(Debug, Clone, Default)]
-struct PerAddress(Arc<Mutex<HashMap<IpAddr, usize>>>);
-
-impl PerAddress {
-    fn enter(&self, address: IpAddr) -> Option<CallerPlace> {
-        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = counts.entry(address).or_insert(0);
-        if *count >= HANDSHAKES_PENDING_PER_ADDRESS_MAX {
-            return None;
-        }
-        *count += 1;
-        Some(CallerPlace {
-            counts: self.clone(),
-            address,
-        })
-    }
-}
-
-/// One handshake's place in its address's count.
-struct CallerPlace {
-    counts: PerAddress,
-    address: IpAddr,
-}
-
-impl Drop for CallerPlace {
-    fn drop(&mut self) {
-        let mut counts = self.counts.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = counts.get_mut(&self.address) {
-            *count -= 1;
-            if *count == 0 {
-                counts.remove(&self.address);
-            }
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn t55_one_address_has_only_so_many_handshakes_and_gets_them_back() {
-        let counts = PerAddress::default();
-        let here: IpAddr = [127, 0, 0, 1].into();
-        let mut places: Vec<_> = (0..HANDSHAKES_PENDING_PER_ADDRESS_MAX)
-            .map(|_| counts.enter(here).expect("below the cap"))
-            .collect();
-        assert!(counts.enter(here).is_none());
-        assert!(counts.enter([127, 0, 0, 2].into()).is_some());
-        places.pop();
-        assert!(counts.enter(here).is_some());
-        places.clear();
-        assert!(counts.0.lock().unwrap().is_empty());
-    }
 
     #[test]
     fn t58_only_our_own_need_pauses_the_loop() {

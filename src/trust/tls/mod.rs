@@ -6,14 +6,17 @@
 //! handshake has them (invariant I4). Nothing here ever merges two authorities' CAs, resumes a
 //! session, speaks TLS 1.2, or makes a [`PeerIdentity`] from anything but a finished handshake.
 
+mod callers;
 mod desk;
 mod dial;
 mod dialled;
 mod ends;
 mod exchange;
+mod frames;
 mod identity;
 mod listener;
 mod name;
+mod patience;
 mod reason;
 #[cfg(test)]
 mod tests;
@@ -21,6 +24,7 @@ mod tests;
 use std::{
     net::SocketAddr,
     sync::{Arc, LazyLock},
+    time::Duration,
 };
 
 use rustls::{
@@ -36,7 +40,7 @@ use rustls::{
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
 use super::directory::DirectoryHandle;
-use crate::domain::{id::AuthorityId, time::Timestamp};
+use crate::domain::{id::AuthorityId, limits::EXCHANGE_IDLE_MAX, reason::Reason, time::Timestamp};
 
 pub use self::{
     desk::{DeskTrust, desk_client, desk_server, desk_server_under},
@@ -133,17 +137,24 @@ impl DeskIdentity {
 
 /// An identity that a verified connection gives its requests (tonic `Connected::ConnectInfo`).
 pub trait ConnectionIdentity: Clone + Send + Sync + 'static {
+    /// Longest time that a connection may be open without a call; `None`: it may stay for calls to come.
+    const IDLE_MAX: Option<Duration>;
+
     /// From the verified leaf certificate of a finished handshake.
     fn from_connection(connection: &rustls::ServerConnection) -> Option<Self>;
 }
 
 impl ConnectionIdentity for PeerIdentity {
+    const IDLE_MAX: Option<Duration> = Some(EXCHANGE_IDLE_MAX);
+
     fn from_connection(connection: &rustls::ServerConnection) -> Option<Self> {
         Self::of(connection)
     }
 }
 
 impl ConnectionIdentity for DeskIdentity {
+    const IDLE_MAX: Option<Duration> = None;
+
     fn from_connection(connection: &rustls::ServerConnection) -> Option<Self> {
         match Name::of_certificate(verified_leaf(connection)?).ok()? {
             name @ Name::DeskPerson { role, .. } => Some(Self {
@@ -159,6 +170,13 @@ impl ConnectionIdentity for DeskIdentity {
 pub trait HandshakeObserver: Send + Sync + 'static {
     /// A connection from `remote` was refused.
     fn refused(&self, remote: SocketAddr, why: &str);
+
+    /// A connection of this authority, past its handshake, was refused or ended for what it did: `QUOTA` or
+    /// `CONNECTION_BROKEN`.
+    fn put_out(&self, remote: SocketAddr, authority: AuthorityId, reason: Reason, why: &str) {
+        let _ = (authority, reason);
+        self.refused(remote, why);
+    }
 }
 
 /// Why our own rules refuse a certificate that may well be valid X.509.
