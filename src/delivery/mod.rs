@@ -230,7 +230,8 @@ impl Broker {
     /// State of each partner link.
     #[must_use]
     pub fn links(&self) -> Vec<LinkState> {
-        self.core.links.states(self.core.clock.monotonic())
+        let core = &self.core;
+        core.links.states(core.now(), core.clock.monotonic())
     }
 
     /// What we say first on a stream, for both directions.

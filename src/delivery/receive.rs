@@ -162,7 +162,7 @@ fn take_frame(core: &Arc<Core>, peer: AuthorityId, batches: &[Unverified]) -> Co
         own: core.authority,
         peer,
         now,
-        clocks: core.links.clocks(&peer),
+        clocks: core.links.clocks(&peer, now, core.clock.monotonic()),
     };
     let mut proofs = Vec::new();
     let plan = core.store.decide(|ledger| {

@@ -40,9 +40,9 @@ impl Holdings for Ledger {
 /// How our clock and the peer's compare, by the last greeting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Clocks {
-    /// Within two minutes, or not compared yet.
+    /// Within two minutes.
     Agree,
-    /// Further apart: refusals for time are `retry`.
+    /// Further apart, or not compared yet: refusals for time are `retry`.
     Differ,
 }
 

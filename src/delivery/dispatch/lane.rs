@@ -238,7 +238,9 @@ async fn compare(
         .as_micros()
         .saturating_sub(ours.clock.as_micros());
     let fork = fork(&ours, theirs);
-    core.links.greeted(&handle.peer, offset_us / 1000, fork);
+    let monotonic = core.clock.monotonic();
+    core.links
+        .greeted(&handle.peer, theirs.clock, monotonic, fork);
     let mut seen = Vec::new();
     if fork == Fork::Seen {
         seen.push(Reason::DirectoryFork);
