@@ -10,6 +10,10 @@ pub mod desk;
 pub mod domain;
 pub mod exchange;
 pub mod node;
+#[cfg(any(test, feature = "faults"))]
+pub mod planted;
+#[cfg(not(any(test, feature = "faults")))]
+mod planted;
 pub mod store;
 pub mod trust;
 pub mod wire;

@@ -477,7 +477,7 @@ fn finish(core: &Arc<Core>, plan: Plan<(Vec<(SubmitJob, Decision)>, Recorded)>) 
     sign(core, &mut plan, &recorded);
     let committing: Committing<_> = core.commit(plan);
     let waiting = Arc::clone(core);
-    core.runtime.spawn(async move {
+    core.spawn(async move {
         // On failure every job's answer is dropped with the plan, and its caller learns that the store failed.
         if let Ok((decided, _)) = committing.durable().await {
             for (job, decision) in decided {
@@ -493,8 +493,7 @@ fn answer(core: &Arc<Core>, job: SubmitJob, decision: Decision) {
         Decision::Refused(error) => drop(job.answer.send(Err(error))),
         Decision::Compare(known) => {
             let waiting = Arc::clone(core);
-            core.runtime
-                .spawn(async move { repeat::take_up_again(&waiting, job, known).await });
+            core.spawn(async move { repeat::take_up_again(&waiting, job, known).await });
         }
     }
 }

@@ -14,6 +14,7 @@ use crate::{
         routing::{Effect, Kind, Release, Routing},
         time::Timestamp,
     },
+    planted::{self, Bug},
     store::{
         ledger::{Known, Ledger},
         record::MessageRecord,
@@ -123,6 +124,7 @@ fn check_time(arrival: &Arrival, routing: &Routing) -> Result<(), Reason> {
     }
     match (routing.carried_until < arrival.now, arrival.clocks) {
         (true, Clocks::Agree) => Err(Reason::Expired),
+        (true, Clocks::Differ) if planted::is(Bug::ExpireByReceiver) => Err(Reason::Expired),
         (true, Clocks::Differ) => Err(Reason::ClockSkew),
         (false, _) => Ok(()),
     }

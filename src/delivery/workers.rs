@@ -18,6 +18,8 @@ use crate::domain::{
     reason::Reason,
     routing::Lane,
 };
+#[cfg(any(test, feature = "faults"))]
+use crate::store::{Effort, Machine, Runs};
 
 /// Work of any other kind.
 pub(super) type Task = Box<dyn FnOnce(&Arc<Core>) + Send>;
@@ -36,11 +38,22 @@ enum Taken {
     Task(Task),
 }
 
+impl Taken {
+    fn run(self, core: &Arc<Core>) {
+        match self {
+            Self::Submits(jobs) => submit::accept(core, jobs),
+            Self::Task(task) => task(core),
+        }
+    }
+}
+
 /// Jobs of each lane in the order of their coming.
 #[derive(Default)]
 pub(super) struct WorkQueue {
     state: Mutex<Waiting>,
     changed: Condvar,
+    #[cfg(any(test, feature = "faults"))]
+    stirred: tokio::sync::Notify,
 }
 
 #[derive(Default)]
@@ -69,6 +82,8 @@ impl WorkQueue {
         jobs.push_back(job);
         drop(waiting);
         self.changed.notify_one();
+        #[cfg(any(test, feature = "faults"))]
+        self.stirred.notify_one();
         Ok(())
     }
 
@@ -82,13 +97,8 @@ impl WorkQueue {
     fn take(&self) -> Option<Taken> {
         let mut waiting = self.lock();
         loop {
-            let lane = waiting.turn();
-            let jobs = waiting.of(lane);
-            match jobs.pop_front() {
-                Some(Job::Task(task)) => return Some(Taken::Task(task)),
-                Some(Job::Submits(first)) => {
-                    return Some(Taken::Submits(join_waiting(first, jobs)));
-                }
+            match waiting.next() {
+                Some(taken) => return Some(taken),
                 None if waiting.closed => return None,
                 None => {
                     waiting = self
@@ -110,6 +120,16 @@ impl Waiting {
         match lane {
             Lane::Fast => &mut self.fast,
             Lane::Bulk => &mut self.bulk,
+        }
+    }
+
+    /// What is to be done next, if anything waits.
+    fn next(&mut self) -> Option<Taken> {
+        let lane = self.turn();
+        let jobs = self.of(lane);
+        match jobs.pop_front()? {
+            Job::Task(task) => Some(Taken::Task(task)),
+            Job::Submits(first) => Some(Taken::Submits(join_waiting(first, jobs))),
         }
     }
 
@@ -151,6 +171,12 @@ fn statements(jobs: &[submit::SubmitJob]) -> usize {
 pub(super) fn start(core: &Arc<Core>, count: usize) {
     for number in 0..count.max(1) {
         let core = Arc::clone(core);
+        #[cfg(any(test, feature = "faults"))]
+        if let Runs::On(machine) = &core.runs {
+            let machine = Arc::clone(machine);
+            Arc::clone(&machine).spawn(work_in_steps(machine, core));
+            continue;
+        }
         let started = thread::Builder::new()
             .name(format!("delivery-{number}"))
             .spawn(move || work(&core));
@@ -162,9 +188,21 @@ pub(super) fn start(core: &Arc<Core>, count: usize) {
 
 fn work(core: &Arc<Core>) {
     while let Some(taken) = core.queue.take() {
+        taken.run(core);
+    }
+}
+
+/// A worker as a task of a simulated machine: until the machine dies.
+#[cfg(any(test, feature = "faults"))]
+async fn work_in_steps(machine: Arc<Machine>, core: Arc<Core>) {
+    loop {
+        let taken = core.queue.lock().next();
         match taken {
-            Taken::Submits(jobs) => submit::accept(core, jobs),
-            Taken::Task(task) => task(core),
+            Some(taken) => {
+                machine.spend(Effort::Worker).await;
+                taken.run(&core);
+            }
+            None => core.queue.stirred.notified().await,
         }
     }
 }
