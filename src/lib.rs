@@ -14,6 +14,8 @@ pub mod node;
 pub mod planted;
 #[cfg(not(any(test, feature = "faults")))]
 mod planted;
+#[cfg(any(test, feature = "faults"))]
+pub mod simulation;
 pub mod store;
 pub mod trust;
 pub mod wire;
