@@ -10,6 +10,12 @@ pub mod desk;
 pub mod domain;
 pub mod exchange;
 pub mod node;
+#[cfg(any(test, feature = "faults"))]
+pub mod planted;
+#[cfg(not(any(test, feature = "faults")))]
+mod planted;
+#[cfg(any(test, feature = "faults"))]
+pub mod simulation;
 pub mod store;
 pub mod trust;
 pub mod wire;

@@ -33,7 +33,7 @@ use crate::{
         routing::Lane,
         time::{Clock, Timestamp},
     },
-    store::{Durable, Plan, Store, StoreFailed, event::Event, ledger::Ledger},
+    store::{Durable, Plan, Runs, Store, StoreFailed, event::Event, ledger::Ledger},
     trust::{
         batch::{BatchSigner, Verifier},
         directory::{DirectoryHandle, Standing},
@@ -52,6 +52,7 @@ pub(super) struct Core {
     pub(super) random: Arc<dyn Random>,
     pub(super) connector: Arc<dyn Connector>,
     pub(super) runtime: Handle,
+    pub(super) runs: Runs,
     pub(super) queue: WorkQueue,
     pub(super) links: LinkTable,
     pub(super) under_way: UnderWay,
@@ -140,12 +141,21 @@ impl Core {
         match commit.as_mut().poll(&mut idle) {
             Poll::Ready(result) => drop(answer.send(result.map(Durable::into_inner))),
             Poll::Pending => {
-                self.runtime.spawn(async move {
+                self.spawn(async move {
                     drop(answer.send(commit.await.map(Durable::into_inner)));
                 });
             }
         }
         Committing(answered)
+    }
+
+    /// Runs a task of the broker's until it ends, or the node does.
+    pub(super) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        match &self.runs {
+            Runs::OnThreads => drop(self.runtime.spawn(task)),
+            #[cfg(any(test, feature = "faults"))]
+            Runs::On(machine) => machine.spawn(task),
+        }
     }
 
     /// Records events that nothing else hangs on: at once, here; the future answers when they are durable.

@@ -48,8 +48,8 @@ impl Sweep {
         peer: AuthorityId,
         lane: Lane,
     ) -> Result<(), StoreFailed> {
-        let own_clock = core.links.own_clock();
         let now = core.now();
+        let own_clock = core.links.own_clock(now, core.clock.monotonic());
         let after = self.places.get(&(peer, lane)).copied();
         let (last, over) = core
             .read(|ledger| {

@@ -15,11 +15,11 @@ use crate::{
         reason::Reason,
         routing::Lane,
     },
-    store::{StoreFailed, event::Event, ledger::Ledger},
+    store::{Runs, StoreFailed, event::Event, ledger::Ledger},
 };
 
 /// Starts workers, dispatchers and housekeeping, and journals that the node serves.
-pub(super) fn start(parts: BrokerParts) -> Broker {
+pub(super) fn start(parts: BrokerParts, runs: Runs) -> Broker {
     let count = parts.workers;
     let core = Arc::new(Core {
         authority: parts.authority,
@@ -32,6 +32,7 @@ pub(super) fn start(parts: BrokerParts) -> Broker {
         random: parts.random,
         connector: parts.links,
         runtime: Handle::current(),
+        runs,
         queue: workers::WorkQueue::default(),
         links: super::links::LinkTable::default(),
         under_way: super::under_way::UnderWay::default(),
@@ -44,13 +45,13 @@ pub(super) fn start(parts: BrokerParts) -> Broker {
     let started = core.record(vec![Event::Started]);
     workers::start(&core, count);
     let dispatch = Arc::new(Dispatch::start(&core));
-    core.runtime.spawn(super::dispatch::follow(
+    core.spawn(super::dispatch::follow(
         Arc::clone(&core),
         Arc::clone(&dispatch),
     ));
     let keeper = Arc::clone(&core);
     let lanes = Arc::clone(&dispatch);
-    core.runtime.spawn(async move {
+    core.spawn(async move {
         let ended = match started.await {
             Ok(()) => keep_house(&keeper, &lanes).await,
             Err(failed) => Err(failed),

@@ -35,7 +35,7 @@ pub struct LinkState {
     pub reason: Option<Reason>,
     /// When the last receipt became durable here.
     pub last_receipt: Option<Timestamp>,
-    /// Partner's clock minus ours at the last greeting, milliseconds.
+    /// Partner's clock at the last greeting, run on, minus ours; milliseconds.
     pub clock_offset_ms: i64,
 }
 
@@ -72,8 +72,24 @@ struct Partner {
     queued: u64,
     oldest_queued: Option<Timestamp>,
     last_receipt: Option<Timestamp>,
-    clock_offset_ms: Option<i64>,
+    clock: Option<PartnerClock>,
     forked: bool,
+}
+
+/// A partner's clock at its last greeting, against our own time that never jumps: so a jump of our wall clock after
+/// the greeting shows, too.
+#[derive(Debug, Clone, Copy)]
+struct PartnerClock {
+    showed: Timestamp,
+    at: Duration,
+}
+
+impl PartnerClock {
+    /// The partner's clock minus ours, in milliseconds, as both stand now.
+    fn offset_ms(self, now: Timestamp, monotonic: Duration) -> i64 {
+        let theirs = self.showed.plus(monotonic.saturating_sub(self.at));
+        theirs.as_micros().saturating_sub(now.as_micros()) / 1000
+    }
 }
 
 #[derive(Debug)]
@@ -104,7 +120,7 @@ impl LinkTable {
             queued: 0,
             oldest_queued: None,
             last_receipt: None,
-            clock_offset_ms: None,
+            clock: None,
             forked: false,
         });
     }
@@ -179,34 +195,47 @@ impl LinkTable {
     }
 
     /// What a greeting said: the partner's clock, and whether its directory is ours.
-    pub(super) fn greeted(&self, peer: &AuthorityId, offset_ms: i64, fork: Fork) {
+    pub(super) fn greeted(
+        &self,
+        peer: &AuthorityId,
+        showed: Timestamp,
+        monotonic: Duration,
+        fork: Fork,
+    ) {
         if let Some(partner) = self.lock().get_mut(peer) {
-            partner.clock_offset_ms = Some(offset_ms);
+            let at = monotonic;
+            partner.clock = Some(PartnerClock { showed, at });
             partner.forked = fork == Fork::Seen;
         }
     }
 
-    /// How our clock compares with one partner's.
-    pub(super) fn clocks(&self, peer: &AuthorityId) -> Clocks {
-        let offset = self.lock().get(peer).and_then(|p| p.clock_offset_ms);
-        Clocks::of(Duration::from_millis(offset.unwrap_or(0).unsigned_abs()))
+    /// How our clock compares with one partner's. Until it was compared it is not relied on: a node may have
+    /// started with a wrong one.
+    pub(super) fn clocks(&self, peer: &AuthorityId, now: Timestamp, monotonic: Duration) -> Clocks {
+        let clock = self.lock().get(peer).and_then(|partner| partner.clock);
+        clock.map_or(Clocks::Differ, |clock| {
+            let apart = clock.offset_ms(now, monotonic).unsigned_abs();
+            Clocks::of(Duration::from_millis(apart))
+        })
     }
 
-    /// Whether our own clock is doubtful: it differs from at least half of the partners that we compared with.
-    pub(super) fn own_clock(&self) -> Clocks {
+    /// Whether our own clock is doubtful: it differs from at least half of the partners that we compared with, or
+    /// was compared with none.
+    pub(super) fn own_clock(&self, now: Timestamp, monotonic: Duration) -> Clocks {
         let offsets: Vec<i64> = self
             .lock()
             .values()
-            .filter_map(|p| p.clock_offset_ms)
+            .filter_map(|partner| partner.clock)
+            .map(|clock| clock.offset_ms(now, monotonic))
             .collect();
         own_clock(&offsets)
     }
 
     /// All links, as ops sees them.
-    pub(super) fn states(&self, monotonic: Duration) -> Vec<LinkState> {
+    pub(super) fn states(&self, now: Timestamp, monotonic: Duration) -> Vec<LinkState> {
         self.lock()
             .iter()
-            .map(|(authority, partner)| partner.state(*authority, monotonic))
+            .map(|(authority, partner)| partner.state(*authority, now, monotonic))
             .collect()
     }
 
@@ -235,7 +264,7 @@ pub(super) enum Fork {
 }
 
 impl Partner {
-    fn state(&self, authority: AuthorityId, monotonic: Duration) -> LinkState {
+    fn state(&self, authority: AuthorityId, now: Timestamp, monotonic: Duration) -> LinkState {
         let fault = self
             .lanes
             .values()
@@ -250,7 +279,9 @@ impl Partner {
             healthy: fault.is_none(),
             reason: fault,
             last_receipt: self.last_receipt,
-            clock_offset_ms: self.clock_offset_ms.unwrap_or(0),
+            clock_offset_ms: self
+                .clock
+                .map_or(0, |clock| clock.offset_ms(now, monotonic)),
         }
     }
 }
@@ -272,7 +303,7 @@ fn own_clock(offsets_ms: &[i64]) -> Clocks {
         .iter()
         .filter(|offset| u128::from(offset.unsigned_abs()) > tolerance_ms)
         .count();
-    if apart > 0 && apart * 2 >= offsets_ms.len() {
+    if apart * 2 >= offsets_ms.len() {
         Clocks::Differ
     } else {
         Clocks::Agree
@@ -317,9 +348,25 @@ mod tests {
     }
 
     #[test]
+    fn a_jump_of_our_clock_after_the_greeting_shows() {
+        let (peer, table) = ("XB-POL".parse().unwrap(), LinkTable::default());
+        let (then, at) = (Timestamp::from_micros(1_000_000), Duration::from_secs(50));
+        table.add(peer, then);
+        assert_eq!(table.own_clock(then, at), Clocks::Differ, "not compared");
+        assert_eq!(table.clocks(&peer, then, at), Clocks::Differ);
+        table.greeted(&peer, then, at, Fork::None);
+        let later = MINUTE * 60;
+        for (jump, expected) in [(MINUTE, Clocks::Agree), (MINUTE * 3, Clocks::Differ)] {
+            let now = then.plus(later).plus(jump);
+            assert_eq!(table.own_clock(now, at + later), expected, "{jump:?}");
+            assert_eq!(table.clocks(&peer, now, at + later), expected, "{jump:?}");
+        }
+    }
+
+    #[test]
     fn our_clock_is_doubted_when_half_of_the_partners_differ() {
         let cases: [(&[i64], Clocks); 6] = [
-            (&[], Clocks::Agree),
+            (&[], Clocks::Differ),
             (&[5, -20], Clocks::Agree),
             (&[120_000], Clocks::Agree),
             (&[-120_001], Clocks::Differ),

@@ -8,6 +8,8 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use bytes::Bytes;
 
+#[cfg(any(test, feature = "faults"))]
+use crate::store::Machine;
 use crate::{
     domain::{
         id::{AuthorityId, MessageId, StatementRef},
@@ -15,12 +17,13 @@ use crate::{
         routing::{Effect, HandlingSet, Kind, Lane, Priority, Recipient, Status, TransferGround},
         time::{Clock, Timestamp},
     },
-    store::{Store, StoreFailed, entry::Actor, event::Peek},
+    store::{Runs, Store, StoreFailed, entry::Actor, event::Peek},
     trust::{
         batch::{BatchSigner, Unverified, Verifier},
         directory::DirectoryHandle,
         keys::{KeyId, SigningKey},
     },
+    wire::alert::ParsedDraft,
 };
 
 mod address;
@@ -119,6 +122,27 @@ pub struct Submission {
     pub payload: Bytes,
 }
 
+impl Submission {
+    /// A legal draft with what was looked up for it.
+    #[must_use]
+    pub fn of(draft: ParsedDraft, in_reply_to: Option<StatementRef>, ground: Ground) -> Self {
+        Self {
+            id: draft.id,
+            to: draft.to,
+            kind: draft.kind,
+            effect: draft.effect,
+            status: draft.status,
+            priority: draft.priority,
+            handling: draft.handling,
+            handling_text: draft.handling_text,
+            ground,
+            in_reply_to,
+            carried_hours: draft.carried_hours,
+            payload: draft.payload,
+        }
+    }
+}
+
 /// On what ground personal data go abroad with a statement. Never invented: somebody names it, here or before.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Ground {
@@ -164,7 +188,14 @@ impl Broker {
     /// Starts workers and dispatchers. Must be called within a tokio runtime.
     #[must_use]
     pub fn start(parts: BrokerParts) -> Self {
-        life::start(parts)
+        life::start(parts, Runs::OnThreads)
+    }
+
+    /// The same as a part of a simulated machine, with which all of it ends.
+    #[cfg(any(test, feature = "faults"))]
+    #[must_use]
+    pub fn start_on(machine: Arc<Machine>, parts: BrokerParts) -> Self {
+        life::start(parts, Runs::On(machine))
     }
 
     /// Accepts all or none, in one commit. Answers when durable.
@@ -240,7 +271,8 @@ impl Broker {
     /// State of each partner link.
     #[must_use]
     pub fn links(&self) -> Vec<LinkState> {
-        self.core.links.states(self.core.clock.monotonic())
+        let core = &self.core;
+        core.links.states(core.now(), core.clock.monotonic())
     }
 
     /// What stands in open streams without a result.

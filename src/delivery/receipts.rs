@@ -11,6 +11,7 @@ use crate::{
         receipt::{LeafHash, Receipt, Verdict},
         time::Timestamp,
     },
+    planted::{self, Bug},
     store::{Plan, Signed},
     trust::{
         batch::{Batch, Proof, ProofSource, SignedHeader, Unverified, UnverifiedItem},
@@ -76,36 +77,84 @@ pub(super) fn issue<T>(
             })
             .collect(),
     };
-    plan.attach_receipts(batch, documents, &links);
+    if !planted::is(Bug::UnkeptReceipt) {
+        plan.attach_receipts(batch, documents, &links);
+    }
     Some(outgoing)
 }
 
-/// Signatures of one kind under one header, with (place of the event, leaf index) of each document.
-type Joined<T> = HashMap<Arc<SignedHeader>, (T, Vec<(usize, u32)>)>;
+/// Another receipt in the place of one that was given, as a planted bug has it.
+#[cfg(any(test, feature = "faults"))]
+pub(super) fn another(
+    core: &Core,
+    given: Option<(bytes::Bytes, Proof)>,
+) -> Option<(bytes::Bytes, Proof)> {
+    let (document, _) = given?;
+    let receipt = Receipt {
+        time: core.now(),
+        ..wire::decode_receipt(&document).ok()?
+    };
+    let document = wire::encode_receipt(&receipt);
+    let leaf = pae::leaf_hash(DocumentType::Receipt, &document);
+    let proof = core.receipt_signer.sign(vec![leaf]).proof(0)?;
+    Some((document, proof))
+}
+
+/// What stands under one header, with (place of the event, leaf index) of each document.
+type Joined<T> = (T, Vec<(usize, u32)>);
+
+/// Values by the header that they stand under, in the order in which the headers were first met: what is written
+/// follows from what came, and not from a hash.
+pub(super) struct ByHeader<T> {
+    places: HashMap<Arc<SignedHeader>, usize>,
+    pub(super) values: Vec<T>,
+}
+
+impl<T> Default for ByHeader<T> {
+    fn default() -> Self {
+        Self {
+            places: HashMap::new(),
+            values: Vec::new(),
+        }
+    }
+}
+
+impl<T> ByHeader<T> {
+    /// The value of a header, made when it is met first.
+    pub(super) fn of(&mut self, header: &Arc<SignedHeader>, new: impl FnOnce() -> T) -> &mut T {
+        let values = &mut self.values;
+        let place = *self.places.entry(Arc::clone(header)).or_insert_with(|| {
+            values.push(new());
+            values.len() - 1
+        });
+        &mut values[place]
+    }
+}
 
 /// Joins documents that stand under the same header: what the journal keeps once.
 pub(super) fn by_signature(proofs: Vec<(usize, ProofSource)>) -> Vec<(Signed, Vec<(usize, u32)>)> {
-    let mut whole: Joined<Batch> = HashMap::new();
-    let mut parts: Joined<Vec<Proof>> = HashMap::new();
+    let mut whole: ByHeader<Joined<Batch>> = ByHeader::default();
+    let mut parts: ByHeader<Joined<Vec<Proof>>> = ByHeader::default();
     for (event, proof) in proofs {
         match proof {
             ProofSource::Whole(batch, index) => whole
-                .entry(Arc::clone(&batch.signed))
-                .or_insert_with(|| (batch, Vec::new()))
+                .of(&Arc::clone(&batch.signed), || (batch, Vec::new()))
                 .1
                 .push((event, index)),
             ProofSource::Path(proof) => {
-                let (proofs, links) = parts.entry(Arc::clone(&proof.signed)).or_default();
+                let (proofs, links) = parts.of(&proof.signed, <_>::default);
                 links.push((event, proof.index));
                 proofs.push(proof);
             }
         }
     }
     let whole = whole
-        .into_values()
+        .values
+        .into_iter()
         .map(|(batch, links)| (Signed::Whole(batch), links));
     let parts = parts
-        .into_values()
+        .values
+        .into_iter()
         .map(|(proofs, links)| (Signed::Parts(proofs), links));
     whole.chain(parts).collect()
 }

@@ -3,7 +3,7 @@
 //! The way in is [`receive`]. Must never answer before what it answers is durable (invariant I1), never decode
 //! what is not verified, and never give a second effect to a repeat (I6).
 
-use std::{collections::HashMap, sync::Arc};
+use std::sync::Arc;
 
 use prost::Message as _;
 
@@ -11,7 +11,7 @@ use super::{
     FrameOutcome, StatementOutcome,
     core::{Committing, Core, Incident},
     quota::{Asked, Entered},
-    receipts,
+    receipts::{self, ByHeader},
     refusals::Noted,
     verdict::{self, Arrival, Recognised},
 };
@@ -24,6 +24,7 @@ use crate::{
         routing::Lane,
         time::Timestamp,
     },
+    planted::{self, Bug},
     proto::envelope::v1 as pb,
     store::{
         Plan,
@@ -31,7 +32,7 @@ use crate::{
         ledger::{Known, Ledger},
     },
     trust::{
-        batch::{ProofSource, Purpose, SignedHeader, Unverified, UnverifiedItem, Verified},
+        batch::{ProofSource, Purpose, Unverified, UnverifiedItem, Verified},
         pae::{self, DocumentType},
     },
     wire,
@@ -167,7 +168,7 @@ fn take_frame(core: &Arc<Core>, peer: AuthorityId, batches: &[Unverified]) -> Co
         own: core.authority,
         peer,
         now,
-        clocks: core.links.clocks(&peer),
+        clocks: core.links.clocks(&peer, now, core.clock.monotonic()),
     };
     let mut proofs = Vec::new();
     let plan = core.store.decide(|ledger| {
@@ -271,6 +272,7 @@ impl Sitting<'_> {
     fn judge_statement(&mut self, leaf: LeafHash, statement: wire::Statement) -> Outcome {
         let subject = statement.routing.statement;
         match verdict::recognise(self.ledger.known(&subject), leaf) {
+            Recognised::Repeat(_) if planted::is(Bug::ForgetIds) => {}
             Recognised::Repeat(known) => return Outcome::Repeated { known },
             Recognised::Conflict(known) => return self.conflict(subject, leaf, known),
             Recognised::New => {}
@@ -471,31 +473,32 @@ async fn earlier_receipts(
 ) -> Result<Vec<Unverified>, Reason> {
     core.read(|_| ()).await.map_err(|_| Reason::Stopping)?;
     core.run_for(Some(peer), lane, move |core| {
-        let mut batches: HashMap<Arc<SignedHeader>, Vec<UnverifiedItem>> = HashMap::new();
+        let mut batches: ByHeader<Unverified> = ByHeader::default();
         for known in earlier {
             match core.store.entry(known.index) {
                 Ok(entry) => {
-                    if let Some((document, proof)) = entry.receipt {
-                        batches
-                            .entry(proof.signed)
-                            .or_default()
-                            .push(UnverifiedItem {
-                                document,
-                                index: proof.index,
-                                path: proof.path,
-                            });
+                    let given = entry.receipt;
+                    #[cfg(any(test, feature = "faults"))]
+                    let given = match planted::is(Bug::NewReceipt) {
+                        true => receipts::another(core, given),
+                        false => given,
+                    };
+                    if let Some((document, proof)) = given {
+                        let batch = batches.of(&proof.signed, || Unverified {
+                            signed: proof.signed.as_ref().clone(),
+                            items: Vec::new(),
+                        });
+                        batch.items.push(UnverifiedItem {
+                            document,
+                            index: proof.index,
+                            path: proof.path,
+                        });
                     }
                 }
                 Err(error) => tracing::error!(%error, "a kept receipt cannot be read"),
             }
         }
-        batches
-            .into_iter()
-            .map(|(signed, items)| Unverified {
-                signed: signed.as_ref().clone(),
-                items,
-            })
-            .collect()
+        batches.values
     })
     .await
 }

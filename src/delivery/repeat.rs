@@ -32,15 +32,9 @@ pub(super) async fn take_up_again(core: &Arc<Core>, mut job: SubmitJob, known: V
             .iter_mut()
             .filter(|draft| draft.statement == statement);
         for draft in places {
-            let to = match address::expand(
-                &core.directory.load(),
-                &core.authority,
-                &draft.submission.to,
-            ) {
-                Ok(to) => to,
-                Err(error) => return drop(job.answer.send(Err(error))),
-            };
-            if !is_same(&draft.submission, &to, &earlier.routing, &earlier.payload) {
+            if !(same_readers(core, &draft.submission.to, &earlier)
+                && is_same(&draft.submission, &earlier.routing, &earlier.payload))
+            {
                 let error = SubmitError::refused(
                     Reason::IdConflict,
                     format!(
@@ -68,6 +62,16 @@ struct Earlier {
     routing: Routing,
     payload: Bytes,
     accepted: Accepted,
+    under: Under,
+}
+
+/// Under which directory it was accepted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Under {
+    /// The one that is in force.
+    Present,
+    /// One before it: its groups and members may have been others.
+    Former,
 }
 
 async fn kept(
@@ -75,10 +79,14 @@ async fn kept(
     lane: Lane,
     statement: StatementRef,
 ) -> Result<Earlier, SubmitError> {
-    let record = core
-        .read(|ledger| ledger.message(&statement))
-        .await?
-        .ok_or(Reason::NotFound)?;
+    let (record, adopted) = core
+        .read(|ledger| (ledger.message(&statement), ledger.last_directory()))
+        .await?;
+    let record = record.ok_or(Reason::NotFound)?;
+    let under = match adopted {
+        Some((_, index)) if index > record.index => Under::Former,
+        _ => Under::Present,
+    };
     let entry = core
         .run(lane, move |core| core.store.entry(record.index))
         .await?
@@ -97,22 +105,30 @@ async fn kept(
         routing,
         payload,
         accepted,
+        under,
     })
 }
 
+/// True when the draft names those to whom it went. What a group was under a former directory is not known any more:
+/// then it is enough that whoever is named went with it.
+fn same_readers(core: &Core, to: &[String], earlier: &Earlier) -> bool {
+    let kept: BTreeSet<AuthorityId> = earlier
+        .routing
+        .recipients
+        .iter()
+        .map(|recipient| recipient.authority)
+        .collect();
+    let expanded = address::expand(&core.directory.load(), &core.authority, to);
+    if to.is_empty() || expanded.is_ok_and(|to| to == kept) {
+        return true;
+    }
+    let named: BTreeSet<AuthorityId> = to.iter().filter_map(|name| name.parse().ok()).collect();
+    let all_named = named.len() == to.len();
+    earlier.under == Under::Former && named.is_subset(&kept) && (!all_named || named == kept)
+}
+
 /// True when an officer would call it the same: everything that the draft says, and nothing that the node adds.
-fn is_same(
-    draft: &Submission,
-    to: &BTreeSet<AuthorityId>,
-    kept: &Routing,
-    payload: &Bytes,
-) -> bool {
-    let same_readers = to.is_empty()
-        || kept
-            .recipients
-            .iter()
-            .map(|recipient| &recipient.authority)
-            .eq(to.iter());
+fn is_same(draft: &Submission, kept: &Routing, payload: &Bytes) -> bool {
     let same_ground = kept.recipients.iter().all(|recipient| {
         match &draft.ground {
             Ground::Named(ground, reason) => {
@@ -122,8 +138,7 @@ fn is_same(
             Ground::Left { .. } => true,
         }
     });
-    same_readers
-        && same_ground
+    same_ground
         && draft.payload == *payload
         && draft.kind == kept.kind
         && draft.status == kept.status

@@ -106,7 +106,7 @@ pub(super) async fn hand_in(
         .collect();
     let lane = lane(&drafts);
     if run == Run::Dry {
-        return core.run(lane, move |core| rehearse(core, drafts)).await?;
+        return core.run(lane, move |core| rehearse(core, &drafts)).await?;
     }
     let (job, answered) = SubmitJob::new(actor, drafts);
     core.queue.push(None, lane, Job::Submits(vec![job]))?;
@@ -221,10 +221,10 @@ impl Draft {
 pub(super) fn accept(core: &Arc<Core>, jobs: Vec<SubmitJob>) {
     let now = core.now();
     let mut prepared = Vec::with_capacity(jobs.len());
-    for mut job in jobs {
-        match prepare_all(core, &mut job.drafts, now) {
+    for job in jobs {
+        match prepare_all(core, &job.drafts, now) {
             Ok(statements) => prepared.push((job, statements)),
-            Err(error) => drop(job.answer.send(Err(error))),
+            Err(error) => refuse_unless_known(core, job, error),
         }
     }
     if prepared.is_empty() {
@@ -242,6 +242,21 @@ pub(super) fn accept(core: &Arc<Core>, jobs: Vec<SubmitJob>) {
         (decided, recorded)
     });
     finish(core, plan);
+}
+
+/// A draft that today's directory refuses may have been accepted under an earlier one: then it gets its first answer.
+fn refuse_unless_known(core: &Arc<Core>, job: SubmitJob, error: SubmitError) {
+    let known: Vec<StatementRef> = core.store.glance(|ledger, _| {
+        let fresh = job.drafts.iter().filter(|draft| draft.earlier.is_none());
+        fresh
+            .map(|draft| draft.statement)
+            .filter(|statement| ledger.message(statement).is_some())
+            .collect()
+    });
+    match known.is_empty() {
+        true => drop(job.answer.send(Err(error))),
+        false => answer(core, job, Decision::Compare(known)),
+    }
 }
 
 /// One statement before the lock is taken.
@@ -284,13 +299,13 @@ impl Encoded {
 
 fn prepare_all(
     core: &Core,
-    drafts: &mut [Draft],
+    drafts: &[Draft],
     now: Timestamp,
 ) -> Result<Vec<Prepared>, SubmitError> {
     drafts
-        .iter_mut()
-        .map(|draft| match draft.earlier.take() {
-            Some(earlier) => Ok(Prepared::Earlier(earlier)),
+        .iter()
+        .map(|draft| match &draft.earlier {
+            Some(earlier) => Ok(Prepared::Earlier(earlier.clone())),
             None => prepare(core, draft, now),
         })
         .collect()
@@ -463,7 +478,7 @@ fn finish(core: &Arc<Core>, plan: Plan<(Vec<(SubmitJob, Decision)>, Recorded)>) 
     sign(core, &mut plan, &recorded);
     let committing: Committing<_> = core.commit(plan);
     let waiting = Arc::clone(core);
-    core.runtime.spawn(async move {
+    core.spawn(async move {
         // On failure every job's answer is dropped with the plan, and its caller learns that the store failed.
         if let Ok((decided, _)) = committing.durable().await {
             for (job, decision) in decided {
@@ -479,16 +494,15 @@ fn answer(core: &Arc<Core>, job: SubmitJob, decision: Decision) {
         Decision::Refused(error) => drop(job.answer.send(Err(error))),
         Decision::Compare(known) => {
             let waiting = Arc::clone(core);
-            core.runtime
-                .spawn(async move { repeat::take_up_again(&waiting, job, known).await });
+            core.spawn(async move { repeat::take_up_again(&waiting, job, known).await });
         }
     }
 }
 
 /// Checks drafts as [`accept`] would, and keeps nothing.
-fn rehearse(core: &Arc<Core>, mut drafts: Vec<Draft>) -> Result<Vec<Accepted>, SubmitError> {
+fn rehearse(core: &Arc<Core>, drafts: &[Draft]) -> Result<Vec<Accepted>, SubmitError> {
     let now = core.now();
-    let prepared = prepare_all(core, &mut drafts, now)?;
+    let prepared = prepare_all(core, drafts, now)?;
     let reading = core.store.read(|ledger| {
         prepared
             .iter()

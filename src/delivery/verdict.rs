@@ -14,6 +14,7 @@ use crate::{
         routing::{Effect, Kind, Release, Routing},
         time::Timestamp,
     },
+    planted::{self, Bug},
     store::{
         ledger::{Known, Ledger},
         record::MessageRecord,
@@ -40,9 +41,9 @@ impl Holdings for Ledger {
 /// How our clock and the peer's compare, by the last greeting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Clocks {
-    /// Within two minutes, or not compared yet.
+    /// Within two minutes.
     Agree,
-    /// Further apart: refusals for time are `retry`.
+    /// Further apart, or not compared yet: refusals for time are `retry`.
     Differ,
 }
 
@@ -123,6 +124,7 @@ fn check_time(arrival: &Arrival, routing: &Routing) -> Result<(), Reason> {
     }
     match (routing.carried_until < arrival.now, arrival.clocks) {
         (true, Clocks::Agree) => Err(Reason::Expired),
+        (true, Clocks::Differ) if planted::is(Bug::ExpireByReceiver) => Err(Reason::Expired),
         (true, Clocks::Differ) => Err(Reason::ClockSkew),
         (false, _) => Ok(()),
     }

@@ -2,9 +2,9 @@
 //! async runtime.
 //!
 //! The way in is [`WorkQueue::push`]. What is flash or urgent has a queue of its own and goes first, so that it never
-//! waits behind bulk; bulk still gets its turn. Within a lane, partners and our own desk take turns. Submissions that wait together are taken together, so that one
-//! signature and one sync cover them; one alert on a quiet day is taken alone and at once. Must never grow past its
-//! caps: callers are told `OVERLOADED`.
+//! waits behind bulk; bulk still gets its turn. Within a lane, partners and our own desk take turns. Submissions that
+//! wait together are taken together, so that one signature and one sync cover them; one alert on a quiet day is taken
+//! alone and at once. Must never grow past its caps: callers are told `OVERLOADED`.
 
 use std::{
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
@@ -23,6 +23,8 @@ use crate::domain::{
     reason::Reason,
     routing::Lane,
 };
+#[cfg(any(test, feature = "faults"))]
+use crate::store::{Effort, Machine, Runs};
 
 /// Work of any other kind.
 pub(super) type Task = Box<dyn FnOnce(&Arc<Core>) + Send>;
@@ -41,6 +43,15 @@ enum Taken {
     Task(Task),
 }
 
+impl Taken {
+    fn run(self, core: &Arc<Core>) {
+        match self {
+            Self::Submits(jobs) => submit::accept(core, jobs),
+            Self::Task(task) => task(core),
+        }
+    }
+}
+
 /// Jobs of each lane, in turns.
 #[derive(Default)]
 pub(super) struct WorkQueue {
@@ -48,6 +59,8 @@ pub(super) struct WorkQueue {
     changed: Condvar,
     /// Told after each job that is taken, and at the close.
     room: Notify,
+    #[cfg(any(test, feature = "faults"))]
+    stirred: Notify,
 }
 
 #[derive(Default)]
@@ -97,6 +110,8 @@ impl WorkQueue {
         jobs.push(source, job);
         drop(waiting);
         self.changed.notify_one();
+        #[cfg(any(test, feature = "faults"))]
+        self.stirred.notify_one();
         Ok(())
     }
 
@@ -111,17 +126,10 @@ impl WorkQueue {
     fn take(&self) -> Option<Taken> {
         let mut waiting = self.lock();
         loop {
-            let lane = waiting.turn();
-            let jobs = waiting.of(lane);
-            match jobs.pop() {
-                Some((_, Job::Task(task))) => {
+            match waiting.next() {
+                Some(taken) => {
                     self.room.notify_waiters();
-                    return Some(Taken::Task(task));
-                }
-                Some((source, Job::Submits(first))) => {
-                    let taken = join_waiting(first, source, jobs);
-                    self.room.notify_waiters();
-                    return Some(Taken::Submits(taken));
+                    return Some(taken);
                 }
                 None if waiting.closed => return None,
                 None => {
@@ -132,6 +140,14 @@ impl WorkQueue {
                 }
             }
         }
+    }
+
+    /// Takes what is next, if anything waits.
+    #[cfg(any(test, feature = "faults"))]
+    fn take_now(&self) -> Option<Taken> {
+        let taken = self.lock().next()?;
+        self.room.notify_waiters();
+        Some(taken)
     }
 
     fn lock(&self) -> MutexGuard<'_, Waiting> {
@@ -145,6 +161,16 @@ impl Waiting {
             Lane::Fast => &mut self.fast,
             Lane::Bulk => &mut self.bulk,
         }
+    }
+
+    /// What is to be done next, if anything waits.
+    fn next(&mut self) -> Option<Taken> {
+        let lane = self.turn();
+        let jobs = self.of(lane);
+        Some(match jobs.pop()? {
+            (_, Job::Task(task)) => Taken::Task(task),
+            (source, Job::Submits(first)) => Taken::Submits(join_waiting(first, source, jobs)),
+        })
     }
 
     /// Whose turn it is: fast first, but a flood of it does not stop bulk for ever.
@@ -184,6 +210,12 @@ fn statements(jobs: &[submit::SubmitJob]) -> usize {
 pub(super) fn start(core: &Arc<Core>, count: usize) {
     for number in 0..count.max(1) {
         let core = Arc::clone(core);
+        #[cfg(any(test, feature = "faults"))]
+        if let Runs::On(machine) = &core.runs {
+            let machine = Arc::clone(machine);
+            Arc::clone(&machine).spawn(work_in_steps(machine, core));
+            continue;
+        }
         let started = thread::Builder::new()
             .name(format!("delivery-{number}"))
             .spawn(move || work(&core));
@@ -195,9 +227,20 @@ pub(super) fn start(core: &Arc<Core>, count: usize) {
 
 fn work(core: &Arc<Core>) {
     while let Some(taken) = core.queue.take() {
-        match taken {
-            Taken::Submits(jobs) => submit::accept(core, jobs),
-            Taken::Task(task) => task(core),
+        taken.run(core);
+    }
+}
+
+/// A worker as a task of a simulated machine: until the machine dies.
+#[cfg(any(test, feature = "faults"))]
+async fn work_in_steps(machine: Arc<Machine>, core: Arc<Core>) {
+    loop {
+        match core.queue.take_now() {
+            Some(taken) => {
+                machine.spend(Effort::Worker).await;
+                taken.run(&core);
+            }
+            None => core.queue.stirred.notified().await,
         }
     }
 }

@@ -111,28 +111,15 @@ pub(super) async fn resolve(
         }
     };
     let ground = match (draft.ground, in_reply_to) {
-        (Some(ground), _) => Ground::Named(ground, draft.ground_reason),
+        (Some(ground), _) => Ground::Named(ground, std::mem::take(&mut draft.ground_reason)),
         (None, target) => ground::left(desk, target)
             .await
             .map_err(|status| Unresolved {
                 status,
-                found: draft.in_reply_to.unwrap_or_default(),
+                found: draft.in_reply_to.take().unwrap_or_default(),
             })?,
     };
-    Ok(Submission {
-        id: draft.id,
-        to: draft.to,
-        kind: draft.kind,
-        effect: draft.effect,
-        status: draft.status,
-        priority: draft.priority,
-        handling: draft.handling,
-        handling_text: draft.handling_text,
-        ground,
-        in_reply_to,
-        carried_hours: draft.carried_hours,
-        payload: draft.payload,
-    })
+    Ok(Submission::of(draft, in_reply_to, ground))
 }
 
 /// One accepted draft, as its officer sees it.

@@ -16,6 +16,7 @@ pub mod view;
 mod log;
 mod opening;
 mod plan;
+mod runs;
 mod shared;
 mod statements;
 #[cfg(test)]
@@ -26,7 +27,8 @@ mod ticker;
 
 use std::{future::Future, path::PathBuf, sync::Arc};
 
-pub(crate) use self::opening::REPLAY_TICK_ENTRIES;
+#[cfg(any(test, feature = "faults"))]
+pub use self::runs::{Effort, Machine};
 use self::{
     entry::EntryIndex, event::EventError, journal::StoredEntry, ledger::Ledger, record::Ordinal,
     shared::Shared,
@@ -37,6 +39,7 @@ pub use self::{
     shared::Told,
     statements::KeptStatement,
 };
+pub(crate) use self::{opening::REPLAY_TICK_ENTRIES, runs::Runs};
 use crate::domain::time::Clock;
 
 /// Where and how a store is opened.
@@ -143,19 +146,48 @@ impl Store {
         view: Box<dyn view::View>,
         clock: Arc<dyn Clock>,
     ) -> Result<(Self, Recovery), OpenError> {
+        Self::open_as(Runs::OnThreads, segment_bytes, config, disk, view, clock)
+    }
+
+    /// The same as a part of a simulated machine: its work is done by tasks that die with the machine, and it is
+    /// never closed in order.
+    ///
+    /// # Errors
+    /// As [`Self::open_in_segments_of`].
+    #[cfg(any(test, feature = "faults"))]
+    pub fn open_on(
+        machine: Arc<Machine>,
+        segment_bytes: u64,
+        config: StoreConfig,
+        disk: Arc<dyn disk::Disk>,
+        view: Box<dyn view::View>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<(Self, Recovery), OpenError> {
+        Self::open_as(Runs::On(machine), segment_bytes, config, disk, view, clock)
+    }
+
+    fn open_as(
+        runs: Runs,
+        segment_bytes: u64,
+        config: StoreConfig,
+        disk: Arc<dyn disk::Disk>,
+        view: Box<dyn view::View>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<(Self, Recovery), OpenError> {
         let journal_config = journal::JournalConfig {
             folder: config.folder,
             key_file: config.key_file,
             segment_bytes,
             clock: Arc::clone(&clock),
         };
-        let (journal, found) = journal::Journal::open(journal_config, disk)?;
+        let (journal, found) = journal::Journal::open_as(&runs, journal_config, disk)?;
         let opening = opening::Opening {
             authority: config.authority,
             torn_bytes: found.torn_bytes,
             view: view.into(),
             clock,
             reader: event::Reader::WIRE,
+            runs,
         };
         opening.store(Box::new(journal))
     }

@@ -8,6 +8,7 @@ use super::{
     event::{Event, Reader},
     ledger::Ledger,
     log::Log,
+    runs::Runs,
     shared::Shared,
     ticker::Ticker,
     view::{View, ViewError, rows},
@@ -23,6 +24,7 @@ pub(super) struct Opening {
     pub(super) view: Arc<dyn View>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) reader: Reader,
+    pub(super) runs: Runs,
 }
 
 impl Opening {
@@ -53,7 +55,7 @@ impl Opening {
         ));
         let store = Store { shared };
         self.record_cut_tail(&store);
-        Ticker::start(&store.shared);
+        Ticker::start(&store.shared, &self.runs);
         Ok((store, recovery))
     }
 

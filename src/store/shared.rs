@@ -3,6 +3,7 @@
 //! Only here is the ledger's lock taken. Tickets are given under it, one to each decision with events.
 
 use std::{
+    pin::pin,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, RwLock,
         atomic::{AtomicU64, Ordering},
@@ -10,7 +11,7 @@ use std::{
     thread,
 };
 
-use tokio::sync::{broadcast, watch};
+use tokio::sync::{Notify, broadcast, watch};
 
 use super::{
     ReadError, StoreFailed, entry::EntryIndex, event::Event, journal::Block, ledger::Ledger,
@@ -47,7 +48,9 @@ pub type Told = Arc<Vec<Arc<Event>>>;
 /// Tells what is durable. Apart from [`Shared`], so that a block under way keeps no journal alive.
 pub(super) struct Announcer {
     /// Tickets whose blocks are durable.
-    durable: watch::Sender<u64>,
+    durable: AtomicU64,
+    /// Wakes who waits for them, in the order in which they began to wait.
+    grown: Notify,
     /// Entries that are durable.
     entries: AtomicU64,
     events: broadcast::Sender<Told>,
@@ -58,9 +61,23 @@ impl Announcer {
     pub(super) fn announce(&self, ticket: u64, next: EntryIndex, events: Vec<Arc<Event>>) {
         // First: whoever is woken by what follows finds it durable.
         self.entries.store(next, Ordering::Release);
-        self.durable.send_replace(ticket + 1);
+        self.durable.store(ticket + 1, Ordering::Release);
+        self.grown.notify_waiters();
         // Nobody may be listening.
         let _ = self.events.send(Arc::new(events));
+    }
+
+    /// Resolves when this many tickets are durable.
+    async fn reached(&self, tickets: u64) {
+        loop {
+            // In the list before the look, so that no growth passes between the two.
+            let mut grown = pin!(self.grown.notified());
+            grown.as_mut().enable();
+            if self.durable.load(Ordering::Acquire) >= tickets {
+                return;
+            }
+            grown.await;
+        }
     }
 }
 
@@ -72,7 +89,8 @@ impl Shared {
         view: Arc<dyn View>,
     ) -> Self {
         let announcer = Arc::new(Announcer {
-            durable: watch::Sender::new(0),
+            durable: AtomicU64::new(0),
+            grown: Notify::new(),
             // What is opened is durable.
             entries: AtomicU64::new(ledger.next_index()),
             events: broadcast::Sender::new(STORE_DECISIONS_TOLD_MAX),
@@ -155,16 +173,15 @@ impl Shared {
         if self.is_durable(tickets) {
             return self.has_failed().map_or(Ok(()), Err);
         }
-        let mut durable = self.announcer.durable.subscribe();
         tokio::select! {
             biased;
             failed = self.failure() => Err(failed),
-            _ = durable.wait_for(|durable| *durable >= tickets) => Ok(()),
+            () = self.announcer.reached(tickets) => Ok(()),
         }
     }
 
     pub(super) fn is_durable(&self, tickets: u64) -> bool {
-        *self.announcer.durable.borrow() >= tickets
+        self.announcer.durable.load(Ordering::Acquire) >= tickets
     }
 
     /// Resolves when the store has failed, be it by its journal or by itself.
@@ -180,6 +197,7 @@ impl Shared {
             known.ok().and_then(|failed| failed.clone())
         };
         tokio::select! {
+            biased;
             Some(failed) = log_failed => failed,
             Some(failed) = own_failed => failed,
             else => std::future::pending().await,

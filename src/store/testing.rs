@@ -11,6 +11,7 @@ use super::{
     journal::{Journal, JournalConfig},
     keyring::KeyEncryptionKey,
     opening::Opening,
+    runs::Runs,
     view::memory::MemoryView,
 };
 use crate::domain::{id::AuthorityId, time::Clock};
@@ -47,6 +48,7 @@ impl TestDisk {
             view: Arc::new(MemoryView::default()),
             clock,
             reader: Reader::WIRE,
+            runs: Runs::OnThreads,
         };
         opening.store(Box::new(journal)).unwrap().0
     }

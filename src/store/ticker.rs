@@ -12,6 +12,8 @@ use std::{
 
 use super::{
     entry::{EntryIndex, HEADER_BYTES},
+    ledger::Snapshot,
+    runs::Runs,
     shared::Shared,
     view::{ViewError, rows},
 };
@@ -38,10 +40,16 @@ enum Wish {
 }
 
 impl Ticker {
-    pub(super) fn start(shared: &Arc<Shared>) {
+    pub(super) fn start(shared: &Arc<Shared>, runs: &Runs) {
         let wish = Arc::clone(&shared.ticker.wish);
         // Not a strong reference: a store that is dropped ends its thread.
         let store = Arc::downgrade(shared);
+        #[cfg(any(test, feature = "faults"))]
+        if let Runs::On(machine) = runs {
+            machine.spawn(stepped::run(Arc::clone(machine), store));
+            return;
+        }
+        let Runs::OnThreads = runs else { return };
         let spawned = thread::Builder::new()
             .name("view".into())
             .spawn(move || run(&store, &wish));
@@ -114,18 +122,43 @@ fn wait((present, changed): &(Mutex<Wish>, Condvar)) -> Wish {
 
 /// Brings the view to the present state, once that is durable.
 pub(super) fn tick(shared: &Shared) -> Result<(), ViewError> {
-    let mut state = shared.state();
-    if state.ledger.next_index() == shared.in_view() {
+    let Some(taken) = take(shared) else {
         return Ok(());
-    }
-    let (snapshot, tickets) = (state.ledger.snapshot(), state.tickets);
-    drop(state);
-    while !shared.is_durable(tickets) {
-        if shared.has_failed().is_some() {
-            return Err(ViewError("the store failed first".into()));
-        }
+    };
+    while !taken.is_durable(shared)? {
         thread::sleep(DURABLE_POLL);
     }
+    write(shared, taken.snapshot)
+}
+
+/// The state as it was at the beginning of a tick.
+struct Taken {
+    snapshot: Snapshot,
+    /// Tickets that must be durable before it is written.
+    tickets: u64,
+}
+
+impl Taken {
+    fn is_durable(&self, shared: &Shared) -> Result<bool, ViewError> {
+        let durable = shared.is_durable(self.tickets);
+        if !durable && shared.has_failed().is_some() {
+            return Err(ViewError("the store failed first".into()));
+        }
+        Ok(durable)
+    }
+}
+
+/// What changed since the last tick; `None`: nothing.
+fn take(shared: &Shared) -> Option<Taken> {
+    let mut state = shared.state();
+    if state.ledger.next_index() == shared.in_view() {
+        return None;
+    }
+    let (snapshot, tickets) = (state.ledger.snapshot(), state.tickets);
+    Some(Taken { snapshot, tickets })
+}
+
+fn write(shared: &Shared, snapshot: Snapshot) -> Result<(), ViewError> {
     let written = header_before(shared, snapshot.next)
         .and_then(|header| shared.view.apply(rows::encode(&snapshot, &header)));
     let mut state = shared.state();
@@ -147,5 +180,37 @@ fn header_before(shared: &Shared, next: EntryIndex) -> Result<[u8; HEADER_BYTES]
     match shared.with_log(|log| log.headers(before).next()) {
         Ok(Some(Ok((index, header)))) if index == before => Ok(header),
         _ => Err(ViewError(format!("entry {before} cannot be read"))),
+    }
+}
+
+/// The same ticks by a task of a simulated machine.
+#[cfg(any(test, feature = "faults"))]
+mod stepped {
+    use std::sync::{Arc, Weak};
+
+    use super::{DURABLE_POLL, Shared, VIEW_TICK, ViewError, take, write};
+    use crate::store::runs::{Effort, Machine};
+
+    pub(super) async fn run(machine: Arc<Machine>, store: Weak<Shared>) {
+        loop {
+            tokio::time::sleep(VIEW_TICK).await;
+            let Some(shared) = store.upgrade() else {
+                return;
+            };
+            if let Err(fault) = tick(&machine, &shared).await {
+                tracing::warn!(%fault, "the view was not written");
+            }
+        }
+    }
+
+    async fn tick(machine: &Machine, shared: &Shared) -> Result<(), ViewError> {
+        let Some(taken) = take(shared) else {
+            return Ok(());
+        };
+        while !taken.is_durable(shared)? {
+            tokio::time::sleep(DURABLE_POLL).await;
+        }
+        machine.spend(Effort::View).await;
+        write(shared, taken.snapshot)
     }
 }

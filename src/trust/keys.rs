@@ -205,7 +205,7 @@ impl SigningKey {
         signature
     }
 
-    fn from_seed(key_use: KeyUse, seed: Zeroizing<[u8; 32]>) -> Option<Self> {
+    pub(in crate::trust) fn from_seed(key_use: KeyUse, seed: Zeroizing<[u8; 32]>) -> Option<Self> {
         let pair = Ed25519KeyPair::from_seed_unchecked(seed.as_slice()).ok()?;
         let public = pair.public_key().as_ref().try_into().ok()?;
         Some(Self {

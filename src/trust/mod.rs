@@ -13,5 +13,13 @@ pub mod pae;
 pub mod pki;
 pub mod tls;
 
-#[cfg(test)]
+#[cfg(any(test, feature = "faults"))]
+#[allow(
+    clippy::unwrap_used,
+    reason = "a federation that cannot be made ends the test or the simulation"
+)]
+#[cfg_attr(
+    not(test),
+    allow(dead_code, reason = "the simulation needs a part of what tests need")
+)]
 pub(crate) mod testing;

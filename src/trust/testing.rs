@@ -39,7 +39,17 @@ pub(crate) struct TestMember {
 
 impl TestMember {
     pub(crate) fn new(id: &str) -> Self {
-        let key = KeyPair::generate().unwrap();
+        Self::with_keys(id, KeyPair::generate().unwrap(), SigningKey::generate)
+    }
+
+    /// The same keys for the same seed, in every process.
+    pub(crate) fn seeded(id: &str, seed: u64) -> Self {
+        Self::with_keys(id, seeded_ca(id, seed), |key_use| {
+            seeded_key(key_use, &format!("{id} {seed}"))
+        })
+    }
+
+    fn with_keys(id: &str, key: KeyPair, signing: impl Fn(KeyUse) -> SigningKey) -> Self {
         let mut params = CertificateParams::new(Vec::<String>::new()).unwrap();
         params.distinguished_name.push(
             rcgen::DnType::CommonName,
@@ -55,9 +65,9 @@ impl TestMember {
             id: id.parse().unwrap(),
             ca_der: certificate.der().to_vec(),
             ca: Issuer::new(params, key),
-            directory: SigningKey::generate(KeyUse::Directory),
-            statement: SigningKey::generate(KeyUse::Statement),
-            receipt: SigningKey::generate(KeyUse::Receipt),
+            directory: signing(KeyUse::Directory),
+            statement: signing(KeyUse::Statement),
+            receipt: signing(KeyUse::Receipt),
         }
     }
 
@@ -158,6 +168,21 @@ impl TestFederation {
             roots: (0..3).map(|_| SigningKey::generate(KeyUse::Root)).collect(),
             timestamp: SigningKey::generate(KeyUse::Timestamp),
             members: ["XA-POL", "XB-POL", "XC-POL"].map(TestMember::new).into(),
+        }
+    }
+
+    /// One with these members, whose keys and documents are the same for the same seed in every process.
+    pub(crate) fn seeded(members: &[String], seed: u64) -> Self {
+        Self {
+            name: "liaison-simulated".to_owned(),
+            roots: (0..3)
+                .map(|number| seeded_key(KeyUse::Root, &format!("root {number} {seed}")))
+                .collect(),
+            timestamp: seeded_key(KeyUse::Timestamp, &format!("timestamp {seed}")),
+            members: members
+                .iter()
+                .map(|id| TestMember::seeded(id, seed))
+                .collect(),
         }
     }
 
@@ -292,6 +317,24 @@ impl TestFederation {
         let bundle = self.bundle_with(version, change);
         Arc::new(Directory::verify(&bundle, self.anchor(), NOW).unwrap())
     }
+}
+
+/// A signing key from a label.
+pub(crate) fn seeded_key(key_use: KeyUse, label: &str) -> SigningKey {
+    let seed = sha256(format!("{key_use} {label}").as_bytes());
+    SigningKey::from_seed(key_use, seed.into()).unwrap()
+}
+
+/// Ed25519 and not P-256, as its signatures are of one length and the same each time.
+fn seeded_ca(id: &str, seed: u64) -> KeyPair {
+    // RFC 8410: version 0, id-Ed25519, a private key of 32 bytes.
+    let mut document = vec![
+        0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04,
+        0x20,
+    ];
+    document.extend_from_slice(&sha256(format!("ca {id} {seed}").as_bytes()));
+    let document = rustls::pki_types::PrivatePkcs8KeyDer::from(document);
+    KeyPair::from_pkcs8_der_and_sign_algo(&document, &rcgen::PKCS_ED25519).unwrap()
 }
 
 /// A clock that stands.

@@ -208,7 +208,8 @@ impl<'a> Feed<'a> {
         &self,
         records: Vec<MessageRecord>,
     ) -> Result<Vec<MessageRecord>, LinkError> {
-        let (now, own_clock) = (self.core.now(), self.core.links.own_clock());
+        let (now, monotonic) = (self.core.now(), self.core.clock.monotonic());
+        let own_clock = self.core.links.own_clock(now, monotonic);
         let (over, open): (Vec<_>, Vec<_>) = records
             .into_iter()
             .partition(|record| expire::is_over(record.carried_until, now, own_clock));

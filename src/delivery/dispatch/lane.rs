@@ -122,6 +122,7 @@ pub(super) async fn keep_up(core: Arc<Core>, handle: Arc<LaneHandle>) {
     let mut backoff = Backoff::default();
     while !handle.is_stopping() {
         let opened = tokio::select! {
+            biased;
             () = handle.stopped() => return,
             opened = open(&core, &handle) => opened,
         };
@@ -161,6 +162,7 @@ impl Backoff {
         let links = &core.links;
         links.down(peer, lane, core.now(), reason, self.failures, wait);
         tokio::select! {
+            biased;
             () = tokio::time::sleep(wait) => {}
             () = handle.stopped() => {}
             () = handle.heartbeat.notified() => {}
@@ -233,12 +235,10 @@ async fn compare(
     if !theirs.versions.iter().any(|v| VERSIONS.contains(v)) {
         return refuse(Reason::UnsupportedVersion, "no protocol version in common");
     }
-    let offset_us = theirs
-        .clock
-        .as_micros()
-        .saturating_sub(ours.clock.as_micros());
     let fork = fork(&ours, theirs);
-    core.links.greeted(&handle.peer, offset_us / 1000, fork);
+    let monotonic = core.clock.monotonic();
+    core.links
+        .greeted(&handle.peer, theirs.clock, monotonic, fork);
     let mut seen = Vec::new();
     if fork == Fork::Seen {
         seen.push(Reason::DirectoryFork);

@@ -175,10 +175,11 @@ fn start_partner(core: &Arc<Core>, peer: AuthorityId, ending: CancellationToken)
     let lanes = [Lane::Fast, Lane::Bulk].map(|lane| Arc::new(LaneHandle::new(peer, lane)));
     for lane in &lanes {
         let (core, lane, ending) = (Arc::clone(core), Arc::clone(lane), ending.clone());
-        let runtime = core.runtime.clone();
-        runtime.spawn(async move {
+        let broker = Arc::clone(&core);
+        broker.spawn(async move {
             let work = lane::keep_up(core, Arc::clone(&lane));
             tokio::select! {
+                biased;
                 () = ending.cancelled() => {}
                 () = work => {}
             }
@@ -194,6 +195,7 @@ pub(super) async fn follow(core: Arc<Core>, dispatch: Arc<Dispatch>) {
     dispatch.wake_all();
     loop {
         let told = tokio::select! {
+            biased;
             () = dispatch.ending.cancelled() => return,
             told = events.recv() => told,
         };

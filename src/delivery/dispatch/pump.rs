@@ -224,7 +224,7 @@ impl Pump<'_> {
         let (peer, lane) = (self.handle.peer, self.handle.lane);
         let worked_out = self.worked_out.clone();
         self.working += 1;
-        self.core.runtime.spawn(async move {
+        self.core.spawn(async move {
             let taken = core
                 .run(lane, move |core| {
                     results::take(core, peer, &said, &receipts)

@@ -14,5 +14,4 @@ mod flow;
 mod net;
 mod receiving;
 mod roads;
-mod simulation;
 mod submitting;

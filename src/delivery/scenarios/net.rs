@@ -336,26 +336,14 @@ impl Drop for Net {
 }
 
 fn submission(draft: ParsedDraft, in_reply_to: Option<StatementRef>) -> Submission {
-    Submission {
-        id: draft.id,
-        to: draft.to,
-        kind: draft.kind,
-        effect: draft.effect,
-        status: draft.status,
-        priority: draft.priority,
-        handling: draft.handling,
-        handling_text: draft.handling_text,
-        ground: match draft.ground {
-            Some(ground) => Ground::Named(ground, draft.ground_reason),
-            None => Ground::Left {
-                of_thread: BTreeMap::new(),
-                default: Some(TransferGround::Safeguards),
-            },
+    let ground = match draft.ground {
+        Some(ground) => Ground::Named(ground, draft.ground_reason.clone()),
+        None => Ground::Left {
+            of_thread: BTreeMap::new(),
+            default: Some(TransferGround::Safeguards),
         },
-        in_reply_to,
-        carried_hours: draft.carried_hours,
-        payload: draft.payload,
-    }
+    };
+    Submission::of(draft, in_reply_to, ground)
 }
 
 pub(super) fn recall() -> pb::payload::Kind {

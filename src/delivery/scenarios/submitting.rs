@@ -51,6 +51,30 @@ async fn a_dry_run_keeps_nothing() {
     assert_eq!(net.entries("XA", Act::Accepted, None), 1);
 }
 
+/// Verifies that a repeat gets its first answer though the directory would not let it be sent now, while other
+/// readers under the same id, and the same reader in a new draft, are refused.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_repeat_is_known_when_its_recipient_is_suspended_since() {
+    let net = Net::new();
+    let draft = net.draft(Priority::Routine, &["XB"]);
+    let first = net.submit("XA", draft.clone()).await.unwrap();
+    let suspended = net.directory(2, |draft| {
+        draft.membership.members[1].status = MemberStatus::Suspended.into();
+    });
+    net.adopt("XA", &suspended).await;
+    let again = net.submit("XA", draft.clone()).await.unwrap();
+    assert!(again.repeated);
+    assert_eq!(again.accepted_at, first.accepted_at);
+
+    let mut elsewhere = draft;
+    elsewhere.to = vec![id("XC").to_string()];
+    let conflict = net.submit("XA", elsewhere).await.unwrap_err();
+    assert_eq!(reason(&conflict), Reason::IdConflict);
+    let new = net.draft(Priority::Routine, &["XB"]);
+    let refused = net.submit("XA", new).await.unwrap_err();
+    assert_eq!(reason(&refused), Reason::PeerUnknown);
+}
+
 /// Verifies that of many each stands for itself, in order; and that those handed in together stand together.
 #[tokio::test(flavor = "multi_thread")]
 async fn many_stand_each_for_itself_and_together_all_or_none() {

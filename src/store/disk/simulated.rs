@@ -44,6 +44,8 @@ struct State {
     next_file: u64,
     writes: u64,
     syncs: u64,
+    /// Bytes that the power cut before this start took.
+    lost_bytes: u64,
     /// When kept: the state after each write, shortening and rename.
     moments: Option<Vec<(u64, State)>>,
 }
@@ -102,8 +104,9 @@ impl SimulatedDisk {
         }
         for number in names.values() {
             if let Some(content) = state.contents.get(number) {
-                next.contents
-                    .insert(*number, content.after_cut(&mut random));
+                let (after, lost_bytes) = content.after_cut(&mut random);
+                next.contents.insert(*number, after);
+                next.lost_bytes += lost_bytes;
             }
         }
         next.names = names.clone();
@@ -148,9 +151,31 @@ impl SimulatedDisk {
     pub fn inject(&self, fault: Fault) {
         held(&self.state).faults.push(fault);
     }
-    /// Bytes that all files together may have; writes past it fail with ENOSPC.
+    /// Lets none of the injected faults happen any more.
+    pub fn forget_faults(&self) {
+        held(&self.state).faults.clear();
+    }
+    /// Bytes that all files together may have; writes that make a file longer fail past it with ENOSPC.
     pub fn limit_capacity(&self, bytes: Option<u64>) {
         held(&self.state).capacity_bytes = bytes;
+    }
+    /// Bytes that the power cut took which made this disk, names that it took not counted.
+    #[must_use]
+    pub fn lost_bytes(&self) -> u64 {
+        held(&self.state).lost_bytes
+    }
+    /// Bytes written that a power cut now could lose.
+    #[must_use]
+    pub fn unsynced_bytes(&self) -> u64 {
+        let state = held(&self.state);
+        let contents = state.contents.values();
+        let changes = contents.flat_map(|content| &content.unsynced);
+        changes
+            .map(|change| match change {
+                Change::Written(_, bytes) => bytes.len() as u64,
+                Change::Shortened(_) => 0,
+            })
+            .sum()
     }
     /// Writes and syncs so far: for aiming faults.
     #[must_use]
@@ -290,14 +315,14 @@ impl File for SimulatedFile {
             state.write(self.number, half, offset)?;
             return Err(io::Error::from_raw_os_error(5));
         }
-        let used: u64 = state
-            .contents
-            .values()
-            .map(|c| c.visible.len() as u64)
+        let files = state.names.values();
+        let used: u64 = files
+            .filter_map(|number| Some(state.contents.get(number)?.visible.len() as u64))
             .sum();
         let end = offset.saturating_add(bytes.len() as u64);
         let grows = end.saturating_sub(state.content(self.number)?.visible.len() as u64);
-        if state.capacity_bytes.is_some_and(|most| used + grows > most) {
+        let fits = |most| grows == 0 || used + grows <= most;
+        if !state.capacity_bytes.is_none_or(fits) {
             return Err(io::ErrorKind::StorageFull.into());
         }
         state.write(self.number, bytes, offset)?;
@@ -391,8 +416,10 @@ impl Content {
             }
         }
     }
-    fn after_cut(&self, random: &mut SplitMix) -> Self {
+    /// What is there after a cut, and how many bytes are not.
+    fn after_cut(&self, random: &mut SplitMix) -> (Self, u64) {
         let mut durable = self.durable.clone();
+        let mut lost_bytes = 0;
         for change in &self.unsynced {
             let (offset, bytes) = match change {
                 Change::Written(offset, bytes) => (offset, bytes),
@@ -418,16 +445,19 @@ impl Content {
                 };
                 if kept {
                     put(&mut durable, at, sector);
+                } else {
+                    lost_bytes += sector.len() as u64;
                 }
                 at += sector.len() as u64;
                 rest = behind;
             }
         }
-        Self {
+        let after = Self {
             visible: durable.clone(),
             durable,
             unsynced: Vec::new(),
-        }
+        };
+        (after, lost_bytes)
     }
 }
 
@@ -532,5 +562,12 @@ mod tests {
         assert!(file.write_all_at(&[1], 4095).is_ok());
         let error = file.write_all_at(&[1], 4096).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::StorageFull);
+        disk.limit_capacity(Some(0));
+        assert!(file.write_all_at(&[1], 0).is_ok(), "its room is taken");
+        let other = disk.create(Path::new("/d/g")).unwrap();
+        disk.limit_capacity(Some(4096));
+        assert!(other.write_all_at(&[1], 0).is_err());
+        disk.remove(Path::new("/d/f")).unwrap();
+        assert!(other.write_all_at(&[1], 0).is_ok(), "room was given back");
     }
 }

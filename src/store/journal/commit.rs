@@ -25,6 +25,7 @@ use super::{
 };
 use crate::{
     domain::limits::{GROUP_MAX_BYTES, SEAL_AFTER},
+    planted::{self, Bug},
     store::disk::File,
 };
 
@@ -56,6 +57,22 @@ pub(super) struct Commit {
     pub(super) wake_tree: SyncSender<()>,
     pub(super) sealed: bool,
     pub(super) buffer: Vec<u8>,
+}
+
+/// A group that was handed to the operating system, and is not yet known to be on disk.
+#[must_use = "a group that is put is synced, and then told"]
+pub(super) struct Written {
+    header: GroupHeader,
+    blocks: Vec<EncodedBlock>,
+}
+
+impl Written {
+    /// Calls what its blocks wait to have called, once.
+    fn tell(&mut self) {
+        for block in &mut self.blocks {
+            std::mem::replace(&mut block.done, Box::new(|| ()))();
+        }
+    }
 }
 
 /// Says that the store failed if the thread ends by a panic.
@@ -126,7 +143,7 @@ impl Commit {
         }
     }
 
-    fn take(&mut self, order: Order) -> Result<(), String> {
+    pub(super) fn take(&mut self, order: Order) -> Result<(), String> {
         match order {
             Order::Write(block) => {
                 if block.ticket < self.next_ticket || self.waiting.contains_key(&block.ticket) {
@@ -155,13 +172,20 @@ impl Commit {
     }
 
     fn seal(&mut self) -> Result<(), String> {
-        self.write(GroupKind::Seal, Vec::new())?;
-        self.sealed = true;
-        Ok(())
+        self.write(GroupKind::Seal, Vec::new())
     }
 
     /// Writes one group of what is next in order.
     fn write_waiting(&mut self) -> Result<(), String> {
+        let blocks = self.next_group()?;
+        if blocks.is_empty() {
+            return Ok(());
+        }
+        self.write(GroupKind::Entries, blocks)
+    }
+
+    /// Takes what is next in order, as much as one group holds.
+    pub(super) fn next_group(&mut self) -> Result<Vec<EncodedBlock>, String> {
         let room = self.shared.segment_bytes - FIRST_GROUP - GROUP_HEADER_BYTES as u64;
         let most = usize::try_from(room).map_or(GROUP_MAX_BYTES, |room| room.min(GROUP_MAX_BYTES));
         let mut blocks = Vec::new();
@@ -179,15 +203,22 @@ impl Commit {
             self.waiting_bytes -= block.bytes.len();
             blocks.push(block);
         }
-        if blocks.is_empty() {
-            return Ok(());
-        }
-        self.write(GroupKind::Entries, blocks)?;
-        self.sealed = false;
-        Ok(())
+        Ok(blocks)
     }
 
     fn write(&mut self, kind: GroupKind, blocks: Vec<EncodedBlock>) -> Result<(), String> {
+        let written = self.put(kind, blocks)?;
+        self.sync()?;
+        self.advance(written);
+        Ok(())
+    }
+
+    /// First: hands the group to the operating system. From here on it may be on disk, or a part of it.
+    pub(super) fn put(
+        &mut self,
+        kind: GroupKind,
+        blocks: Vec<EncodedBlock>,
+    ) -> Result<Written, String> {
         let (header, crc) = self.header(kind, &blocks)?;
         if self.current.offset + header.bytes_on_disk() > self.shared.segment_bytes {
             self.switch().map_err(|error| self.disk_fault(&error))?;
@@ -204,12 +235,25 @@ impl Commit {
         }
         let end = usize::try_from(header.bytes_on_disk()).unwrap_or(usize::MAX);
         self.buffer.resize(end, 0);
-        let file = &self.current.file;
-        file.write_all_at(&self.buffer, self.current.offset)
-            .and_then(|()| file.sync_data())
-            .map_err(|error| self.disk_fault(&error))?;
-        self.advance(&header, blocks);
-        Ok(())
+        let put = self
+            .current
+            .file
+            .write_all_at(&self.buffer, self.current.offset);
+        put.map_err(|error| self.disk_fault(&error))?;
+        let mut written = Written { header, blocks };
+        if planted::is(Bug::TellBeforeSync) {
+            written.tell();
+        }
+        Ok(written)
+    }
+
+    /// Second: waits until all of it is on disk.
+    pub(super) fn sync(&self) -> Result<(), String> {
+        if planted::is(Bug::SkipSync) {
+            return Ok(());
+        }
+        let synced = self.current.file.sync_data();
+        synced.map_err(|error| self.disk_fault(&error))
     }
 
     fn header(
@@ -277,9 +321,10 @@ impl Commit {
         finished.file.truncate(finished.offset)
     }
 
-    /// The group is on disk: lets readers see it, then says so.
-    fn advance(&mut self, header: &GroupHeader, blocks: Vec<EncodedBlock>) {
+    /// Third, the group is on disk: lets readers see it, then says so.
+    pub(super) fn advance(&mut self, Written { header, blocks }: Written) {
         let shared = &self.shared;
+        self.sealed = header.kind == GroupKind::Seal;
         let leaves = blocks.iter().flat_map(|block| &block.leaves);
         self.position.chain = group::chain_after(&self.position.chain, leaves);
         self.position.sequence += 1;
@@ -299,7 +344,7 @@ impl Commit {
         }
         self.current.offset += header.bytes_on_disk();
         shared.publish(places, self.position.index);
-        shared.count(header);
+        shared.count(&header);
         for done in dones {
             done();
         }

@@ -27,6 +27,8 @@ mod reading;
 mod scan;
 mod segment;
 mod sizes;
+#[cfg(any(test, feature = "faults"))]
+mod stepped;
 mod stock;
 #[cfg(test)]
 mod tests;
@@ -55,6 +57,7 @@ use super::{
     disk::{Disk, File},
     entry::{EntryHeader, EntryIndex, HEADER_BYTES},
     keyring::{Keyring, SegmentKey},
+    runs::Runs,
 };
 use crate::{domain::time::Clock, trust::batch::Proof};
 
@@ -134,7 +137,7 @@ pub type HeaderResult = Result<(EntryIndex, [u8; HEADER_BYTES]), ReadError>;
 /// Dropped without [`Journal::close`] it writes what was handed over in order, and no seal.
 pub struct Journal {
     shared: Arc<Shared>,
-    orders: Option<mpsc::Sender<Order>>,
+    orders: Option<Orders>,
     threads: Vec<thread::JoinHandle<()>>,
 }
 
@@ -172,7 +175,18 @@ impl Journal {
         config: JournalConfig,
         disk: Arc<dyn Disk>,
     ) -> Result<(Self, JournalRecovery), OpenError> {
-        Ok(open::open(config, disk)?)
+        Self::open_as(&Runs::OnThreads, config, disk)
+    }
+    /// The same, its work done by threads or by a simulated machine.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub(in crate::store) fn open_as(
+        runs: &Runs,
+        config: JournalConfig,
+        disk: Arc<dyn Disk>,
+    ) -> Result<(Self, JournalRecovery), OpenError> {
+        Ok(open::open(runs, config, disk)?)
     }
     /// Hands a block over; does not wait. Encodes and seals on the calling thread. After a failure it is dropped.
     pub fn append(&self, block: Block) {
@@ -186,8 +200,7 @@ impl Journal {
         let key = reading::shared(&self.shared.key).clone();
         let order = block::encode(block, &key).map_or_else(Order::Broken, Order::Write);
         if let Some(orders) = &self.orders {
-            // The thread is gone only after a failure, of which `failure` tells.
-            let _ = orders.send(order);
+            orders.send(order);
         }
     }
     /// Durable entries, in order, from `from`, bodies opened.
@@ -246,7 +259,7 @@ impl Journal {
     /// When the store has failed, or what waited could not be written.
     pub fn close(mut self) -> Result<(), StoreFailed> {
         if let Some(orders) = self.orders.take() {
-            let _ = orders.send(Order::Close);
+            orders.send(Order::Close);
         }
         self.join();
         let failure = self.shared.failure.borrow().clone();
@@ -257,6 +270,21 @@ impl Journal {
         for thread in self.threads.drain(..) {
             // A panic was told through `failure`.
             let _ = thread.join();
+        }
+    }
+}
+/// How the one who commits is told; gone only after a failure, of which `failure` tells.
+enum Orders {
+    Thread(mpsc::Sender<Order>),
+    #[cfg(any(test, feature = "faults"))]
+    Task(tokio::sync::mpsc::UnboundedSender<Order>),
+}
+impl Orders {
+    fn send(&self, order: Order) {
+        match self {
+            Self::Thread(orders) => drop(orders.send(order)),
+            #[cfg(any(test, feature = "faults"))]
+            Self::Task(orders) => drop(orders.send(order)),
         }
     }
 }

@@ -22,7 +22,7 @@ use std::{
 use tokio::sync::watch;
 
 use super::{
-    Journal, JournalConfig, JournalRecovery, Shared,
+    Journal, JournalConfig, JournalRecovery, Orders, Shared,
     commit::{self, Commit, Current},
     fault::OpenFault,
     group::{self, GROUP_HEADER_BYTES, GroupHeader, GroupKind},
@@ -33,14 +33,19 @@ use super::{
     stock::{self, Stock},
     tree::Tree,
 };
-use crate::store::{
-    disk::{Disk, File},
-    keyring::{KeyEncryptionKey, Keyring, KeyringError, SegmentKey},
+use crate::{
+    planted::{self, Bug},
+    store::{
+        disk::{Disk, File},
+        keyring::{KeyEncryptionKey, Keyring, KeyringError, SegmentKey},
+        runs::Runs,
+    },
 };
 
 const LEAST_SEGMENT_BYTES: u64 = 4096;
 
 pub(super) fn open(
+    runs: &Runs,
     config: JournalConfig,
     disk: Arc<dyn Disk>,
 ) -> Result<(Journal, JournalRecovery), OpenFault> {
@@ -98,7 +103,7 @@ pub(super) fn open(
         _lock: lock,
     });
     let folder = shared.folder.clone();
-    let journal = start(&shared, tail).map_err(|error| OpenFault::Disk(folder, error))?;
+    let journal = start(runs, &shared, tail).map_err(|error| OpenFault::Disk(folder, error))?;
     Ok((journal, recovery))
 }
 
@@ -152,7 +157,7 @@ struct Tail {
 /// The last group, unless it is a seal: nothing proves that it is on disk and not in the page cache alone.
 fn unproven(end: &End) -> Option<&GroupHeader> {
     let last = end.last.as_ref().map(|last| &last.header);
-    last.filter(|header| header.kind == GroupKind::Entries)
+    last.filter(|header| header.kind == GroupKind::Entries && !planted::is(Bug::TrustTail))
 }
 
 /// Makes the end of the journal durable anew, and says where writing goes on.
@@ -413,21 +418,8 @@ fn blocks(segment: u32, offset: u64, found: &ScannedGroup<'_>) -> Vec<Place> {
     found.blocks.iter().filter_map(place).collect()
 }
 
-fn start(shared: &Arc<Shared>, tail: Tail) -> io::Result<Journal> {
-    let (orders, taken) = mpsc::channel();
+fn start(runs: &Runs, shared: &Arc<Shared>, tail: Tail) -> io::Result<Journal> {
     let (wake_tree, woken) = mpsc::sync_channel::<()>(1);
-    let mut journal = Journal {
-        shared: shared.clone(),
-        orders: None,
-        threads: Vec::new(),
-    };
-    let folding = shared.clone();
-    let tree = thread::Builder::new().name("journal-tree".into());
-    journal.threads.push(tree.spawn(move || {
-        while woken.recv().is_ok() {
-            folding.tree.fold();
-        }
-    })?);
     let half = shared.segment_bytes / 2;
     if tail.current.offset > half {
         shared.stock.want(tail.current.id + 1);
@@ -443,9 +435,32 @@ fn start(shared: &Arc<Shared>, tail: Tail) -> io::Result<Journal> {
         sealed: tail.sealed,
         buffer: Vec::new(),
     };
-    journal.threads.push(commit::start(commit, taken)?);
-    journal.threads.push(stock::start(shared)?);
-    journal.orders = Some(orders);
+    let mut journal = Journal {
+        shared: shared.clone(),
+        orders: None,
+        threads: Vec::new(),
+    };
+    match runs {
+        Runs::OnThreads => {
+            let folding = shared.clone();
+            let tree = thread::Builder::new().name("journal-tree".into());
+            journal.threads.push(tree.spawn(move || {
+                while woken.recv().is_ok() {
+                    folding.tree.fold();
+                }
+            })?);
+            let (orders, taken) = mpsc::channel();
+            journal.threads.push(commit::start(commit, taken)?);
+            journal.threads.push(stock::start(shared)?);
+            journal.orders = Some(Orders::Thread(orders));
+        }
+        #[cfg(any(test, feature = "faults"))]
+        Runs::On(machine) => {
+            let (orders, taken) = tokio::sync::mpsc::unbounded_channel();
+            machine.spawn(super::stepped::run(commit, taken, machine.clone()));
+            journal.orders = Some(Orders::Task(orders));
+        }
+    }
     Ok(journal)
 }
 fn at((path, error): (PathBuf, io::Error)) -> OpenFault {

@@ -25,6 +25,17 @@ pub(super) struct Prepared {
     pub(super) key: SegmentKey,
 }
 
+/// What became of an attempt to prepare a segment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Tried {
+    /// It is ready, or none is wanted.
+    Ready,
+    /// The disk is full.
+    Full,
+    /// The store has failed.
+    Failed,
+}
+
 /// Between the thread that prepares and the one that commits.
 #[derive(Default)]
 pub(super) struct Stock {
@@ -93,30 +104,48 @@ impl Stock {
                 continue;
             };
             drop(state);
-            let outcome = make(shared, id);
+            let tried = self.prepare(shared, id);
             state = held(&self.state);
-            match outcome {
-                Ok(prepared) => {
-                    state.wanted = None;
-                    state.ready = Some(prepared);
-                    state.full = false;
-                    shared.room.store(true, Ordering::Release);
-                    self.changed.notify_all();
-                }
-                Err(error) if is_full(&error) => {
-                    shared.room.store(false, Ordering::Release);
-                    state.full = true;
-                    self.changed.notify_all();
+            match tried {
+                Tried::Ready => {}
+                Tried::Full => {
                     let waited = self.changed.wait_timeout(state, SEGMENT_RETRY);
                     state = waited.unwrap_or_else(PoisonError::into_inner).0;
                 }
-                Err(error) => {
-                    shared.fail(&format!("preparing segment {id}: {error}"));
-                    self.changed.notify_all();
-                    return;
-                }
+                Tried::Failed => return,
             }
         }
+    }
+    /// One attempt to make the segment.
+    fn prepare(&self, shared: &Shared, id: u32) -> Tried {
+        let outcome = make(shared, id);
+        let mut state = held(&self.state);
+        let tried = match outcome {
+            Ok(prepared) => {
+                state.wanted = None;
+                state.ready = Some(prepared);
+                state.full = false;
+                shared.room.store(true, Ordering::Release);
+                Tried::Ready
+            }
+            Err(error) if is_full(&error) => {
+                shared.room.store(false, Ordering::Release);
+                state.full = true;
+                Tried::Full
+            }
+            Err(error) => {
+                shared.fail(&format!("preparing segment {id}: {error}"));
+                Tried::Failed
+            }
+        };
+        self.changed.notify_all();
+        tried
+    }
+    /// The same for one who does not wait: makes what is wanted, if anything is.
+    #[cfg(any(test, feature = "faults"))]
+    pub(super) fn prepare_wanted(&self, shared: &Shared) -> Tried {
+        let wanted = held(&self.state).wanted;
+        wanted.map_or(Tried::Ready, |id| self.prepare(shared, id))
     }
 }
 

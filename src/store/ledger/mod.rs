@@ -30,11 +30,14 @@ use super::{
     record::MessageRecord,
     view::{View, ViewError},
 };
-use crate::domain::{
-    id::{AuthorityId, StatementRef},
-    receipt::{LeafHash, Verdict},
-    routing::{Kind, Status},
-    time::Timestamp,
+use crate::{
+    domain::{
+        id::{AuthorityId, StatementRef},
+        receipt::{LeafHash, Verdict},
+        routing::{Kind, Lane, Status},
+        time::Timestamp,
+    },
+    planted::{self, Bug},
 };
 
 /// The state. Decisions get it mutably, and can change it only by [`Ledger::record`].
@@ -183,6 +186,12 @@ impl Ledger {
     pub(in crate::store) fn load_record(&mut self, record: &MessageRecord) {
         self.rows.load(record);
         self.index_record(record);
+        if planted::is(Bug::DropQueued) {
+            let lane = Lane::of(record.kind, record.priority);
+            for delivery in &record.deliveries {
+                self.queues.remove(delivery.recipient, lane, record.ordinal);
+            }
+        }
     }
 
     /// What happened before this start is no longer listed: the journal has it.

@@ -7,6 +7,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use crate::{
     domain::id::{AuthorityId, StatementRef},
+    planted::{self, Bug},
     store::record::{Direction, MessageRecord, Ordinal},
 };
 
@@ -89,12 +90,13 @@ impl Thread {
     pub(super) fn take_ready(&mut self, here: impl Fn(&StatementRef) -> bool) -> Vec<Ordinal> {
         let turns = &self.turns;
         let due = |waiting: &Waiting| {
-            waiting.thread_seq.is_none_or(|seq| {
-                turns
-                    .iter()
-                    .find(|(origin, _)| *origin == waiting.origin)
-                    .is_some_and(|(_, turn)| seq < turn.next)
-            })
+            planted::is(Bug::AnyOrder)
+                || waiting.thread_seq.is_none_or(|seq| {
+                    turns
+                        .iter()
+                        .find(|(origin, _)| *origin == waiting.origin)
+                        .is_some_and(|(_, turn)| seq < turn.next)
+                })
         };
         let mut ready: Vec<Waiting> = self
             .waiting

@@ -54,6 +54,7 @@ impl Node {
             view,
             clock: Arc::new(StillClock),
             reader: READER,
+            runs: crate::store::Runs::OnThreads,
         };
         opening.store(Box::new(journal)).unwrap()
     }

@@ -41,6 +41,7 @@ pub(super) fn open(log: &MemoryLog, view: Arc<dyn View>) -> (Store, Recovery) {
         view,
         clock: Arc::new(StillClock),
         reader: READER,
+        runs: crate::store::Runs::OnThreads,
     };
     opening.store(Box::new(log.clone())).unwrap()
 }

@@ -1,0 +1,441 @@
+//! What is compared with what the nodes hold: in passing while they run, and in full when all is over.
+//!
+//! The way in is [`passing`] and [`Final::check`]. Every promise has one function here, named after it.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+    sync::Arc,
+};
+
+use super::{
+    model::{Model, Said},
+    network::{End, Network},
+    node::{FOLDER, Node},
+    view::CrashingView,
+};
+use crate::{
+    domain::{
+        id::{AuthorityId, StatementRef},
+        limits::CLOCK_TOLERANCE,
+        lives::{AlertLife, DeliveryLife},
+        reason::{Class, Reason},
+        receipt::{LeafHash, Verdict},
+        time::{Clock, Timestamp},
+    },
+    store::{
+        Machine, Store,
+        entry::{Act, EntryHeader},
+        journal::{self, JournalConfig},
+        ledger::Ledger,
+        record::{Direction, MessageRecord},
+    },
+    trust::{
+        batch::{Purpose, Unverified, UnverifiedItem, Verifier},
+        directory::Directory,
+        merkle::{self, Frontier, Hash},
+    },
+    wire,
+};
+
+/// What must hold of a running node at any moment.
+pub(super) fn passing(node: &Node, model: &Model) {
+    let Some(up) = node.up.as_ref().filter(|_| node.is_up()) else {
+        return;
+    };
+    if let Err(what) = up.store.glance(|ledger, _| in_order(node.id, ledger)) {
+        model.violate(what);
+    }
+    model.head(node.id, up.store.log_head());
+}
+
+/// Within a thread, nothing takes effect before what its origin sent earlier; recalls and closures may overtake.
+fn in_order(own: AuthorityId, ledger: &Ledger) -> Result<(), String> {
+    let mut sent: BTreeMap<(AuthorityId, StatementRef), BTreeMap<u32, MessageRecord>> =
+        BTreeMap::new();
+    let records = (0..ledger.message_count()).filter_map(|ordinal| ledger.message_at(ordinal));
+    for record in records.filter(|record| record.direction == Direction::Foreign) {
+        let Some(seq) = record.delivery(&own).map(|delivery| delivery.thread_seq) else {
+            return Err(format!(
+                "{own} holds {}, which does not name it",
+                record.statement
+            ));
+        };
+        let of_origin = sent.entry((record.statement.origin, record.thread));
+        if let Some(other) = of_origin.or_default().insert(seq, record) {
+            return Err(format!(
+                "{own} holds two of number {seq}: {}",
+                other.statement
+            ));
+        }
+    }
+    for statements in sent.values() {
+        let mut due = 0;
+        let mut waits = None;
+        for (seq, record) in statements {
+            let applied = record.life != AlertLife::Waiting;
+            if applied && !record.kind.overtakes() && (*seq != due || waits.is_some()) {
+                return Err(format!(
+                    "{own} applied {} (number {seq}) before number {}",
+                    record.statement,
+                    waits.unwrap_or(due)
+                ));
+            }
+            if *seq == due {
+                due += 1;
+            }
+            if !applied && waits.is_none() {
+                waits = Some(*seq);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Threads with a statement of this node that its clock, which was wrong, dated too late or too early.
+pub(super) fn stuck_threads(store: &Store, now: Timestamp) -> BTreeSet<StatementRef> {
+    let own = records(store).into_values();
+    own.filter(|record| {
+        record.direction == Direction::Own
+            && (record.issued_at > now.plus(CLOCK_TOLERANCE) || record.carried_until < now)
+    })
+    .map(|record| record.thread)
+    .collect()
+}
+
+/// A delivery of a running node that is not over.
+pub(super) struct Open {
+    pub(super) statement: StatementRef,
+    pub(super) thread: StatementRef,
+    pub(super) recipient: AuthorityId,
+    pub(super) life: DeliveryLife,
+}
+
+/// All of them.
+pub(super) fn unsettled(node: &Node) -> Vec<Open> {
+    let Some(up) = &node.up else {
+        return Vec::new();
+    };
+    let open = |ledger: &Ledger, _| {
+        let records = (0..ledger.message_count()).filter_map(|ordinal| ledger.message_at(ordinal));
+        let own = records.filter(|record| record.direction == Direction::Own);
+        own.flat_map(|record| {
+            let (statement, thread) = (record.statement, record.thread);
+            let open = record.deliveries.into_iter();
+            open.filter(|delivery| !delivery.life.is_settled())
+                .map(move |delivery| Open {
+                    statement,
+                    thread,
+                    recipient: delivery.recipient,
+                    life: delivery.life,
+                })
+        })
+        .collect()
+    };
+    up.store.glance(open)
+}
+
+/// What one node holds when all is over.
+struct Kept {
+    id: AuthorityId,
+    store: Store,
+    records: BTreeMap<StatementRef, MessageRecord>,
+    headers: Vec<EntryHeader>,
+    roots: BTreeMap<u64, Hash>,
+}
+
+/// The last look, at what every node has on its disk.
+pub(super) struct Final<'a> {
+    pub(super) model: &'a Model,
+    pub(super) network: &'a Arc<Network>,
+    pub(super) key_file: &'a Path,
+    pub(super) directory: Arc<Directory>,
+    pub(super) now: Timestamp,
+}
+
+/// What was found besides that all is well.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Found {
+    pub(super) delivered: u64,
+    pub(super) expired: u64,
+    pub(super) stuck: u64,
+    pub(super) entries: u64,
+}
+
+impl Final<'_> {
+    /// Ends all nodes, opens what they leave, and compares it with all that was said.
+    ///
+    /// # Errors
+    /// The first promise that is not kept.
+    pub(super) fn check(&self, nodes: &mut BTreeMap<AuthorityId, Node>) -> Result<Found, String> {
+        let mut all = BTreeMap::new();
+        for node in nodes.values_mut() {
+            all.insert(node.id, self.open(node)?);
+        }
+        let stuck: BTreeSet<StatementRef> = all
+            .values()
+            .flat_map(|kept| stuck_threads(&kept.store, self.now))
+            .collect();
+        let said = self.model.said();
+        let mut found = Found::default();
+        for kept in all.values() {
+            found.entries += kept.headers.len() as u64;
+            nothing_twice(kept)?;
+            log_only_grew(kept, &said)?;
+            self.receipts_are_kept(kept, &said)?;
+            for record in kept.records.values() {
+                let is_stuck = stuck.contains(&record.thread);
+                if record.direction == Direction::Own {
+                    let stuck = stuck.get(&record.thread);
+                    self.delivered_or_over(record, stuck, kept, &all, &mut found)?;
+                } else if record.life == AlertLife::Waiting && !is_stuck {
+                    return Err(format!(
+                        "{} still waits at {}, though all is delivered",
+                        record.statement, kept.id
+                    ));
+                }
+            }
+        }
+        for (statement, told) in &said.acknowledged {
+            let kept = all.get(&statement.origin);
+            let Some(record) = kept.and_then(|kept| kept.records.get(statement)) else {
+                return Err(format!("{statement} was acknowledged and is lost"));
+            };
+            let recipients: Vec<_> = record.deliveries.iter().map(|d| d.recipient).collect();
+            if recipients != told.recipients || record.recorded_at != told.accepted_at {
+                return Err(format!("{statement} is kept otherwise than it was told"));
+            }
+        }
+        Ok(found)
+    }
+
+    /// What the node's disk holds, by way of its view and, anew, from its journal alone: both must be the same.
+    fn open(&self, node: &mut Node) -> Result<Kept, String> {
+        node.end(End::Killed, self.network);
+        whole(node, self.key_file)?;
+        let by_view = self.reopen(node)?;
+        node.disk = node.disk.killed();
+        node.view = CrashingView::default();
+        let by_journal = self.reopen(node)?;
+        if records(&by_view) != records(&by_journal) {
+            return Err(format!("the view of {} differs from its journal", node.id));
+        }
+        let mut tree = Frontier::default();
+        let mut roots = BTreeMap::from([(0, tree.root())]);
+        let mut headers = Vec::new();
+        for header in by_journal.headers(0) {
+            let (_, bytes) = header.map_err(|error| format!("{}: {error}", node.id))?;
+            tree.push(merkle::leaf(&bytes));
+            roots.insert(tree.size(), tree.root());
+            headers.push(EntryHeader::decode(&bytes).map_err(|error| error.to_string())?);
+        }
+        Ok(Kept {
+            id: node.id,
+            records: records(&by_journal),
+            store: by_journal,
+            headers,
+            roots,
+        })
+    }
+
+    fn reopen(&self, node: &Node) -> Result<Store, String> {
+        let machine = Arc::new(Machine::new(|_| std::time::Duration::ZERO));
+        let opened = Store::open_on(
+            machine,
+            node.segment_bytes,
+            node.config(self.key_file),
+            Arc::new(node.disk.clone()),
+            Box::new(node.view.clone()),
+            Arc::clone(&node.clock) as Arc<dyn Clock>,
+        );
+        opened
+            .map(|(store, _)| store)
+            .map_err(|error| format!("{} does not open: {error}", node.id))
+    }
+
+    /// Each delivery is proved by the recipient's store, or its time was over.
+    fn delivered_or_over(
+        &self,
+        record: &MessageRecord,
+        stuck: Option<&StatementRef>,
+        kept: &Kept,
+        all: &BTreeMap<AuthorityId, Kept>,
+        found: &mut Found,
+    ) -> Result<(), String> {
+        for delivery in &record.deliveries {
+            let (statement, recipient) = (record.statement, delivery.recipient);
+            match delivery.life {
+                DeliveryLife::Delivered => {}
+                // What its thread's first statement missed, what follows it misses, too.
+                DeliveryLife::Queued
+                | DeliveryLife::Held(_)
+                | DeliveryLife::Refused(Reason::NotInThread)
+                    if stuck.is_some() =>
+                {
+                    found.stuck += 1;
+                    continue;
+                }
+                DeliveryLife::Expired | DeliveryLife::Refused(Reason::Expired)
+                    if record.carried_until < self.now =>
+                {
+                    found.expired += 1;
+                    continue;
+                }
+                life => {
+                    return Err(format!(
+                        "{statement} to {recipient} ended as {life:?}, and not delivered"
+                    ));
+                }
+            }
+            found.delivered += 1;
+            let there = all.get(&recipient).and_then(|there| {
+                let record = there.records.get(&statement)?;
+                Some((there, record))
+            });
+            let Some((there, held)) = there else {
+                return Err(format!(
+                    "{statement} is called delivered, and {recipient} does not hold it"
+                ));
+            };
+            if held.leaf != record.leaf {
+                return Err(format!("{recipient} holds {statement} with other bytes"));
+            }
+            let index = delivery
+                .receipt
+                .ok_or_else(|| format!("{statement}: delivered to {recipient} and no receipt"))?;
+            self.receipt_proves(record, recipient, kept, index)?;
+            let issued = there.store.entry(held.index).map_err(|e| e.to_string())?;
+            let stored = kept.store.entry(index).map_err(|e| e.to_string())?;
+            if issued.receipt.map(|(document, _)| document).as_ref() != Some(&stored.body) {
+                return Err(format!(
+                    "{recipient} does not keep the receipt that it gave for {statement}"
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// The stored receipt verifies, and is over these bytes.
+    fn receipt_proves(
+        &self,
+        record: &MessageRecord,
+        recipient: AuthorityId,
+        kept: &Kept,
+        index: u64,
+    ) -> Result<(), String> {
+        let statement = record.statement;
+        let entry = kept.store.entry(index).map_err(|error| error.to_string())?;
+        let receipt = wire::decode_receipt(&entry.body).map_err(|reason| reason.to_string())?;
+        let fits = receipt.message == statement.id
+            && receipt.leaf == record.leaf
+            && receipt.verdict == Verdict::Held
+            && receipt.sender == kept.id;
+        let proof = entry
+            .proof
+            .ok_or("a stored receipt without its signature")?;
+        let batch = Unverified {
+            signed: proof.signed.as_ref().clone(),
+            items: vec![UnverifiedItem {
+                document: entry.body,
+                index: proof.index,
+                path: proof.path,
+            }],
+        };
+        let verifier = Verifier::new(Arc::clone(&self.directory));
+        let verified = verifier.verify_at(Purpose::Receipt, &recipient, &batch, self.now);
+        if fits && verified.iter().all(Result::is_ok) {
+            Ok(())
+        } else {
+            Err(format!(
+                "the receipt of {recipient} for {statement} does not prove it"
+            ))
+        }
+    }
+
+    /// Every receipt that a node gave is kept by it, byte by byte, with the statement.
+    fn receipts_are_kept(&self, kept: &Kept, said: &Said) -> Result<(), String> {
+        let by_leaf: BTreeMap<LeafHash, &EntryHeader> = kept
+            .headers
+            .iter()
+            .filter(|header| matches!(header.act, Act::Received | Act::RefusedStatement))
+            .filter_map(|header| Some((header.leaf?, header)))
+            .collect();
+        let given = said.receipts.iter();
+        for ((_, sender, message, leaf), document) in
+            given.filter(|((recipient, ..), _)| *recipient == kept.id)
+        {
+            let entry = by_leaf
+                .get(leaf)
+                .and_then(|header| kept.store.entry(header.index).ok());
+            let receipt = entry.and_then(|entry| entry.receipt);
+            if receipt.map(|(document, _)| document).as_ref() != Some(document) {
+                return Err(format!(
+                    "{} gave a receipt for {sender}/{message} and does not keep it",
+                    kept.id
+                ));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The journal checks as whole, bodies and all.
+fn whole(node: &Node, key_file: &Path) -> Result<(), String> {
+    let config = JournalConfig {
+        folder: FOLDER.into(),
+        key_file: key_file.to_owned(),
+        segment_bytes: node.segment_bytes,
+        clock: Arc::clone(&node.clock) as Arc<dyn Clock>,
+    };
+    let report = journal::check(&config, &node.disk.killed(), &mut |_| ())
+        .map_err(|error| format!("{} cannot be checked: {error}", node.id))?;
+    match report.findings.first() {
+        None => Ok(()),
+        Some(finding) => Err(format!("the journal of {}: {finding:?}", node.id)),
+    }
+}
+
+fn records(store: &Store) -> BTreeMap<StatementRef, MessageRecord> {
+    store.glance(|ledger, _| {
+        (0..ledger.message_count())
+            .filter_map(|ordinal| ledger.message_at(ordinal))
+            .map(|record| (record.statement, record))
+            .collect()
+    })
+}
+
+/// One entry for each effect: a statement is accepted or received once, a receipt is kept once.
+fn nothing_twice(kept: &Kept) -> Result<(), String> {
+    let mut seen = BTreeSet::new();
+    for header in &kept.headers {
+        let until_a_person_acts = header
+            .reason
+            .is_some_and(|reason| reason.class() == Class::Hold);
+        let once = match header.act {
+            Act::Accepted | Act::Received => true,
+            Act::ReceiptStored => !until_a_person_acts,
+            _ => false,
+        };
+        if once && !seen.insert((header.act.number(), header.subject, header.peer)) {
+            return Err(format!(
+                "{} did {:?} of {:?} twice",
+                kept.id, header.act, header.subject
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// Whatever head was shown is a head of the log as it is now.
+fn log_only_grew(kept: &Kept, said: &Said) -> Result<(), String> {
+    let shown = said.heads.get(&kept.id).into_iter().flatten();
+    for (size, root) in shown {
+        if kept.roots.get(size) != Some(root) {
+            return Err(format!(
+                "the log of {} once showed {size} entries that are not there now",
+                kept.id
+            ));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,450 @@
+//! The ways between nodes: a connector whose streams lose, double, delay, reorder and break, as the dice say.
+//!
+//! ```text
+//!   XA =====\            /===== XC       a way may be cut, a process may be gone, a machine may be dark:
+//!            > network <                 what is under way then is lost, and nobody is told
+//!   XB =====/            \===== XD
+//! ```
+//!
+//! TLS is replaced by injected identities: whoever dials is who it says. What passes is told to the [`Model`].
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::sleep,
+};
+use tokio_util::sync::CancellationToken;
+
+use super::{dice::Dice, model::Model, trace::Trace};
+use crate::{
+    delivery::{
+        Broker, Connector, FrameOutcome, Greeting, Incoming, Link, LinkError, Outgoing,
+        StatementOutcome,
+    },
+    domain::{id::AuthorityId, reason::Reason, receipt::LeafHash, routing::Lane},
+    store::Machine,
+    trust::{
+        batch::Unverified,
+        pae::{self, DocumentType},
+    },
+};
+
+/// Until a dial into the dark is given up.
+const DARK_DIAL: Duration = Duration::from_secs(5);
+
+/// A process that can be reached.
+pub(super) struct Process {
+    pub(super) broker: Broker,
+    pub(super) machine: Arc<Machine>,
+}
+
+/// How bad the ways are, in thousandths.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Weather {
+    pub(super) lost: u64,
+    pub(super) doubled: u64,
+    pub(super) late: u64,
+    pub(super) breaks: u64,
+    pub(super) spoiled: u64,
+}
+
+/// What became of frames.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Counts {
+    pub(super) lost: u64,
+    pub(super) doubled: u64,
+}
+
+/// All ways.
+pub(super) struct Network {
+    pub(super) trace: Arc<Trace>,
+    pub(super) model: Arc<Model>,
+    dice: Dice,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    processes: BTreeMap<AuthorityId, Arc<Process>>,
+    cut: BTreeSet<(AuthorityId, AuthorityId)>,
+    weather: Weather,
+    counts: Counts,
+    streams: Vec<(AuthorityId, AuthorityId, CancellationToken)>,
+}
+
+impl Network {
+    pub(super) fn new(trace: Arc<Trace>, model: Arc<Model>, dice: Dice) -> Self {
+        Self {
+            trace,
+            model,
+            dice,
+            state: Mutex::default(),
+        }
+    }
+
+    /// From now on this process is reached under its name.
+    pub(super) fn serve(&self, id: AuthorityId, process: Arc<Process>) {
+        self.lock().processes.insert(id, process);
+    }
+
+    /// The process is gone. Killed: the system ends its streams. Dark: nobody is told.
+    pub(super) fn gone(&self, id: AuthorityId, end: End) {
+        self.lock().processes.remove(&id);
+        if end == End::Killed {
+            self.end_streams(|from, to| from == id || to == id);
+        }
+    }
+
+    /// Cuts the way between two, both ways.
+    pub(super) fn cut(&self, one: AuthorityId, other: AuthorityId) {
+        self.lock().cut.insert(way(one, other));
+    }
+
+    /// Heals it.
+    pub(super) fn heal(&self, one: AuthorityId, other: AuthorityId) {
+        self.lock().cut.remove(&way(one, other));
+    }
+
+    /// Heals every way.
+    pub(super) fn heal_all(&self) {
+        self.lock().cut.clear();
+    }
+
+    /// From now on.
+    pub(super) fn set_weather(&self, weather: Weather) {
+        self.lock().weather = weather;
+    }
+
+    /// Ends all streams between such two.
+    pub(super) fn end_streams(&self, which: impl Fn(AuthorityId, AuthorityId) -> bool) {
+        let mut state = self.lock();
+        state.streams.retain(|(from, to, broken)| {
+            if which(*from, *to) {
+                broken.cancel();
+            }
+            !broken.is_cancelled()
+        });
+    }
+
+    /// What became of frames so far.
+    pub(super) fn counts(&self) -> Counts {
+        self.lock().counts
+    }
+
+    /// The connector of one authority.
+    pub(super) fn of(self: &Arc<Self>, from: AuthorityId) -> Arc<dyn Connector> {
+        Arc::new(Gate {
+            from,
+            network: Arc::clone(self),
+        })
+    }
+
+    fn is_cut(&self, one: AuthorityId, other: AuthorityId) -> bool {
+        self.lock().cut.contains(&way(one, other))
+    }
+
+    fn process(&self, id: &AuthorityId) -> Option<Arc<Process>> {
+        self.lock().processes.get(id).cloned()
+    }
+
+    /// How long a message is on its way.
+    fn way_time(&self) -> Duration {
+        let late = self.lock().weather.late;
+        let longest = match self.dice.happens(late) {
+            true => Duration::from_secs(20),
+            false => Duration::from_millis(40),
+        };
+        self.dice.between(Duration::from_millis(1), longest)
+    }
+
+    fn fate(&self) -> Fate {
+        let mut state = self.lock();
+        let weather = state.weather;
+        if self.dice.happens(weather.lost) {
+            state.counts.lost += 1;
+            return Fate::Lost;
+        }
+        if self.dice.happens(weather.doubled) {
+            state.counts.doubled += 1;
+            return Fate::Doubled;
+        }
+        if self.dice.happens(weather.breaks) {
+            return Fate::Breaks;
+        }
+        Fate::Passes
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// How a process ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum End {
+    /// The machine lives on, and so does its page cache.
+    Killed,
+    /// The machine lost its power.
+    Dark,
+}
+
+/// What becomes of a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    Passes,
+    Lost,
+    Doubled,
+    /// Arrives, and the stream breaks before its result.
+    Breaks,
+}
+
+fn way(one: AuthorityId, other: AuthorityId) -> (AuthorityId, AuthorityId) {
+    (one.min(other), one.max(other))
+}
+
+struct Gate {
+    from: AuthorityId,
+    network: Arc<Network>,
+}
+
+#[tonic::async_trait]
+impl Connector for Gate {
+    async fn connect(
+        &self,
+        peer: AuthorityId,
+        lane: Lane,
+        _greeting: Greeting,
+    ) -> Result<Box<dyn Link>, LinkError> {
+        let network = &self.network;
+        sleep(network.way_time()).await;
+        if network.is_cut(self.from, peer) {
+            sleep(DARK_DIAL).await;
+            return Err(ended(Reason::Unreachable));
+        }
+        let process = network
+            .process(&peer)
+            .filter(|process| !process.machine.is_dead());
+        let process = process.ok_or_else(|| ended(Reason::Unreachable))?;
+        process.broker.heard_from(self.from);
+        let theirs = process.broker.greeting(lane);
+        sleep(network.way_time()).await;
+        let broken = CancellationToken::new();
+        let streams = &mut network.lock().streams;
+        streams.push((self.from, peer, broken.clone()));
+        let (said, hears) = mpsc::unbounded_channel();
+        Ok(Box::new(Stream {
+            way: Way {
+                from: self.from,
+                to: peer,
+                lane,
+                network: Arc::clone(network),
+                process,
+                broken,
+                said,
+            },
+            theirs,
+            hears,
+        }))
+    }
+}
+
+struct Stream {
+    way: Way,
+    theirs: Greeting,
+    hears: mpsc::UnboundedReceiver<Incoming>,
+}
+
+/// What a message needs on its way and back.
+#[derive(Clone)]
+struct Way {
+    from: AuthorityId,
+    to: AuthorityId,
+    lane: Lane,
+    network: Arc<Network>,
+    process: Arc<Process>,
+    broken: CancellationToken,
+    said: mpsc::UnboundedSender<Incoming>,
+}
+
+#[tonic::async_trait]
+impl Link for Stream {
+    fn greeting(&self) -> &Greeting {
+        &self.theirs
+    }
+    fn peer_uri(&self) -> &'static str {
+        "allpoints://simulated/node/1"
+    }
+    fn key_exchange(&self) -> &'static str {
+        "none"
+    }
+    async fn send(&mut self, outgoing: Outgoing) -> Result<(), LinkError> {
+        if self.way.is_reset() {
+            return Err(ended(Reason::StreamEnded));
+        }
+        let way = self.way.clone();
+        match outgoing {
+            Outgoing::Heartbeat(number) => tokio::spawn(way.beat(number)),
+            Outgoing::Frame { number, batches } => tokio::spawn(way.carry(number, batches)),
+        };
+        Ok(())
+    }
+    async fn receive(&mut self) -> Result<Incoming, LinkError> {
+        tokio::select! {
+            biased;
+            () = self.way.broken.cancelled() => Err(ended(Reason::StreamEnded)),
+            // Never `None`: we hold a sender ourselves.
+            Some(incoming) = self.hears.recv() => Ok(incoming),
+        }
+    }
+}
+
+impl Way {
+    /// True when the stream broke, or another process answers there now.
+    fn is_reset(&self) -> bool {
+        let other = |now: Arc<Process>| !Arc::ptr_eq(&now, &self.process);
+        let replaced = !self.network.is_cut(self.from, self.to)
+            && self.network.process(&self.to).is_some_and(other);
+        self.broken.is_cancelled() || replaced
+    }
+
+    /// One way; false: it did not arrive.
+    async fn passes(&self) -> bool {
+        if self.network.is_cut(self.from, self.to) {
+            return false;
+        }
+        sleep(self.network.way_time()).await;
+        !self.broken.is_cancelled() && !self.network.is_cut(self.from, self.to)
+    }
+
+    async fn beat(self, number: u64) {
+        if self.network.fate() != Fate::Lost
+            && self.passes().await
+            && !self.process.machine.is_dead()
+            && self.passes().await
+        {
+            drop(self.said.send(Incoming::Heartbeat(number)));
+        }
+    }
+
+    async fn carry(self, number: u64, batches: Vec<Unverified>) {
+        let fate = self.network.fate();
+        let count: usize = batches.iter().map(|batch| batch.items.len()).sum();
+        let (from, to, lane) = (self.from, self.to, self.lane);
+        self.network.trace.note(format_args!(
+            "{from} > {to} {lane:?} frame {number} of {count}: {fate:?}"
+        ));
+        if fate == Fate::Lost {
+            return;
+        }
+        if fate == Fate::Doubled {
+            let (again, batches) = (self.clone(), batches.clone());
+            tokio::spawn(async move { again.deliver(number, batches).await });
+        }
+        let Some(result) = self.deliver(number, batches).await else {
+            return;
+        };
+        if fate == Fate::Breaks {
+            self.broken.cancel();
+        } else if self.network.fate() != Fate::Lost && self.passes().await {
+            drop(self.said.send(result));
+        }
+    }
+
+    /// Brings a frame to the process and gives its answer, if it answers.
+    async fn deliver(&self, number: u64, batches: Vec<Unverified>) -> Option<Incoming> {
+        if !self.passes().await {
+            return None;
+        }
+        let leaves = leaves(&batches);
+        let (answer, answered) = oneshot::channel();
+        let (broker, from, lane) = (self.process.broker.clone(), self.from, self.lane);
+        self.process.machine.spawn(async move {
+            drop(answer.send(broker.receive(from, lane, batches).await));
+        });
+        // An error: it died meanwhile.
+        let outcome = match answered.await.ok()? {
+            Ok(outcome) => outcome,
+            // As an exchange session has it: a broken frame ends the stream, any other refusal is said of each.
+            Err(Reason::FrameBroken) => {
+                self.broken.cancel();
+                return None;
+            }
+            Err(reason) => FrameOutcome {
+                results: leaves.iter().map(|leaf| refused(*leaf, reason)).collect(),
+                receipts: Vec::new(),
+            },
+        };
+        let FrameOutcome {
+            results,
+            mut receipts,
+        } = outcome;
+        self.network
+            .model
+            .answered(self.to, self.from, &results, &receipts);
+        self.trace_results(number, &results);
+        self.spoil(&mut receipts);
+        Some(Incoming::Result {
+            number,
+            results,
+            receipts,
+        })
+    }
+
+    fn trace_results(&self, number: u64, results: &[StatementOutcome]) {
+        let refused: Vec<Reason> = results.iter().filter_map(|result| result.refused).collect();
+        self.network.trace.note(format_args!(
+            "{} < {} {:?} result {number} of {}, refused {refused:?}",
+            self.from,
+            self.to,
+            self.lane,
+            results.len(),
+        ));
+    }
+
+    /// Sometimes a receipt is changed on its way, as a hostile or broken partner would.
+    fn spoil(&self, receipts: &mut [Unverified]) {
+        let weather = self.network.lock().weather;
+        let dice = &self.network.dice;
+        if !dice.happens(weather.spoiled) {
+            return;
+        }
+        let items = receipts.iter_mut().flat_map(|batch| &mut batch.items);
+        for item in items {
+            // The recipient's clock stands near the end: still a legal document, and not what was signed.
+            let mut document = item.document.to_vec();
+            if let Some(byte) = document.last_mut() {
+                *byte ^= 1;
+            }
+            item.document = document.into();
+        }
+        self.network
+            .trace
+            .note(format_args!("{} < {} receipts spoiled", self.from, self.to));
+    }
+}
+
+fn refused(leaf: LeafHash, reason: Reason) -> StatementOutcome {
+    StatementOutcome {
+        leaf,
+        refused: Some(reason),
+    }
+}
+
+fn leaves(batches: &[Unverified]) -> Vec<LeafHash> {
+    let items = batches.iter().flat_map(|batch| &batch.items);
+    items
+        .map(|item| pae::leaf_hash(DocumentType::Statement, &item.document))
+        .collect()
+}
+
+fn ended(reason: Reason) -> LinkError {
+    LinkError {
+        reason,
+        detail: "as the simulation has it".into(),
+    }
+}

@@ -1,0 +1,197 @@
+//! One node of a simulation: what outlives its process, and the process while there is one.
+
+use std::{path::Path, sync::Arc, time::Duration};
+
+use arc_swap::ArcSwap;
+use tokio::{sync::oneshot, time::Instant};
+
+use super::{
+    clock::NodeClock,
+    dice::Dice,
+    federation::Keys,
+    network::{End, Network, Process},
+    view::CrashingView,
+};
+use crate::{
+    delivery::{Broker, BrokerParts},
+    domain::{id::AuthorityId, time::Clock},
+    store::{
+        Effort, Machine, OpenError, Recovery, Store, StoreConfig, disk::simulated::SimulatedDisk,
+    },
+    trust::{
+        batch::{BatchSigner, Purpose, Verifier},
+        directory::{Directory, DirectoryHandle},
+    },
+};
+
+/// Where each node has its store, on its own disk.
+pub(super) const FOLDER: &str = "/store";
+
+/// A node.
+pub(super) struct Node {
+    pub(super) id: AuthorityId,
+    pub(super) clock: Arc<NodeClock>,
+    pub(super) disk: SimulatedDisk,
+    pub(super) view: CrashingView,
+    /// The newest directory that it took.
+    pub(super) directory: Arc<Directory>,
+    pub(super) keys: Keys,
+    pub(super) up: Option<Up>,
+    pub(super) segment_bytes: u64,
+    /// Faults of the disk that have not shown yet.
+    pub(super) faults_planted: u64,
+    pub(super) disk_is_full: bool,
+    workers: usize,
+    dice: Dice,
+}
+
+/// The process of a node.
+pub(super) struct Up {
+    pub(super) process: Arc<Process>,
+    pub(super) store: Store,
+    pub(super) directory: DirectoryHandle,
+}
+
+impl Node {
+    pub(super) fn new(
+        id: AuthorityId,
+        began: Instant,
+        directory: Arc<Directory>,
+        keys: Keys,
+        dice: Dice,
+    ) -> Self {
+        Self {
+            id,
+            clock: Arc::new(NodeClock::new(began)),
+            disk: SimulatedDisk::new(),
+            view: CrashingView::default(),
+            directory,
+            keys,
+            up: None,
+            faults_planted: 0,
+            disk_is_full: false,
+            segment_bytes: 128 * 1024 << dice.below(3),
+            workers: 1 + usize::from(dice.happens(500)),
+            dice,
+        }
+    }
+
+    /// Starts the process on what is on the disk.
+    ///
+    /// # Errors
+    /// When the store does not open.
+    pub(super) fn start(
+        &mut self,
+        network: &Arc<Network>,
+        key_file: &Path,
+    ) -> Result<Recovery, OpenError> {
+        let pace = self.dice.apart();
+        let machine = Arc::new(Machine::new(move |effort| pace_of(&pace, effort)));
+        let (store, recovery) = Store::open_on(
+            Arc::clone(&machine),
+            self.segment_bytes,
+            self.config(key_file),
+            Arc::new(self.disk.clone()),
+            Box::new(self.view.clone()),
+            Arc::clone(&self.clock) as Arc<dyn Clock>,
+        )?;
+        let directory: DirectoryHandle = Arc::new(ArcSwap::from(Arc::clone(&self.directory)));
+        let federation = self.directory.federation();
+        let signer = |purpose, key| BatchSigner::new(federation, self.id, purpose, key);
+        let parts = BrokerParts {
+            authority: self.id,
+            store: store.clone(),
+            directory: Arc::clone(&directory),
+            statement_signer: signer(Purpose::Statement, self.keys.statement()),
+            receipt_signer: signer(Purpose::Receipt, self.keys.receipt()),
+            verifier: Verifier::new(Arc::clone(&self.directory)),
+            clock: Arc::clone(&self.clock) as Arc<dyn Clock>,
+            random: Arc::new(self.dice.apart()),
+            links: network.of(self.id),
+            workers: self.workers,
+        };
+        let broker = Broker::start_on(Arc::clone(&machine), parts);
+        let process = Arc::new(Process { broker, machine });
+        network.serve(self.id, Arc::clone(&process));
+        self.up = Some(Up {
+            process,
+            store,
+            directory,
+        });
+        self.adopt(Arc::clone(&self.directory));
+        Ok(recovery)
+    }
+
+    /// Ends the process. What its disk keeps, the end decides; gives the bytes that are lost by it.
+    pub(super) fn end(&mut self, end: End, network: &Network) -> u64 {
+        let Some(up) = self.up.take() else {
+            return 0;
+        };
+        up.process.machine.die();
+        network.gone(self.id, end);
+        self.disk = match end {
+            End::Killed => self.disk.killed(),
+            End::Dark => self.disk.cut(self.dice.next()),
+        };
+        self.view.crash(&self.dice);
+        match end {
+            End::Killed => 0,
+            End::Dark => self.disk.lost_bytes(),
+        }
+    }
+
+    /// Takes a directory, now or at its next start.
+    pub(super) fn adopt(&mut self, directory: Arc<Directory>) {
+        self.directory = Arc::clone(&directory);
+        if let Some(up) = &self.up {
+            up.directory.store(directory);
+            let broker = up.process.broker.clone();
+            up.process.machine.spawn(async move {
+                // Only a store that failed refuses, and its machine is dead.
+                drop(broker.adopt_directory().await);
+            });
+        }
+    }
+
+    /// Runs a request as one of the node's own tasks; the answer never comes when the node dies first.
+    pub(super) fn ask<T, F>(&self, request: impl FnOnce(Broker) -> F) -> oneshot::Receiver<T>
+    where
+        T: Send + 'static,
+        F: Future<Output = T> + Send + 'static,
+    {
+        let (answer, answered) = oneshot::channel();
+        if let Some(up) = &self.up {
+            let asked = request(up.process.broker.clone());
+            up.process.machine.spawn(async move {
+                // Who asked may have gone.
+                drop(answer.send(asked.await));
+            });
+        }
+        answered
+    }
+
+    pub(super) fn config(&self, key_file: &Path) -> StoreConfig {
+        StoreConfig {
+            folder: FOLDER.into(),
+            key_file: key_file.to_owned(),
+            authority: self.id,
+        }
+    }
+
+    /// True while a process runs and its store has not failed.
+    pub(super) fn is_up(&self) -> bool {
+        let running = |up: &Up| !up.process.machine.is_dead();
+        self.up.as_ref().is_some_and(running)
+    }
+}
+
+/// How long a simulated machine takes.
+fn pace_of(dice: &Dice, effort: Effort) -> Duration {
+    let longest = match effort {
+        Effort::Disk if dice.happens(20) => 400,
+        Effort::Disk => 8,
+        Effort::Worker => 2,
+        Effort::View => 50,
+    };
+    dice.between(Duration::ZERO, Duration::from_millis(longest))
+}

@@ -1,0 +1,259 @@
+//! What goes wrong in a run, one thing after another, as the dice say.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::time::sleep;
+
+use super::{
+    network::{End, Weather},
+    world::World,
+};
+use crate::{domain::id::AuthorityId, store::disk::simulated::Fault};
+
+const fn seconds(count: u64) -> Duration {
+    Duration::from_secs(count)
+}
+
+/// Makes trouble for so long.
+pub(super) async fn trouble(world: &Arc<World>, lasting: Duration) {
+    world.network.set_weather(weather(world));
+    while world.trace.elapsed() < lasting && world.model.violation().is_none() {
+        sleep(world.dice.between(Duration::from_millis(100), seconds(6))).await;
+        one(world).await;
+        world.look();
+    }
+    // Whatever the dice said: a power cut that loses something, at least once.
+    for _ in 0..50 {
+        if world.lock().tally.lost_bytes > 0 {
+            return;
+        }
+        if let Some(victim) = world.dice.one_of(&world.members) {
+            cut_while_writing(world, *victim).await;
+        }
+    }
+}
+
+fn weather(world: &World) -> Weather {
+    let up_to = |most: u64| world.dice.below(most + 1);
+    Weather {
+        lost: 20 + up_to(60),
+        doubled: 20 + up_to(80),
+        late: up_to(80),
+        breaks: up_to(40),
+        spoiled: up_to(30),
+    }
+}
+
+async fn one(world: &Arc<World>) {
+    let dice = &world.dice;
+    let Some(victim) = dice.one_of(&world.members).copied() else {
+        return;
+    };
+    match dice.below(100) {
+        0..20 => cut_way(world, victim),
+        20..25 => isolate(world, victim),
+        25..40 => cut_while_writing(world, victim).await,
+        40..50 => world.end(victim, End::Killed),
+        50..58 => fail_disk(world, victim),
+        58..64 => fill_disk(world, victim),
+        64..70 => jump_clock(world, victim),
+        70..76 => rotate_key(world, victim),
+        76..82 => suspend(world, victim),
+        82..90 => world.publish(seconds(30)),
+        90..95 => world
+            .network
+            .end_streams(|from, to| from == victim || to == victim),
+        _ => world.network.set_weather(weather(world)),
+    }
+}
+
+fn cut_way(world: &Arc<World>, one: AuthorityId) {
+    let Some(other) = world.dice.one_of(&world.members).copied() else {
+        return;
+    };
+    if one == other {
+        return;
+    }
+    world.trace.note(format_args!("{one} | {other} are cut"));
+    world.lock().tally.partitions += 1;
+    world.network.cut(one, other);
+    let (world, heals) = (
+        Arc::clone(world),
+        world.dice.between(seconds(1), seconds(120)),
+    );
+    tokio::spawn(async move {
+        sleep(heals).await;
+        world.network.heal(one, other);
+        world.trace.note(format_args!("{one} | {other} are healed"));
+    });
+}
+
+fn isolate(world: &Arc<World>, victim: AuthorityId) {
+    world.trace.note(format_args!("{victim} is cut off"));
+    world.lock().tally.partitions += 1;
+    for other in world.members.iter().filter(|other| **other != victim) {
+        world.network.cut(victim, *other);
+    }
+    let (world, heals) = (
+        Arc::clone(world),
+        world.dice.between(seconds(5), seconds(180)),
+    );
+    tokio::spawn(async move {
+        sleep(heals).await;
+        for other in world.members.iter().filter(|other| **other != victim) {
+            world.network.heal(victim, *other);
+        }
+        world.trace.note(format_args!("{victim} is back"));
+    });
+}
+
+/// Takes the power when something is written that no sync covers yet; waits a little for that.
+async fn cut_while_writing(world: &Arc<World>, victim: AuthorityId) {
+    for _ in 0..3000 {
+        let unsynced = {
+            let state = world.lock();
+            let node = state.nodes.get(&victim).filter(|node| node.is_up());
+            node.map_or(0, |node| node.disk.unsynced_bytes())
+        };
+        if unsynced > 0 {
+            break;
+        }
+        sleep(Duration::from_millis(1)).await;
+    }
+    world.end(victim, End::Dark);
+}
+
+fn fail_disk(world: &Arc<World>, victim: AuthorityId) {
+    let mut state = world.lock();
+    let Some(node) = state.nodes.get_mut(&victim) else {
+        return;
+    };
+    let (writes, syncs) = node.disk.counts();
+    let later = world.dice.below(4);
+    let fault = match world.dice.happens(600) {
+        true => Fault::Sync(syncs + later),
+        false => Fault::Write(writes + later),
+    };
+    node.disk.inject(fault);
+    node.faults_planted += 1;
+    state.tally.failed_disks += 1;
+    world
+        .trace
+        .note(format_args!("{victim}: {fault:?} will fail"));
+}
+
+fn fill_disk(world: &Arc<World>, victim: AuthorityId) {
+    let mut state = world.lock();
+    let Some(node) = state.nodes.get_mut(&victim) else {
+        return;
+    };
+    let used: usize = node.disk.snapshot().values().map(Vec::len).sum();
+    let more = world.dice.below(node.segment_bytes * 2);
+    node.disk.limit_capacity(Some(used as u64 + more));
+    node.disk_is_full = true;
+    state.tally.full_disks += 1;
+    world
+        .trace
+        .note(format_args!("{victim} has {more} bytes left"));
+    let (world, frees) = (
+        Arc::clone(world),
+        world.dice.between(seconds(5), seconds(90)),
+    );
+    tokio::spawn(async move {
+        sleep(frees).await;
+        free_disk(&world, victim);
+    });
+}
+
+fn free_disk(world: &World, victim: AuthorityId) {
+    let mut state = world.lock();
+    if let Some(node) = state.nodes.get_mut(&victim) {
+        node.disk.limit_capacity(None);
+        node.disk_is_full = false;
+    }
+    world.trace.note(format_args!("{victim} has room again"));
+}
+
+fn jump_clock(world: &Arc<World>, victim: AuthorityId) {
+    let dice = &world.dice;
+    let longest = match dice.below(3) {
+        0 => seconds(180),
+        1 => seconds(2 * 3600),
+        _ => seconds(40 * 24 * 3600),
+    };
+    let jump = i64::try_from(dice.between(Duration::ZERO, longest).as_micros()).unwrap_or(0);
+    let jump = if dice.happens(500) { jump } else { -jump };
+    set_clock(world, victim, jump);
+    world.lock().tally.clock_jumps += 1;
+    let (world, comes_right) = (Arc::clone(world), dice.between(seconds(5), seconds(120)));
+    tokio::spawn(async move {
+        sleep(comes_right).await;
+        set_clock(&world, victim, 0);
+    });
+}
+
+fn set_clock(world: &World, victim: AuthorityId, wrong_by_us: i64) {
+    let state = world.lock();
+    if let Some(node) = state.nodes.get(&victim) {
+        node.clock.set_wrong(wrong_by_us);
+        let seconds = wrong_by_us / 1_000_000;
+        world
+            .trace
+            .note(format_args!("{victim}'s clock is wrong by {seconds} s"));
+    }
+}
+
+/// As an operator does it: the new key is listed beside the old one, and used when all have the list.
+fn rotate_key(world: &Arc<World>, victim: AuthorityId) {
+    let now = world.now();
+    let generation = world.lock().federation.add_key(victim, now);
+    world
+        .trace
+        .note(format_args!("{victim} lists statement key {generation}"));
+    world.publish(seconds(20));
+    let world = Arc::clone(world);
+    tokio::spawn(async move {
+        sleep(seconds(25)).await;
+        if let Some(node) = world.lock().nodes.get_mut(&victim) {
+            node.keys.generation = node.keys.generation.max(generation);
+        }
+        world.end(victim, End::Killed);
+    });
+}
+
+fn suspend(world: &Arc<World>, victim: AuthorityId) {
+    world.trace.note(format_args!("{victim} is suspended"));
+    world.lock().federation.suspend(victim);
+    world.publish(seconds(10));
+    let (world, readmits) = (
+        Arc::clone(world),
+        world.dice.between(seconds(20), seconds(120)),
+    );
+    tokio::spawn(async move {
+        sleep(readmits).await;
+        world.lock().federation.readmit_all();
+        world.trace.note(format_args!("all are readmitted"));
+        world.publish(seconds(10));
+    });
+}
+
+/// Ends all trouble: ways, disks and clocks are sound, everybody is admitted and up.
+pub(super) fn heal(world: &Arc<World>) {
+    world.trace.note(format_args!("all is healed"));
+    world.calm_down();
+    world.network.set_weather(Weather::default());
+    world.network.heal_all();
+    for member in world.members.clone() {
+        set_clock(world, member, 0);
+        free_disk(world, member);
+        let mut state = world.lock();
+        if let Some(node) = state.nodes.get_mut(&member) {
+            node.disk.forget_faults();
+            node.faults_planted = 0;
+        }
+        drop(state);
+        world.start(member);
+    }
+    world.lock().federation.readmit_all();
+    world.publish(Duration::ZERO);
+}

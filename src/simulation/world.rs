@@ -1,0 +1,441 @@
+//! All nodes of a run, and what may be done to them.
+//!
+//! The way in is [`World`]. Nothing here waits while it holds the nodes.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use futures_util::FutureExt as _;
+use tokio::time::{Instant, sleep};
+
+use super::{
+    audit,
+    desk::{Desk, Thread},
+    dice::Dice,
+    federation::Federation,
+    model::Model,
+    network::{End, Network},
+    node::Node,
+    trace::Trace,
+};
+use crate::{
+    delivery::{Accepted, Submission, SubmitError},
+    domain::{
+        id::{AuthorityId, MessageId, StatementRef},
+        reason::Reason,
+        time::Timestamp,
+    },
+    store::entry::Actor,
+    trust::{directory::Directory, testing::NOW},
+};
+
+/// Everything.
+pub(super) struct World {
+    pub(super) trace: Arc<Trace>,
+    pub(super) model: Arc<Model>,
+    pub(super) network: Arc<Network>,
+    pub(super) dice: Dice,
+    pub(super) desk: Desk,
+    pub(super) members: Vec<AuthorityId>,
+    key_file: PathBuf,
+    state: Mutex<State>,
+    /// No trouble any more, and no new drafts.
+    calm: AtomicBool,
+}
+
+/// What changes.
+pub(super) struct State {
+    pub(super) nodes: BTreeMap<AuthorityId, Node>,
+    pub(super) federation: Federation,
+    pub(super) directory: Arc<Directory>,
+    pub(super) threads: Vec<Thread>,
+    /// Drafts whose officers wait for an answer.
+    pub(super) asking: u64,
+    pub(super) tally: Tally,
+}
+
+/// What happened so far.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Drafts that were accepted.
+    pub accepted: u64,
+    /// Drafts that the rules refused.
+    pub refused: u64,
+    /// Machines that lost their power.
+    pub cuts: u64,
+    /// Processes that were killed, or ended themselves.
+    pub kills: u64,
+    /// Bytes that were written and are lost by power cuts.
+    pub lost_bytes: u64,
+    /// Disks that failed a write or a sync.
+    pub failed_disks: u64,
+    /// Disks that were full for a while.
+    pub full_disks: u64,
+    /// Ways that were cut.
+    pub partitions: u64,
+    /// Clocks that jumped.
+    pub clock_jumps: u64,
+    /// Directory versions after the first.
+    pub directories: u64,
+}
+
+impl World {
+    pub(super) fn new(seed: u64, trace: Arc<Trace>, key_file: PathBuf) -> Option<Arc<Self>> {
+        let dice = Dice::new(seed);
+        let began = Instant::now();
+        let size = 3 + usize::try_from(dice.below(5)).unwrap_or(0);
+        let mut federation = Federation::new(size, seed, NOW);
+        let directory = federation.publish(NOW)?;
+        let members = federation.members();
+        let nodes = members.iter().map(|id| {
+            let keys = federation.keys(*id);
+            let node = Node::new(*id, began, Arc::clone(&directory), keys, dice.apart());
+            (*id, node)
+        });
+        let nodes = nodes.collect();
+        let model = Arc::new(Model::default());
+        let network = Network::new(Arc::clone(&trace), Arc::clone(&model), dice.apart());
+        Some(Arc::new(Self {
+            network: Arc::new(network),
+            desk: Desk::new(dice.apart()),
+            trace,
+            model,
+            dice,
+            members,
+            key_file,
+            state: Mutex::new(State {
+                nodes,
+                federation,
+                directory,
+                threads: Vec::new(),
+                asking: 0,
+                tally: Tally::default(),
+            }),
+            calm: AtomicBool::new(false),
+        }))
+    }
+
+    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn key_file(&self) -> &std::path::Path {
+        &self.key_file
+    }
+
+    /// The true time.
+    pub(super) fn now(&self) -> Timestamp {
+        NOW.plus(self.trace.elapsed())
+    }
+
+    pub(super) fn is_calm(&self) -> bool {
+        self.calm.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn calm_down(&self) {
+        self.calm.store(true, Ordering::Relaxed);
+    }
+
+    /// Starts a node that is down, and watches over it.
+    pub(super) fn start(self: &Arc<Self>, id: AuthorityId) {
+        let mut state = self.lock();
+        let Some(node) = state.nodes.get_mut(&id).filter(|node| node.up.is_none()) else {
+            return;
+        };
+        let started = node.start(&self.network, &self.key_file);
+        match started {
+            Ok(recovery) => {
+                self.trace
+                    .note(format_args!("{id} starts: {}", recovery_line(&recovery)));
+                tokio::spawn(Arc::clone(self).watch(id));
+            }
+            // It waits for room, as its operator would.
+            Err(error) if node.disk_is_full => {
+                self.trace
+                    .note(format_args!("{id} has no room to start: {error}"));
+                tokio::spawn(Arc::clone(self).start_after(id, Duration::from_secs(5)));
+            }
+            Err(error) if node.faults_planted > 0 => {
+                node.faults_planted = 0;
+                node.disk = node.disk.killed();
+                self.trace
+                    .note(format_args!("{id} fails to start: {error}"));
+                tokio::spawn(Arc::clone(self).start_after(id, Duration::from_secs(1)));
+            }
+            Err(error) => self.model.violate(format!("{id} does not start: {error}")),
+        }
+    }
+
+    /// Threads in which something cannot arrive: signed by a clock that was wrong, or past its carriage.
+    pub(super) fn stuck_threads(&self, state: &State) -> BTreeSet<StatementRef> {
+        let nodes = state.nodes.values();
+        nodes
+            .filter_map(|node| node.up.as_ref())
+            .flat_map(|up| audit::stuck_threads(&up.store, self.now()))
+            .collect()
+    }
+
+    /// Starts it after a while.
+    pub(super) async fn start_after(self: Arc<Self>, id: AuthorityId, wait: Duration) {
+        sleep(wait).await;
+        self.start(id);
+    }
+
+    /// Waits until the process of a node ends by itself, and then for its restart.
+    async fn watch(self: Arc<Self>, id: AuthorityId) {
+        let process = {
+            let state = self.lock();
+            let up = state.nodes.get(&id).and_then(|node| node.up.as_ref());
+            up.map(|up| Arc::clone(&up.process))
+        };
+        let Some(process) = process else { return };
+        process.machine.dead().await;
+        let mut state = self.lock();
+        let Some(node) = state.nodes.get_mut(&id) else {
+            return;
+        };
+        let by_itself = node
+            .up
+            .as_ref()
+            .is_some_and(|up| Arc::ptr_eq(&up.process, &process));
+        if !by_itself {
+            return;
+        }
+        if node.faults_planted == 0 {
+            let failed = node
+                .up
+                .as_ref()
+                .and_then(|up| up.store.failed().now_or_never());
+            let why = failed.map(|failed| failed.0).unwrap_or_default();
+            self.model
+                .violate(format!("{id} ended itself on a sound disk: {why}"));
+        }
+        node.faults_planted = 0;
+        let end = match self.dice.happens(300) {
+            true => End::Dark,
+            false => End::Killed,
+        };
+        drop(state);
+        self.end(id, end);
+    }
+
+    /// Ends a process, and starts it again after a while.
+    pub(super) fn end(self: &Arc<Self>, id: AuthorityId, end: End) {
+        let mut state = self.lock();
+        let State { nodes, tally, .. } = &mut *state;
+        let Some(node) = nodes.get_mut(&id).filter(|node| node.up.is_some()) else {
+            return;
+        };
+        if node
+            .up
+            .as_ref()
+            .is_some_and(|up| up.process.machine.has_panicked())
+        {
+            self.model.violate(format!("a task of {id} panicked"));
+        }
+        let (writes, syncs) = node.disk.counts();
+        let lost = node.end(end, &self.network);
+        match end {
+            End::Dark => {
+                tally.cuts += 1;
+                tally.lost_bytes += lost;
+            }
+            End::Killed => tally.kills += 1,
+        }
+        self.trace.note(format_args!(
+            "{id} ends: {end:?} after {writes} writes and {syncs} syncs, {lost} bytes lost"
+        ));
+        let wait = self
+            .dice
+            .between(Duration::from_millis(50), Duration::from_secs(20));
+        tokio::spawn(Arc::clone(self).start_after(id, wait));
+    }
+
+    /// An officer of this node says something.
+    pub(super) fn compose(self: &Arc<Self>, id: AuthorityId) {
+        let mut state = self.lock();
+        let composed = self
+            .desk
+            .compose(id, &self.members, &state.threads, self.now());
+        let Some(mut submission) = composed else {
+            self.model.violate("the desk writes illegal drafts".into());
+            return;
+        };
+        let message = submission.id.unwrap_or_else(|| {
+            let unix_ms = u64::try_from(self.now().as_micros() / 1000).unwrap_or(0);
+            let mut random = [0; 10];
+            crate::delivery::Random::fill(&self.dice, &mut random);
+            MessageId::from_parts(unix_ms, random)
+        });
+        submission.id = Some(message);
+        let statement = StatementRef {
+            origin: id,
+            id: message,
+        };
+        self.model.attempted(statement);
+        state.asking += 1;
+        tokio::spawn(Arc::clone(self).hand_in(statement, submission));
+    }
+
+    /// Hands in until there is an answer; sometimes once more after that.
+    async fn hand_in(self: Arc<Self>, statement: StatementRef, submission: Submission) {
+        let answer = self.insist(statement, &submission).await;
+        self.trace.note(format_args!(
+            "{statement} {:?}: {}",
+            submission.kind,
+            match &answer {
+                Ok(accepted) => format!("accepted for {}", accepted.recipients.len()),
+                Err(reason) => reason.to_string(),
+            }
+        ));
+        if let Ok(accepted) = &answer {
+            self.model.acknowledged(accepted);
+            let mut state = self.lock();
+            state.tally.accepted += 1;
+            if submission.in_reply_to.is_none() {
+                state.threads.push(Thread {
+                    first: statement,
+                    recipients: accepted.recipients.iter().map(|to| to.authority).collect(),
+                });
+            }
+        } else {
+            self.lock().tally.refused += 1;
+        }
+        if answer.is_ok() && self.dice.happens(200) {
+            sleep(self.dice.between(Duration::ZERO, Duration::from_secs(60))).await;
+            match self.insist(statement, &submission).await {
+                Ok(again) => self.model.acknowledged(&again),
+                Err(reason) => self.model.violate(format!(
+                    "{statement} was accepted, and is refused as {reason} when it is repeated"
+                )),
+            }
+        }
+        self.lock().asking -= 1;
+    }
+
+    async fn insist(
+        &self,
+        statement: StatementRef,
+        submission: &Submission,
+    ) -> Result<Accepted, Reason> {
+        loop {
+            let asked = {
+                let state = self.lock();
+                let node = state
+                    .nodes
+                    .get(&statement.origin)
+                    .filter(|node| node.is_up());
+                node.map(|node| {
+                    let draft = submission.clone();
+                    node.ask(|broker| async move { broker.submit(officer(), vec![draft]).await })
+                })
+            };
+            if let Some(asked) = asked
+                && let Ok(answer) = asked.await
+            {
+                match answer {
+                    Ok(mut accepted) => return accepted.pop().ok_or(Reason::NotFound),
+                    Err(SubmitError::Refused { reason, .. }) if !comes_right(reason) => {
+                        return Err(reason);
+                    }
+                    Err(_) => {}
+                }
+            }
+            sleep(
+                self.dice
+                    .between(Duration::from_millis(200), Duration::from_secs(5)),
+            )
+            .await;
+        }
+    }
+
+    /// An officer of this node reads a thread.
+    pub(super) fn consult(&self, id: AuthorityId) {
+        let state = self.lock();
+        let theirs = |thread: &&Thread| thread.recipients.contains(&id);
+        let theirs: Vec<&Thread> = state.threads.iter().filter(theirs).collect();
+        let thread = self.dice.one_of(&theirs).map(|thread| thread.first);
+        if let (Some(thread), Some(node)) = (thread, state.nodes.get(&id)) {
+            drop(node.ask(|broker| async move {
+                let opens = crate::store::event::Peek::Opens;
+                broker.consult(officer(), thread, opens).await
+            }));
+        }
+    }
+
+    /// Puts a directory in force at every node, at once or one after the other.
+    pub(super) fn publish(self: &Arc<Self>, spread: Duration) {
+        let mut state = self.lock();
+        let now = self.now();
+        let Some(directory) = state.federation.publish(now) else {
+            self.model
+                .violate("the federation published nothing".into());
+            return;
+        };
+        state.tally.directories += 1;
+        state.directory = Arc::clone(&directory);
+        self.trace.note(format_args!(
+            "directory {} is published",
+            directory.version()
+        ));
+        drop(state);
+        for id in &self.members {
+            let wait = self.dice.between(Duration::ZERO, spread);
+            tokio::spawn(Arc::clone(self).adopt_after(*id, Arc::clone(&directory), wait));
+        }
+    }
+
+    async fn adopt_after(
+        self: Arc<Self>,
+        id: AuthorityId,
+        directory: Arc<Directory>,
+        wait: Duration,
+    ) {
+        sleep(wait).await;
+        let mut state = self.lock();
+        if let Some(node) = state.nodes.get_mut(&id)
+            && node.directory.version() < directory.version()
+        {
+            self.trace
+                .note(format_args!("{id} takes directory {}", directory.version()));
+            node.adopt(directory);
+        }
+    }
+
+    /// Looks at every node, as anybody might at any moment.
+    pub(super) fn look(&self) {
+        let state = self.lock();
+        for node in state.nodes.values() {
+            audit::passing(node, &self.model);
+        }
+    }
+}
+
+fn recovery_line(recovery: &crate::store::Recovery) -> String {
+    format!(
+        "{} entries, {} replayed, {} torn bytes, view {}",
+        recovery.entries,
+        recovery.replayed,
+        recovery.tail_cut_bytes,
+        recovery.view_rebuilt.as_deref().unwrap_or("kept"),
+    )
+}
+
+/// Refusals that pass by themselves.
+fn comes_right(reason: Reason) -> bool {
+    matches!(
+        reason,
+        Reason::Overloaded | Reason::Stopping | Reason::StoreFull | Reason::DirectoryClosed
+    )
+}
+
+pub(super) fn officer() -> Actor {
+    Actor::new("officer-3fa9c1d2").unwrap_or(Actor::NODE)
+}
