@@ -75,6 +75,11 @@ pub(super) const fn act_name(act: Act) -> &'static str {
         Act::TailCut => "tail-cut",
         Act::ActorNamed => "actor-named",
         Act::AuditRead => "audit-read",
+        Act::Missing => "missing",
+        Act::Reclaimed => "reclaimed",
+        Act::GivenBack => "given-back",
+        Act::ReclaimEnded => "reclaim-ended",
+        Act::EpochBegun => "epoch-begun",
     }
 }
 

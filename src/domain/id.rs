@@ -6,6 +6,8 @@ use std::{fmt, str::FromStr};
 
 use uuid::Uuid;
 
+use super::time::Timestamp;
+
 /// Bytes of the longest authority id, country and dash included.
 pub const AUTHORITY_ID_MAX_BYTES: usize = 16;
 
@@ -111,6 +113,14 @@ impl MessageId {
     #[must_use]
     pub fn as_bytes(&self) -> &[u8; 16] {
         self.0.as_bytes()
+    }
+
+    /// When it was made, by the clock of who made it; to the millisecond (RFC 9562, 5.7).
+    #[must_use]
+    pub fn time(&self) -> Timestamp {
+        let [a, b, c, d, e, f, ..] = *self.as_bytes();
+        let millis = u64::from_be_bytes([0, 0, a, b, c, d, e, f]);
+        Timestamp::from_micros(i64::try_from(millis.saturating_mul(1000)).unwrap_or(i64::MAX))
     }
 
     fn checked(uuid: Uuid) -> Result<Self, MessageIdError> {

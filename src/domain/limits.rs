@@ -251,3 +251,15 @@ pub const HANDSHAKE_LINES_WINDOW: Duration = Duration::from_secs(60);
 pub const ALARM_REPEAT_AFTER: Duration = Duration::from_secs(3600);
 /// Ids of settled drafts in one message of `SubmitStream`.
 pub const SETTLED_MAX_IDS: usize = 4096;
+/// Statements that one `Reclaim` asks for by name.
+pub const RECLAIM_MAX_STATEMENTS: usize = 256;
+/// Names in one page of a `Reclaim` that looks.
+pub const RECLAIM_MAX_NAMES: usize = 1024;
+/// Records that one such page looks at.
+pub const RECLAIM_LOOK_RECORDS: u64 = 16 * 1024;
+/// Statements that one partner may ask for in a minute: each is an entry in the journal.
+pub const RECLAIM_PER_MINUTE: u32 = 16 * 1024;
+/// Until a partner that could not be asked is asked again.
+pub const RECLAIM_RETRY: Duration = Duration::from_secs(5);
+/// One page of an answer to `Reclaim`, connecting included.
+pub const RECLAIM_TIMEOUT: Duration = Duration::from_secs(10);

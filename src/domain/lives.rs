@@ -86,9 +86,14 @@ pub enum DeliveryStep {
 }
 
 impl DeliveryLife {
-    /// The life after a step, if that is allowed. Nothing changes what is settled.
+    /// The life after a step, if that is allowed. Nothing changes what is settled, but a receipt that comes after
+    /// the end of carriage.
     #[must_use]
     pub fn after(self, step: DeliveryStep) -> Option<Self> {
+        // Whoever holds it holds it, and may say so late.
+        if (self, step) == (Self::Expired, DeliveryStep::Receipted(Verdict::Held)) {
+            return Some(Self::Delivered);
+        }
         if self.is_settled() {
             return None;
         }
@@ -191,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_settled_stays_so() {
+    fn what_is_settled_stays_so_but_a_late_receipt_counts() {
         let settled = [
             DeliveryLife::Delivered,
             DeliveryLife::Refused(Reason::NotAddressed),
@@ -200,7 +205,13 @@ mod tests {
         for life in settled {
             assert!(life.is_settled());
             for step in steps() {
-                assert_eq!(life.after(step), None, "{life:?} {step:?}");
+                let late = (life, step)
+                    == (
+                        DeliveryLife::Expired,
+                        DeliveryStep::Receipted(Verdict::Held),
+                    );
+                let expected = late.then_some(DeliveryLife::Delivered);
+                assert_eq!(life.after(step), expected, "{life:?} {step:?}");
             }
         }
     }

@@ -218,6 +218,12 @@ reasons! {
         "a partner sent more than a directory can have" "it was cut off, ours stays: call who sent it";
     84 DirectoryFrozen "DIRECTORY_FROZEN" Retry FailedPrecondition
         "the directory has run out, or a newer one was named and not given" "install the newest bundle; ask the federation for it";
+    90 EntryMissing "ENTRY_MISSING" Hold Internal
+        "an entry of the journal was damaged beyond reading" "partners are asked for what they hold; `allpoints status` says what is left";
+    91 Reclaiming "RECLAIMING" Retry Unavailable
+        "the node asks its partners for what it lost before it sends anything new" "wait some seconds: it ends by itself";
+    92 NotReceipted "NOT_RECEIPTED" Final PermissionDenied
+        "a statement was given back that we never receipted" "an attack or a fault at the peer: its origin sends it itself";
 }
 
 impl fmt::Display for Reason {

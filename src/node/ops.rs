@@ -108,17 +108,27 @@ async fn queued(
 
 const STORE_FAILED: &str = "the store has failed\n";
 
-async fn ready(State(ops): State<Ops>) -> (StatusCode, &'static str) {
+async fn ready(State(ops): State<Ops>) -> Response {
+    let (code, said) = readiness(&ops);
+    (code, said).into_response()
+}
+
+fn readiness(ops: &Ops) -> (StatusCode, String) {
+    let unavailable = |why: &str| (StatusCode::SERVICE_UNAVAILABLE, why.to_owned());
     let store = ops.opened.get().map(|opened| &opened.store);
     let Some(store) = store.filter(|_| ops.ready.load(Ordering::SeqCst)) else {
-        return (StatusCode::SERVICE_UNAVAILABLE, "not serving\n");
+        return unavailable("not serving\n");
     };
     if store.failed().now_or_never().is_some() {
-        (StatusCode::SERVICE_UNAVAILABLE, STORE_FAILED)
-    } else if store.has_room() {
-        (StatusCode::OK, "ready\n")
-    } else {
-        (StatusCode::SERVICE_UNAVAILABLE, "STORE_FULL\n")
+        return unavailable(STORE_FAILED);
+    }
+    if !store.has_room() {
+        return unavailable("STORE_FULL\n");
+    }
+    // It serves all the same: what is lost comes back while it does, or not at all.
+    match store.loss().missing.len() {
+        0 => (StatusCode::OK, "ready\n".to_owned()),
+        missing => (StatusCode::OK, format!("ready\nENTRY_MISSING {missing}\n")),
     }
 }
 

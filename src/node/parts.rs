@@ -121,6 +121,12 @@ fn told(recovery: &store::Recovery) {
             "a torn last group was cut: it had not been acknowledged"
         );
     }
+    if !recovery.loss.missing.is_empty() {
+        tracing::error!(
+            entries = recovery.loss.missing.len(),
+            "entries of the journal are missing since a repair"
+        );
+    }
     if let Some(why) = &recovery.view_rebuilt {
         tracing::warn!(%why, "the view was rebuilt from the journal");
     }

@@ -47,9 +47,6 @@ use crate::{
     },
 };
 
-/// Number of the log in its origin's name. A restore behind its witnesses will begin another; not built yet.
-const LOG_EPOCH: u32 = 1;
-
 /// What listeners share.
 pub(super) struct Serving {
     pub(super) broker: Broker,
@@ -211,7 +208,7 @@ impl Serving {
             clock: Arc::clone(&self.clock),
             pseudonym_key: self.pseudonym_key,
             log_key: Arc::clone(&self.log_key),
-            log_epoch: LOG_EPOCH,
+            log_epoch: self.store.loss().epoch,
             started_at: self.started_at,
             expiries: Arc::new(move || expiries.all()),
             loaded: Arc::new(move || book.list()),

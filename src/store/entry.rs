@@ -104,6 +104,16 @@ acts! {
     ActorNamed = 17,
     /// The journal was listed.
     AuditRead = 18,
+    /// Stands for an entry that was damaged beyond reading.
+    Missing = 40,
+    /// A partner gave back what was lost here.
+    Reclaimed = 41,
+    /// We gave a partner back what it had lost.
+    GivenBack = 42,
+    /// All partners were asked for what was lost before this entry.
+    ReclaimEnded = 43,
+    /// The log begins a new epoch: headers before this entry were lost.
+    EpochBegun = 44,
 }
 
 /// Who did it: `node`, an authority id, or a desk pseudonym such as `officer-3fa9c1d2`. Printable ASCII without

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 pub use self::codec::{EventError, Reader};
-use super::entry::Actor;
+use super::entry::{Actor, EntryIndex};
 use crate::domain::{
     id::{AuthorityId, StatementRef},
     reason::Reason,
@@ -153,6 +153,42 @@ pub enum Event {
     TailCut {
         /// How many were cut.
         bytes: u32,
+    },
+    /// Stands for an entry that was damaged beyond reading.
+    Missing,
+    /// A partner gave back what was lost here; the act that it was stands beside this one.
+    Reclaimed {
+        /// Which statement.
+        statement: StatementRef,
+        /// Who gave it.
+        peer: AuthorityId,
+        /// Leaf hash of what was given: of the statement, or of its receipt.
+        leaf: LeafHash,
+        /// The entry that was lost, when that is known.
+        lost: Option<EntryIndex>,
+    },
+    /// We gave a partner back what it had lost.
+    GivenBack {
+        /// Which statement.
+        statement: StatementRef,
+        /// To whom.
+        peer: AuthorityId,
+        /// Leaf hash of the signed bytes.
+        leaf: LeafHash,
+    },
+    /// All partners were asked for what was lost before this entry.
+    ReclaimEnded {
+        /// Entries that nobody gave back.
+        missing: u32,
+    },
+    /// The log begins a new epoch: headers before this entry were lost, and later roots are of what is left.
+    EpochBegun {
+        /// Its number.
+        epoch: u32,
+        /// Entries of the log that the last good head is of.
+        size: u64,
+        /// Root of that head.
+        root: [u8; 32],
     },
     /// Which certificate a pseudonym stands for (sealed).
     ActorNamed {

@@ -259,6 +259,11 @@ impl Keyring {
         })
         .transpose()
     }
+    /// Segments that are in use for certain: the key of the next is made after groups were written into them.
+    #[must_use]
+    pub fn segments_in_use(&self) -> u32 {
+        self.keys.last_key_value().map_or(0, |(last, _)| *last)
+    }
     /// The key of a new segment, in the file and synced when this returns. Asked again, the same key.
     ///
     /// # Errors

@@ -65,6 +65,8 @@ pub struct Recovery {
     pub tail_cut_bytes: u64,
     /// Groups cut so.
     pub torn_groups: u64,
+    /// What is not there that once was.
+    pub loss: journal::Loss,
 }
 
 /// The one store of a node. Cheap to clone.
@@ -110,6 +112,9 @@ pub enum ReadError {
     /// There is no such statement.
     #[error("statement number {0} is not here")]
     NoStatement(Ordinal),
+    /// Its body was damaged beyond help.
+    #[error("entry {0} was lost: its header is all that was saved")]
+    Lost(EntryIndex),
     /// An entry without the signature that its document must have.
     #[error("entry {0} has lost its signature; run `allpoints store check`")]
     NoSignature(EntryIndex),
@@ -184,6 +189,7 @@ impl Store {
         let opening = opening::Opening {
             authority: config.authority,
             torn_bytes: found.torn_bytes,
+            loss: found.loss,
             view: view.into(),
             clock,
             reader: event::Reader::WIRE,
@@ -250,7 +256,28 @@ impl Store {
     /// # Errors
     /// When there is no such durable entry, or it is damaged.
     pub fn entry(&self, index: EntryIndex) -> Result<StoredEntry, ReadError> {
-        self.shared.with_log(|log| log.read(index))?
+        let entry = self.shared.with_log(|log| log.read(index))??;
+        if entry.is_lost {
+            return Err(ReadError::Lost(index));
+        }
+        Ok(entry)
+    }
+
+    /// What is not here that once was, as far as it was not given back.
+    #[must_use]
+    pub fn loss(&self) -> journal::Loss {
+        self.shared.loss().clone()
+    }
+
+    /// Takes an entry off the list of what is missing: what it kept is here again, and durable.
+    pub fn regained(&self, index: EntryIndex) {
+        let mut loss = self.shared.loss();
+        loss.missing.retain(|entry| entry.index != index);
+    }
+
+    /// All partners were asked for what is missing, and that is durable.
+    pub fn asked(&self) {
+        self.shared.loss().ask_since = None;
     }
 
     /// Resolves when the store has failed.

@@ -6,6 +6,7 @@ use super::{
     OpenError, Recovery, Store,
     entry::EntryIndex,
     event::{Event, Reader},
+    journal::Loss,
     ledger::Ledger,
     log::Log,
     runs::Runs,
@@ -21,6 +22,7 @@ pub(crate) const REPLAY_TICK_ENTRIES: u64 = 16 * 1024;
 pub(super) struct Opening {
     pub(super) authority: AuthorityId,
     pub(super) torn_bytes: u64,
+    pub(super) loss: Loss,
     pub(super) view: Arc<dyn View>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) reader: Reader,
@@ -28,7 +30,7 @@ pub(super) struct Opening {
 }
 
 impl Opening {
-    pub(super) fn store(self, log: Box<dyn Log>) -> Result<(Store, Recovery), OpenError> {
+    pub(super) fn store(mut self, log: Box<dyn Log>) -> Result<(Store, Recovery), OpenError> {
         let mut recovery = Recovery {
             entries: log.head().0,
             tail_cut_bytes: self.torn_bytes,
@@ -54,7 +56,10 @@ impl Opening {
             Arc::clone(&self.view),
         ));
         let store = Store { shared };
+        self.record_epoch(&store);
         self.record_cut_tail(&store);
+        recovery.loss = self.loss.clone();
+        *store.shared.loss() = self.loss;
         Ticker::start(&store.shared, &self.runs);
         Ok((store, recovery))
     }
@@ -87,7 +92,10 @@ impl Opening {
         let mut in_view = from;
         for entry in log.entries(from) {
             let entry = entry?;
-            let event: Event = self.reader.event(&entry.header, &entry.body)?;
+            let event = match entry.is_lost {
+                true => Event::Missing,
+                false => self.reader.event(&entry.header, &entry.body)?,
+            };
             ledger.apply(entry.header.index, entry.header.time, &event);
             if let Some(fault) = ledger.view_fault() {
                 return Err(fault.into());
@@ -105,6 +113,17 @@ impl Opening {
             replayed: ledger.next_index() - from,
             next: in_view,
         })
+    }
+
+    /// Where headers were lost, the log goes on as another one, which names the last head of the old.
+    fn record_epoch(&mut self, store: &Store) {
+        if let Some((size, root)) = self.loss.broken_at.take() {
+            let epoch = self.loss.epoch.saturating_add(1);
+            self.loss.epoch = epoch;
+            let now = self.clock.now();
+            let begun = Event::EpochBegun { epoch, size, root };
+            drop(store.decide(|ledger| ledger.record(now, begun)).commit());
+        }
     }
 
     /// A cut tail is an act of its own, so that partners can be asked for what they hold.

@@ -112,6 +112,17 @@ impl<T> Plan<T> {
         }
     }
 
+    /// Adds a receipt that was issued before, with its own path, as that of the event at this position.
+    pub fn attach_receipt_again(&mut self, proof: Proof, document: Bytes, position: usize) {
+        let leaf = proof.index;
+        let number = self
+            .work
+            .add_batch(Signed::Parts(vec![proof]), vec![document]);
+        if let Some(receipt) = self.work.receipts.get_mut(position) {
+            *receipt = Some((number, leaf));
+        }
+    }
+
     /// Encodes and hands the block to the journal at once, here; the future answers when it is durable, and
     /// may be dropped without harm.
     ///

@@ -14,8 +14,16 @@ use std::{
 use tokio::sync::{Notify, broadcast, watch};
 
 use super::{
-    ReadError, StoreFailed, entry::EntryIndex, event::Event, journal::Block, ledger::Ledger,
-    log::Log, plan::Decided, statements::Statements, ticker::Ticker, view::View,
+    ReadError, StoreFailed,
+    entry::EntryIndex,
+    event::Event,
+    journal::{Block, Loss},
+    ledger::Ledger,
+    log::Log,
+    plan::Decided,
+    statements::Statements,
+    ticker::Ticker,
+    view::View,
 };
 use crate::domain::limits::{
     STATEMENTS_CACHED_BYTES, STORE_DECISIONS_TOLD_MAX, VIEW_LAG_MAX_ENTRIES, VIEW_LAG_WAIT,
@@ -34,6 +42,7 @@ pub(super) struct Shared {
     applied: AtomicU64,
     in_view: AtomicU64,
     pub(super) ticker: Ticker,
+    loss: Mutex<Loss>,
 }
 
 pub(super) struct State {
@@ -106,7 +115,12 @@ impl Shared {
             statements: Statements::new(STATEMENTS_CACHED_BYTES),
             view,
             ticker: Ticker::default(),
+            loss: Mutex::default(),
         }
+    }
+
+    pub(super) fn loss(&self) -> MutexGuard<'_, Loss> {
+        self.loss.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn decide<T>(&self, decision: impl FnOnce(&mut Ledger) -> T) -> (T, Decided) {

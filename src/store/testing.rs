@@ -5,14 +5,14 @@
 use std::sync::Arc;
 
 use super::{
-    Store,
+    OpenError, Recovery, Store,
     disk::simulated::SimulatedDisk,
     event::Reader,
-    journal::{Journal, JournalConfig},
+    journal::{CheckReport, Journal, JournalConfig, RepairReport, check, repair},
     keyring::KeyEncryptionKey,
     opening::Opening,
     runs::Runs,
-    view::memory::MemoryView,
+    view::{View, memory::MemoryView},
 };
 use crate::domain::{id::AuthorityId, time::Clock};
 
@@ -35,22 +35,64 @@ impl TestDisk {
 
     /// Opens the journal with what is on the disk, over an empty view.
     pub(crate) fn open(&self, authority: AuthorityId, clock: Arc<dyn Clock>) -> Store {
-        let config = JournalConfig {
-            folder: "/store".into(),
-            key_file: self.keys.path().join("kek"),
-            segment_bytes: 1 << 20,
-            clock: Arc::clone(&clock),
-        };
-        let (journal, found) = Journal::open(config, Arc::new(self.disk.clone())).unwrap();
+        let view = Arc::new(MemoryView::default());
+        self.open_over(view, authority, clock).unwrap().0
+    }
+
+    /// The same over a view of the test's own.
+    pub(crate) fn open_over(
+        &self,
+        view: Arc<dyn View>,
+        authority: AuthorityId,
+        clock: Arc<dyn Clock>,
+    ) -> Result<(Store, Recovery), OpenError> {
+        let config = self.config(Arc::clone(&clock));
+        let (journal, found) = Journal::open(config, Arc::new(self.disk.clone()))?;
         let opening = Opening {
             authority,
             torn_bytes: found.torn_bytes,
-            view: Arc::new(MemoryView::default()),
+            loss: found.loss,
+            view,
             clock,
             reader: Reader::WIRE,
             runs: Runs::OnThreads,
         };
-        opening.store(Box::new(journal)).unwrap().0
+        opening.store(Box::new(journal))
+    }
+
+    /// The files, for damaging them.
+    pub(crate) fn files(&self) -> &SimulatedDisk {
+        &self.disk
+    }
+
+    /// `store repair`, on a store that nobody has open.
+    pub(crate) fn repair(&self, clock: Arc<dyn Clock>) -> RepairReport {
+        repair(&self.config(clock), &self.disk).unwrap()
+    }
+
+    /// `store check`, on a store that nobody has open.
+    pub(crate) fn check(&self, clock: Arc<dyn Clock>) -> Result<CheckReport, OpenError> {
+        check(&self.config(clock), &self.disk, &mut |_| {})
+    }
+
+    /// The same keys over a copy of the files.
+    pub(crate) fn over(&self, disk: SimulatedDisk) -> Self {
+        let keys = tempfile::tempdir().unwrap();
+        std::fs::copy(self.key_file(), keys.path().join("kek")).unwrap();
+        Self { keys, disk }
+    }
+
+    fn key_file(&self) -> std::path::PathBuf {
+        self.keys.path().join("kek")
+    }
+
+    fn config(&self, clock: Arc<dyn Clock>) -> JournalConfig {
+        JournalConfig {
+            folder: "/store".into(),
+            key_file: self.key_file(),
+            segment_bytes: 1 << 20,
+            clock,
+        }
     }
 
     /// The process that had it open is gone: what it wrote later is not seen here.

@@ -90,6 +90,11 @@ impl Event {
             Self::Stopped => Act::Stopped,
             Self::TailCut { .. } => Act::TailCut,
             Self::ActorNamed { .. } => Act::ActorNamed,
+            Self::Missing => Act::Missing,
+            Self::Reclaimed { .. } => Act::Reclaimed,
+            Self::GivenBack { .. } => Act::GivenBack,
+            Self::ReclaimEnded { .. } => Act::ReclaimEnded,
+            Self::EpochBegun { .. } => Act::EpochBegun,
         }
     }
 
@@ -106,6 +111,7 @@ impl Event {
                 Verdict::Refused(reason) => Some(reason),
             },
             Self::TailCut { .. } => Some(Reason::TailCut),
+            Self::Missing | Self::EpochBegun { .. } => Some(Reason::EntryMissing),
             _ => None,
         }
     }
@@ -123,6 +129,7 @@ impl Event {
             | Self::RefusedInput { peer, .. }
             | Self::RefusalsCounted { peer, .. } => (*peer).into(),
             Self::ReceiptStored { receipt, .. } => receipt.recipient.into(),
+            Self::Reclaimed { peer, .. } | Self::GivenBack { peer, .. } => (*peer).into(),
             _ => Actor::NODE,
         }
     }
@@ -135,7 +142,9 @@ impl Event {
             Self::RefusedStatement { statement, .. }
             | Self::DeliveryEnded { statement, .. }
             | Self::DeliveryHeld { statement, .. }
-            | Self::DeliveryResumed { statement, .. } => Some(*statement),
+            | Self::DeliveryResumed { statement, .. }
+            | Self::Reclaimed { statement, .. }
+            | Self::GivenBack { statement, .. } => Some(*statement),
             Self::ReceiptStored { receipt, .. } => Some(StatementRef {
                 origin: receipt.sender,
                 id: receipt.message,
@@ -151,7 +160,9 @@ impl Event {
             Self::Received { routing, .. } => Some(routing.statement.origin),
             Self::RefusedStatement { peer, .. }
             | Self::RefusedInput { peer, .. }
-            | Self::RefusalsCounted { peer, .. } => Some(*peer),
+            | Self::RefusalsCounted { peer, .. }
+            | Self::Reclaimed { peer, .. }
+            | Self::GivenBack { peer, .. } => Some(*peer),
             Self::ReceiptStored { receipt, .. } => Some(receipt.recipient),
             Self::DeliveryEnded { recipient, .. }
             | Self::DeliveryHeld { recipient, .. }
@@ -166,17 +177,23 @@ impl Event {
             Self::Accepted { leaf, .. }
             | Self::Received { leaf, .. }
             | Self::RefusedStatement { leaf, .. }
-            | Self::ReceiptStored { leaf, .. } => Some(*leaf),
+            | Self::ReceiptStored { leaf, .. }
+            | Self::Reclaimed { leaf, .. }
+            | Self::GivenBack { leaf, .. } => Some(*leaf),
             Self::RefusedInput { leaf, .. } | Self::Incident { leaf, .. } => *leaf,
             _ => None,
         }
     }
 
-    /// Of a consultation: 1 when it marks the thread opened.
+    /// Of a consultation: 1 when it marks the thread opened. Of what was given back: the low half of the index that
+    /// was lost, all ones when it is not known.
     fn count(&self) -> u32 {
         match self {
             Self::RefusalsCounted { count, .. } => *count,
             Self::TailCut { bytes } => *bytes,
+            Self::ReclaimEnded { missing } => *missing,
+            Self::EpochBegun { epoch, .. } => *epoch,
+            Self::Reclaimed { lost, .. } => low_half(lost.unwrap_or(EntryIndex::MAX)),
             Self::Consulted { peek, .. } => u32::from(*peek == Peek::Opens),
             _ => 0,
         }
@@ -195,9 +212,15 @@ impl Event {
                 body.into()
             }
             Self::ActorNamed { uri, .. } => Bytes::copy_from_slice(uri.as_bytes()),
+            // The size, 8 bytes big-endian, then the root.
+            Self::EpochBegun { size, root, .. } => [&size.to_be_bytes()[..], root].concat().into(),
             _ => Bytes::new(),
         }
     }
+}
+
+const fn low_half(index: EntryIndex) -> u32 {
+    (index & u32::MAX as u64) as u32
 }
 
 /// Decodes kept documents, and with them entries. The real one is [`Reader::WIRE`].
@@ -239,7 +262,9 @@ impl Reader {
             Act::Accepted | Act::Received | Act::ReceiptStored => {
                 return self.documented(header, body);
             }
-            Act::DirectoryAdopted | Act::ActorNamed => return with_own_body(header, body),
+            Act::DirectoryAdopted | Act::ActorNamed | Act::EpochBegun => {
+                return with_own_body(header, body);
+            }
             Act::RefusedStatement => Event::RefusedStatement {
                 statement: subject()?,
                 peer: peer()?,
@@ -297,6 +322,21 @@ impl Reader {
             Act::TailCut => Event::TailCut {
                 bytes: header.count,
             },
+            Act::Missing => Event::Missing,
+            Act::Reclaimed => Event::Reclaimed {
+                statement: subject()?,
+                peer: peer()?,
+                leaf: header.leaf.ok_or_else(|| missing("leaf"))?,
+                lost: (header.count != u32::MAX).then_some(header.count.into()),
+            },
+            Act::GivenBack => Event::GivenBack {
+                statement: subject()?,
+                peer: peer()?,
+                leaf: header.leaf.ok_or_else(|| missing("leaf"))?,
+            },
+            Act::ReclaimEnded => Event::ReclaimEnded {
+                missing: header.count,
+            },
         })
     }
 
@@ -347,6 +387,14 @@ fn with_own_body(header: &EntryHeader, body: &Bytes) -> Result<Event, EventError
         return Ok(Event::ActorNamed {
             actor: header.actor,
             uri: str::from_utf8(body).map_err(|_| unreadable())?.into(),
+        });
+    }
+    if header.act == Act::EpochBegun {
+        let (size, root) = body.split_first_chunk::<8>().ok_or_else(unreadable)?;
+        return Ok(Event::EpochBegun {
+            epoch: header.count,
+            size: u64::from_be_bytes(*size),
+            root: root.try_into().map_err(|_| unreadable())?,
         });
     }
     let version = body.first_chunk::<8>().ok_or_else(unreadable)?;

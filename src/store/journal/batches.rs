@@ -75,7 +75,11 @@ impl KeptBatch {
     }
     /// The receipt of one leaf.
     pub(super) fn document(&self, leaf: u32) -> Option<Bytes> {
-        self.documents.get(usize::try_from(leaf).ok()?).cloned()
+        let place = match &self.signed {
+            Kept::Whole(..) => usize::try_from(leaf).ok()?,
+            Kept::Parts(proofs) => proofs.iter().position(|proof| proof.index == leaf)?,
+        };
+        self.documents.get(place).cloned()
     }
 }
 
@@ -230,7 +234,7 @@ mod tests {
         let kept = kept(Signed::Parts(proofs));
         assert_eq!(kept.proof(4), batch(9).proof(4));
         assert_eq!(kept.proof(5), None);
-        assert_eq!(kept.document(0), Some(Bytes::from_static(b"a receipt")));
-        assert_eq!(kept.document(1), None);
+        assert_eq!(kept.document(1), Some(Bytes::from_static(b"a receipt")));
+        assert_eq!(kept.document(0), None);
     }
 }

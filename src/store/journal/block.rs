@@ -15,7 +15,8 @@
 //! may land in the next one, so each body names its key. The additional data is the entry's header, so a body
 //! never opens at another index. Nonces are 96 random bits: a segment holds fewer than 2^20 bodies, and unlike a
 //! counter they stay unique when a store is copied or set back. A body must never be served that does not open,
-//! or does not have the leaf hash in its header.
+//! or does not have the leaf hash in its header. A body that `store repair` found beyond help is zeros under the key
+//! number 0xffffffff: its entry reads as one without a body.
 
 use std::{ops::Range, sync::Arc};
 
@@ -48,6 +49,9 @@ const NO_BATCH: u16 = u16::MAX;
 const NONCE_BYTES: usize = 12;
 const TAG_BYTES: usize = 16;
 const SEAL_BYTES: usize = 4 + NONCE_BYTES + TAG_BYTES;
+
+/// Under which a body that is lost stands.
+const LOST_KEY: KeyNumber = KeyNumber::MAX;
 
 type Link = Option<(u16, u32)>;
 
@@ -302,7 +306,9 @@ impl Front {
         let gone = || BlockError::Shape("length");
         let header = self.headers.get(at).ok_or_else(gone)?.clone();
         let header_bytes = self.header_bytes(at).ok_or_else(gone)?;
-        let body = open(sealed, &header_bytes, header.body_bytes, key)?;
+        let opened = open(sealed, &header_bytes, header.body_bytes, key)?;
+        let is_lost = opened.is_none();
+        let body = opened.unwrap_or_default();
         let leaf = header.leaf.filter(|_| !body.is_empty());
         if leaf.is_some_and(|leaf| leaf != body_leaf(header.act, &body)) {
             return Err(BlockError::Leaf);
@@ -323,6 +329,7 @@ impl Front {
             body,
             proof,
             receipt,
+            is_lost,
         })
     }
     fn proof(&self, (batch, leaf): (u16, u32)) -> Result<Proof, BlockError> {
@@ -343,18 +350,22 @@ pub(super) fn body_leaf(act: Act, body: &[u8]) -> LeafHash {
     pae::leaf_hash(document, body)
 }
 
+/// `None` when the body is marked as lost.
 fn open(
     sealed: &[u8],
     header: &[u8; HEADER_BYTES],
     body_bytes: u32,
     key: impl FnOnce(KeyNumber) -> Option<SegmentKey>,
-) -> Result<Bytes, BlockError> {
+) -> Result<Option<Bytes>, BlockError> {
     if body_bytes == 0 {
-        return Ok(Bytes::new());
+        return Ok(Some(Bytes::new()));
     }
     let mut fields = Fields(sealed);
     let mut front = || Some((fields.u32()?, fields.array()?));
     let (number, nonce) = front().ok_or(BlockError::Sealed)?;
+    if number == LOST_KEY {
+        return Ok(None);
+    }
     let key = key(number).ok_or(BlockError::KeyGone(number))?;
     let mut bytes = fields.0.to_vec();
     let nonce = Nonce::assume_unique_for_key(nonce);
@@ -367,7 +378,18 @@ fn open(
     if u32::try_from(plain) != Ok(body_bytes) {
         return Err(BlockError::Sealed);
     }
-    Ok(Bytes::from(bytes))
+    Ok(Some(Bytes::from(bytes)))
+}
+
+/// Whether a sealed body is marked so.
+pub(super) fn is_lost(sealed: &[u8]) -> bool {
+    sealed.starts_with(&LOST_KEY.to_le_bytes())
+}
+
+/// Marks a sealed body as lost: nothing of what stood there is left.
+pub(super) fn lose(sealed: &mut [u8]) {
+    sealed.fill(0);
+    set(sealed, 0, LOST_KEY);
 }
 
 /// Splits the blocks of a group; each with its place in the group's bytes.

@@ -5,13 +5,14 @@ use std::path::PathBuf;
 use super::{
     JournalConfig,
     fault::OpenFault,
-    scan::{self, ScannedGroup},
-    segment,
+    scan::ScannedGroup,
+    segment::{self, Segment},
+    walk::{self, Ground, Hole},
 };
 use crate::store::{
     OpenError,
     disk::Disk,
-    entry::EntryIndex,
+    entry::{Act, EntryIndex},
     keyring::{KeyEncryptionKey, KeyNumber, Keyring},
 };
 
@@ -50,6 +51,10 @@ pub struct CheckReport {
     pub torn_bytes: u64,
     /// All damage; empty when the journal is whole.
     pub findings: Vec<Finding>,
+    /// The groups and entries that are damaged.
+    pub holes: Vec<Hole>,
+    /// Entries that an earlier repair could not save.
+    pub missing: Vec<EntryIndex>,
 }
 
 /// Reads every group and opens every body. The node must be stopped.
@@ -69,15 +74,8 @@ fn run(
     disk: &dyn Disk,
     progress: &mut dyn FnMut(CheckProgress),
 ) -> Result<CheckReport, OpenFault> {
-    let wrapping = KeyEncryptionKey::load(&config.key_file)?;
-    let keyring = Keyring::open(disk, &config.folder, wrapping)?;
-    let lock = config.folder.join("lock");
-    let _lock = disk.lock(&lock).map_err(|error| match error.kind() {
-        std::io::ErrorKind::WouldBlock => OpenFault::Locked(config.folder.clone()),
-        _ => OpenFault::Disk(lock, error),
-    })?;
-    let segments = segment::find(disk, &config.folder);
-    let segments = segments.map_err(|(path, error)| OpenFault::Disk(path, error))?;
+    let (_lock, keyring) = lock(config, disk)?;
+    let segments = segments(config, disk)?;
     let mut report = CheckReport {
         segments: segments.len() as u64,
         ..CheckReport::default()
@@ -87,32 +85,85 @@ fn run(
         of_bytes: segments.iter().map(|segment| segment.bytes).sum(),
         entries: 0,
     };
-    let mut faults = Vec::new();
     let mut visit = |group: ScannedGroup<'_>| {
         told.bytes += group.group.header.bytes_on_disk();
         told.entries += group.leaves.len() as u64;
+        note_missing(&group, &mut report.missing);
         check_bodies(&group, &keyring, &mut report.findings);
         progress(told);
         Ok(())
     };
-    report.torn_bytes = scan::survey(&segments, &mut visit, &mut |fault| faults.push(fault))?;
+    let walked = walk::walk(&ground(config, &keyring, &segments), &mut visit)?;
     report.entries = told.entries;
-    report.findings.extend(faults.into_iter().map(finding));
+    report.torn_bytes = walked.torn_bytes;
+    for course in &walked.courses {
+        if let Some(what) = course.fault {
+            report.findings.push(Finding {
+                file: segment::path(&config.folder, course.header.id),
+                offset: 0,
+                entry: None,
+                what: what.to_owned(),
+            });
+        }
+        for hole in course.holes().map(|torn| &torn.hole) {
+            report.findings.extend(finding(hole));
+            report.holes.push(hole.clone());
+        }
+    }
     Ok(report)
 }
 
-fn finding(fault: OpenFault) -> Finding {
-    let (file, offset, what) = match fault {
-        OpenFault::Damaged { file, offset, what } => (file, offset, what),
-        OpenFault::SegmentMissing(file) => (file, 0, "the file is missing".to_owned()),
-        other => (PathBuf::new(), 0, other.to_string()),
-    };
-    Finding {
-        file,
-        offset,
-        entry: None,
-        what,
+/// The lock and the keys; neither is made.
+pub(super) fn lock(
+    config: &JournalConfig,
+    disk: &dyn Disk,
+) -> Result<(Box<dyn Send + Sync>, Keyring), OpenFault> {
+    let wrapping = KeyEncryptionKey::load(&config.key_file)?;
+    let keyring = Keyring::open(disk, &config.folder, wrapping)?;
+    let lock = config.folder.join("lock");
+    let held = disk.lock(&lock).map_err(|error| match error.kind() {
+        std::io::ErrorKind::WouldBlock => OpenFault::Locked(config.folder.clone()),
+        _ => OpenFault::Disk(lock, error),
+    })?;
+    Ok((held, keyring))
+}
+
+pub(super) fn segments(config: &JournalConfig, disk: &dyn Disk) -> Result<Vec<Segment>, OpenFault> {
+    let found = segment::find(disk, &config.folder);
+    found.map_err(|(path, error)| OpenFault::Disk(path, error))
+}
+
+pub(super) fn ground<'a>(
+    config: &'a JournalConfig,
+    keyring: &Keyring,
+    segments: &'a [Segment],
+) -> Ground<'a> {
+    // The first segment is whole before it has its name.
+    let first = segments.first().is_some_and(|segment| segment.id == 0);
+    Ground {
+        folder: &config.folder,
+        segments,
+        in_use: keyring.segments_in_use().max(u32::from(first)),
+        segment_bytes: config.segment_bytes,
+        now: config.clock.now(),
     }
+}
+
+/// A hole as one finding; nothing for a file of which its course says it already.
+fn finding(hole: &Hole) -> Option<Finding> {
+    (hole.offset > 0 && hole.what != walk::GONE && hole.what != walk::UNREADABLE).then(|| Finding {
+        file: hole.file.clone(),
+        offset: hole.offset,
+        entry: None,
+        what: hole.what.to_owned(),
+    })
+}
+
+/// Entries that an earlier repair could not save.
+fn note_missing(group: &ScannedGroup<'_>, missing: &mut Vec<EntryIndex>) {
+    let headers = group.blocks.iter().flat_map(|(.., front)| &front.headers);
+    let lost = headers.filter(|header| header.act == Act::Missing);
+    missing.extend(lost.map(|header| header.index));
 }
 
 fn check_bodies(group: &ScannedGroup<'_>, keyring: &Keyring, findings: &mut Vec<Finding>) {

@@ -22,7 +22,7 @@ pub enum OpenFault {
     Disk(PathBuf, io::Error),
     /// Something that was acknowledged is not as it was written.
     #[error(
-        "the journal is damaged: {file} at byte {offset}: {what}; nothing was changed: run `allpoints store check`, then restore the file from a copy"
+        "the journal is damaged: {file} at byte {offset}: {what}; nothing was changed: run `allpoints store check`, then restore the file from a copy, or run `allpoints store repair`"
     )]
     Damaged {
         /// The segment.
@@ -34,7 +34,7 @@ pub enum OpenFault {
     },
     /// A part of the journal is gone.
     #[error(
-        "the journal is damaged: {0} is missing; nothing was changed: run `allpoints store check`, then restore the file from a copy"
+        "the journal is damaged: {0} is missing; nothing was changed: run `allpoints store check`, then restore the file from a copy, or run `allpoints store repair`"
     )]
     SegmentMissing(PathBuf),
     /// The segment size asked for.

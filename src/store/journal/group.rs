@@ -3,7 +3,7 @@
 //! | offset | bytes | field |
 //! | --- | --- | --- |
 //! | 0 | 4 | `APGR` |
-//! | 4 | 4 | kind: 1 entries, 2 seal |
+//! | 4 | 4 | kind: 1 entries, 2 seal, 3 mended |
 //! | 8 | 4 | bytes of the blocks |
 //! | 12 | 4 | segment id |
 //! | 16 | 8 | sequence number, from 0 through all segments |
@@ -14,6 +14,9 @@
 //! | 48 | 32 | chain: hash of the previous group's chain and entry headers |
 //! | 80 | 12 | zeros |
 //! | 92 | 4 | CRC32C of the 92 bytes before and of the blocks |
+//!
+//! A mended group stands where a damaged one stood. Behind its blocks 40 bytes say where the journal goes on: 8 of
+//! the next sequence number, 32 of the chain there. Nothing else may write one but `store repair`.
 //!
 //! Groups begin at sectors, so that writing one never touches the sector of an acknowledged one.
 
@@ -39,6 +42,8 @@ pub(super) enum GroupKind {
     Entries = 1,
     /// Says that the group before it was synced; holds nothing.
     Seal = 2,
+    /// What was left of a damaged group, and stand-ins for the entries that were not.
+    Mended = 3,
 }
 
 /// A group's header.
@@ -83,6 +88,7 @@ impl GroupHeader {
         let kind = match fields.u32()? {
             1 => GroupKind::Entries,
             2 => GroupKind::Seal,
+            3 => GroupKind::Mended,
             _ => return None,
         };
         let header = Self {
@@ -123,11 +129,34 @@ pub(super) fn chain_after<'a>(chain: &Hash, leaves: impl Iterator<Item = &'a Has
     hash.as_ref().try_into().unwrap_or_default()
 }
 
+/// Where the journal goes on behind a mended group, as what follows it says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct GoesOn {
+    pub(super) sequence: u64,
+    pub(super) chain: Hash,
+}
+impl GoesOn {
+    const BYTES: usize = 40;
+    pub(super) fn encode(&self, bytes: &mut Vec<u8>) {
+        bytes.extend_from_slice(&self.sequence.to_le_bytes());
+        bytes.extend_from_slice(&self.chain);
+    }
+    fn decode(bytes: &[u8]) -> Option<Self> {
+        let mut fields = Fields(bytes);
+        Some(Self {
+            sequence: fields.u64()?,
+            chain: fields.array()?,
+        })
+    }
+}
+
 /// A whole group with a checksum that holds.
 #[derive(Debug)]
 pub(super) struct Group {
     pub(super) header: GroupHeader,
     pub(super) blocks: Bytes,
+    /// Of a mended one only.
+    pub(super) goes_on: Option<GoesOn>,
 }
 
 /// Reads the group at `offset`; `None` when there is none whose checksum holds, for this segment and tag.
@@ -151,9 +180,38 @@ pub(super) fn read(
     let mut blocks = vec![0; header.length as usize];
     disk::read_exact_at(file, &mut blocks, offset + GROUP_HEADER_BYTES as u64)?;
     let own = crc32c::crc32c(bytes.get(..GROUP_HEADER_BYTES - 4).unwrap_or_default());
-    let whole = crc32c::crc32c_append(own, &blocks) == crc;
-    Ok(whole.then(|| Group {
+    if crc32c::crc32c_append(own, &blocks) != crc {
+        return Ok(None);
+    }
+    Ok(whole(header, Bytes::from(blocks)))
+}
+
+/// Takes what stands behind the blocks of a mended group off them.
+fn whole(header: GroupHeader, mut blocks: Bytes) -> Option<Group> {
+    let goes_on = match header.kind {
+        GroupKind::Entries | GroupKind::Seal => None,
+        GroupKind::Mended => {
+            let end = blocks.len().checked_sub(GoesOn::BYTES)?;
+            Some(GoesOn::decode(&blocks.split_off(end))?)
+        }
+    };
+    Some(Group {
         header,
-        blocks: Bytes::from(blocks),
-    }))
+        blocks,
+        goes_on,
+    })
+}
+
+/// The header at `offset` as it stands, whatever its checksum says: for looking at what is damaged.
+pub(super) fn look(
+    file: &dyn disk::File,
+    offset: u64,
+    end: u64,
+) -> std::io::Result<Option<GroupHeader>> {
+    let mut bytes = [0; GROUP_HEADER_BYTES];
+    if offset.saturating_add(GROUP_HEADER_BYTES as u64) > end {
+        return Ok(None);
+    }
+    disk::read_exact_at(file, &mut bytes, offset)?;
+    Ok(GroupHeader::decode(&bytes).map(|(header, _)| header))
 }

@@ -22,6 +22,8 @@ mod commit;
 mod fault;
 mod fields;
 mod group;
+mod loss;
+mod mend;
 mod open;
 mod reading;
 mod scan;
@@ -33,6 +35,7 @@ mod stock;
 #[cfg(test)]
 mod tests;
 mod tree;
+mod walk;
 
 use std::{
     path::PathBuf,
@@ -50,6 +53,9 @@ use tokio::sync::watch;
 pub use self::{
     check::{CheckProgress, CheckReport, Finding, check},
     fault::{BlockError, EncodeError, OpenFault, ReadFault},
+    loss::{Loss, MissingEntry},
+    mend::{RepairReport, repair},
+    walk::Hole,
 };
 use self::{commit::Order, reading::Places, sizes::SizesCounted, stock::Stock, tree::Tree};
 use super::{
@@ -74,6 +80,8 @@ pub struct StoredEntry {
     pub proof: Option<Proof>,
     /// The receipt issued for it, with its signature.
     pub receipt: Option<(Bytes, Proof)>,
+    /// Its body was damaged beyond help: what stands here is its header alone.
+    pub is_lost: bool,
 }
 
 /// One decision's entries, to be written in the order of its ticket.
@@ -103,7 +111,7 @@ pub struct NewEntry {
 pub struct BatchRecord {
     /// The signature and what it covers.
     pub signed: super::Signed,
-    /** Receipts issued, by leaf index; empty for statements and kept receipts, whose bytes are sealed bodies. */
+    /** Receipts issued, in the order of the leaves or parts; empty for statements and kept receipts, whose bytes are sealed bodies. */
     pub documents: Vec<Bytes>,
 }
 
@@ -127,6 +135,8 @@ pub struct JournalRecovery {
     pub torn_bytes: u64,
     /// Entries of the last group, which were written and synced anew as no seal followed them.
     pub resynced_entries: u64,
+    /// What is not there that once was.
+    pub loss: Loss,
 }
 
 /// A header's index and exact bytes.

@@ -26,6 +26,7 @@ use super::{
     commit::{self, Commit, Current},
     fault::OpenFault,
     group::{self, GROUP_HEADER_BYTES, GroupHeader, GroupKind},
+    loss::LossBook,
     reading::{Fronts, Place, Places},
     scan::{self, End, Position, ScannedGroup},
     segment::{self, FIRST_GROUP, Segment, SegmentHeader},
@@ -58,7 +59,10 @@ pub(super) fn open(
     let mut places = Places::default();
     let tree = Tree::default();
     let mut unfolded = 0;
+    let mut loss = LossBook::default();
+    nothing_gone(&config, &keyring, &segments)?;
     let end = scan::scan(&segments, &mut |found: ScannedGroup<'_>| {
+        loss.take(&found, || tree.head());
         places.add_blocks(blocks(found.segment.id, found.offset, &found));
         unfolded += found.leaves.len();
         tree.add(found.leaves);
@@ -68,6 +72,7 @@ pub(super) fn open(
         }
         Ok(())
     })?;
+    not_cut_short(&config, &segments, &end)?;
     for segment in segments.iter().filter(|segment| segment.header.is_some()) {
         places.add_file(segment.id, segment.file.clone());
         if let Some(key) = keyring.key(segment.id)? {
@@ -78,6 +83,7 @@ pub(super) fn open(
         entries: end.position.index,
         torn_bytes: end.torn_bytes,
         resynced_entries: unproven(&end).map_or(0, |last| u64::from(last.entries)),
+        loss: loss.close(end.torn_bytes),
     };
     let tail = settle(&config, &*disk, &mut keyring, &segments, &end, &mut places)?;
     let shared = Arc::new(Shared {
@@ -143,6 +149,47 @@ fn lock_and_keys(
         return Err(KeyringError::KeyringMissing(keyring).into());
     };
     Ok((lock, keyring))
+}
+
+/// A key that was made after groups were written into the segments before it proves that these were in use.
+fn nothing_gone(
+    config: &JournalConfig,
+    keyring: &Keyring,
+    segments: &[Segment],
+) -> Result<(), OpenFault> {
+    for id in 0..keyring.segments_in_use() {
+        let path = segment::path(&config.folder, id);
+        match segments.iter().find(|segment| segment.id == id) {
+            None => return Err(OpenFault::SegmentMissing(path)),
+            Some(segment) if segment.header.is_none() => {
+                return Err(OpenFault::Damaged {
+                    file: path,
+                    offset: 0,
+                    what: "its header is wrong".to_owned(),
+                });
+            }
+            Some(_) => {}
+        }
+    }
+    Ok(())
+}
+
+/// The segment in use is as long as it was made: only finished ones are shortened, after the next is on disk.
+fn not_cut_short(config: &JournalConfig, segments: &[Segment], end: &End) -> Result<(), OpenFault> {
+    let Some((segment, offset)) = end
+        .segment
+        .and_then(|(at, offset)| Some((segments.get(at)?, offset)))
+    else {
+        return Ok(());
+    };
+    if segment.bytes >= config.segment_bytes {
+        return Ok(());
+    }
+    Err(OpenFault::Damaged {
+        file: segment.path.clone(),
+        offset,
+        what: "the file was cut short".to_owned(),
+    })
 }
 
 /// Where writing goes on.

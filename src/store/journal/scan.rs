@@ -34,6 +34,17 @@ pub(super) struct ScannedGroup<'a> {
     /// Place in the group's blocks, prefix and front of each block.
     pub(super) blocks: Vec<(usize, Prefix, std::sync::Arc<Front>)>,
     pub(super) leaves: Vec<Hash>,
+    /// Whether the headers are known to be those that were written.
+    pub(super) headers: Headers,
+}
+
+/// Whether the headers of a group are those that were written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Headers {
+    /// What follows says so by its hash.
+    Proven,
+    /// Some were lost: the log has another root from here on.
+    Lost,
 }
 
 /// Where the journal ends.
@@ -89,6 +100,10 @@ fn used(segments: &[Segment]) -> Result<&[Segment], OpenFault> {
         in_place(segment, due, true)?;
     }
     for segment in unused {
+        // The first is whole before it has its name.
+        if segment.id == 0 {
+            return Err(damaged(segment, 0, "its header is wrong"));
+        }
         let found = find_group(segment, FIRST_GROUP, |header| header.segment == segment.id);
         if found
             .map_err(|error| OpenFault::Disk(segment.path.clone(), error))?
@@ -175,91 +190,8 @@ fn scan_segment(
     Ok(())
 }
 
-/// Reads all that can be read, damage or not: every fault is told, and reading goes on behind it. Gives the bytes
-/// of a torn end.
-pub(super) fn survey(
-    segments: &[Segment],
-    visit: &mut dyn FnMut(ScannedGroup<'_>) -> Result<(), OpenFault>,
-    tell: &mut dyn FnMut(OpenFault),
-) -> Result<u64, OpenFault> {
-    let mut torn_bytes = 0;
-    let mut position = Position::default();
-    let last_used = segments.iter().rposition(|s| s.header.is_some());
-    let mut due = 0;
-    for (at, segment) in segments.iter().enumerate() {
-        let in_use = last_used.is_some_and(|last| at <= last);
-        if let Err(fault) = in_place(segment, due, in_use) {
-            tell(fault);
-        }
-        due = segment.id.saturating_add(1);
-        let Some(header) = &segment.header else {
-            continue;
-        };
-        if let Err(fault) = continues(segment, header, &position) {
-            tell(fault);
-        }
-        position = Position {
-            sequence: header.first_sequence,
-            index: header.first_index,
-            chain: header.chain,
-        };
-        let next = segments.get(at + 1).filter(|next| next.id == due);
-        let next = next.and_then(|next| next.header.as_ref());
-        let limit = next.map(|next| next.first_sequence);
-        torn_bytes = survey_segment(segment, header.tag, limit, &mut position, visit, tell)?;
-    }
-    Ok(torn_bytes)
-}
-fn survey_segment(
-    segment: &Segment,
-    tag: [u8; 8],
-    limit: Option<u64>,
-    position: &mut Position,
-    visit: &mut dyn FnMut(ScannedGroup<'_>) -> Result<(), OpenFault>,
-    tell: &mut dyn FnMut(OpenFault),
-) -> Result<u64, OpenFault> {
-    let disk = |error| OpenFault::Disk(segment.path.clone(), error);
-    let belongs = |header: &GroupHeader| header.segment == segment.id && header.tag == tag;
-    let mut offset = FIRST_GROUP;
-    while limit.is_none_or(|limit| position.sequence < limit) {
-        let found = group::read(&*segment.file, offset, segment.bytes, belongs);
-        let Some(group) = found.map_err(disk)? else {
-            let (next, torn_bytes) = find_group(segment, offset, belongs).map_err(disk)?;
-            if next.is_none() && limit.is_none() {
-                return Ok(torn_bytes);
-            }
-            tell(damaged(
-                segment,
-                offset,
-                "a group is wrong, and good ones follow it",
-            ));
-            let Some(next) = next else {
-                break;
-            };
-            let found = group::read(&*segment.file, next, segment.bytes, belongs);
-            if let Some(group) = found.map_err(disk)? {
-                position.sequence = group.header.sequence;
-                position.index = group.header.first_index;
-                position.chain = group.header.chain;
-            }
-            offset = next;
-            continue;
-        };
-        let start = offset;
-        offset += group.header.bytes_on_disk();
-        match check(segment, start, group, position) {
-            Ok(scanned) => visit(scanned)?,
-            Err(fault) => {
-                tell(fault);
-                break;
-            }
-        }
-    }
-    Ok(0)
-}
-
 /// Checks what a checksum cannot: that the group continues the journal, and its blocks are whole.
-fn check<'a>(
+pub(super) fn check<'a>(
     segment: &'a Segment,
     offset: u64,
     group: Group,
@@ -291,19 +223,33 @@ fn check<'a>(
     if !counted || (header.kind == GroupKind::Seal && !blocks.is_empty()) {
         return Err(wrong("the group does not hold what its header says"));
     }
-    position.sequence += 1;
-    position.chain = group::chain_after(&position.chain, leaves.iter());
+    let due = group::GoesOn {
+        sequence: position.sequence + 1,
+        chain: group::chain_after(&position.chain, leaves.iter()),
+    };
+    let goes_on = group.goes_on.unwrap_or(due);
+    if goes_on.sequence < due.sequence {
+        return Err(wrong("the group goes back behind itself"));
+    }
+    position.sequence = goes_on.sequence;
+    position.chain = goes_on.chain;
+    let headers = if goes_on == due {
+        Headers::Proven
+    } else {
+        Headers::Lost
+    };
     Ok(ScannedGroup {
         segment,
         offset,
         group,
         blocks,
         leaves,
+        headers,
     })
 }
 
 /// Looks for any good group from `from` on; and how many bytes up to the last that is not zero.
-fn find_group(
+pub(super) fn find_group(
     segment: &Segment,
     from: u64,
     belongs: impl Fn(&GroupHeader) -> bool,

@@ -1,6 +1,7 @@
 //! What must hold of the journal: here in plain weather, in `faults` by the names of invariants and fault rows.
 
 mod faults;
+mod mending;
 mod restarts;
 
 use std::{

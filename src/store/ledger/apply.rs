@@ -93,7 +93,12 @@ impl Ledger {
             | Event::AuditRead { .. }
             | Event::Started
             | Event::Stopped
-            | Event::TailCut { .. } => {}
+            | Event::TailCut { .. }
+            | Event::Missing
+            | Event::Reclaimed { .. }
+            | Event::GivenBack { .. }
+            | Event::ReclaimEnded { .. }
+            | Event::EpochBegun { .. } => {}
         }
     }
 

@@ -90,6 +90,24 @@ fn one_of_each(number: u64, reason: Reason, leaf: Option<LeafHash>, bytes: &[u8]
         Event::Started,
         Event::Stopped,
         Event::TailCut { bytes: count },
+        Event::Missing,
+        Event::Reclaimed {
+            statement,
+            peer,
+            leaf: leaf.unwrap_or(LeafHash([1; 32])),
+            lost: (count != u32::MAX).then_some(count.into()),
+        },
+        Event::GivenBack {
+            statement,
+            peer,
+            leaf: leaf.unwrap_or(LeafHash([1; 32])),
+        },
+        Event::ReclaimEnded { missing: count },
+        Event::EpochBegun {
+            epoch: count,
+            size: count.into(),
+            root: leaf.unwrap_or(LeafHash([1; 32])).0,
+        },
         Event::ActorNamed {
             actor,
             uri: Arc::from("allpoints://XA-POL/desk/officer/7"),

@@ -51,6 +51,7 @@ impl Node {
         let opening = Opening {
             authority: authority(OWN),
             torn_bytes: found.torn_bytes,
+            loss: found.loss,
             view,
             clock: Arc::new(StillClock),
             reader: READER,

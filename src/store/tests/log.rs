@@ -81,6 +81,7 @@ impl MemoryLog {
             for entry in block.entries {
                 assert_eq!(entry.header.index, disk.len() as u64);
                 disk.push(StoredEntry {
+                    is_lost: false,
                     header_bytes: entry.header.encode(),
                     header: entry.header,
                     body: entry.body,

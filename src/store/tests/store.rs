@@ -38,6 +38,7 @@ pub(super) fn open(log: &MemoryLog, view: Arc<dyn View>) -> (Store, Recovery) {
     let opening = Opening {
         authority: authority(OWN),
         torn_bytes: 0,
+        loss: Default::default(),
         view,
         clock: Arc::new(StillClock),
         reader: READER,

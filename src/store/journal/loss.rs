@@ -1,0 +1,122 @@
+//! What a journal once held and holds no more: gathered while it is opened, for asking partners for it.
+//!
+//! Entries are lost by damage that `store repair` mended, and perhaps with a last group that was cut. Must never
+//! call found what only looks alike: an entry is given back when an entry of its own says so.
+
+use std::collections::BTreeMap;
+
+use super::{
+    block,
+    group::GroupKind,
+    scan::{Headers, ScannedGroup},
+};
+use crate::{
+    domain::time::Timestamp,
+    store::entry::{Act, EntryHeader, EntryIndex},
+    trust::merkle::Hash,
+};
+
+/// An entry that was lost.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MissingEntry {
+    /// Its place.
+    pub index: EntryIndex,
+    /// Its header, when that was saved.
+    pub header: Option<EntryHeader>,
+}
+
+/// Everything that is lost.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Loss {
+    /// Entries that were lost and not given back, in order.
+    pub missing: Vec<MissingEntry>,
+    /// From when on partners are to be asked; `None` when there is nothing to ask, or all were asked.
+    pub ask_since: Option<Timestamp>,
+    /// Epochs of the log that an entry names; 1 without any.
+    pub epoch: u32,
+    /// Size and root of the log before headers were lost, when no entry begins a new epoch yet.
+    pub broken_at: Option<(u64, Hash)>,
+}
+
+/// Gathers while every group is read.
+#[derive(Default)]
+pub(super) struct LossBook {
+    missing: BTreeMap<EntryIndex, Option<EntryHeader>>,
+    ask_since: Option<Timestamp>,
+    epoch: u32,
+    broken_at: Option<(u64, Hash)>,
+    /// Time of the entry that was read last.
+    last: Timestamp,
+}
+
+impl LossBook {
+    /// Takes a group; `head` is the log's before it.
+    pub(super) fn take(&mut self, found: &ScannedGroup<'_>, head: impl FnOnce() -> (u64, Hash)) {
+        if found.headers == Headers::Lost {
+            self.broken_at.get_or_insert_with(head);
+            self.ask();
+        }
+        let mended = found.group.header.kind == GroupKind::Mended;
+        for (start, _, front) in &found.blocks {
+            for (at, header) in front.headers.iter().enumerate() {
+                let range = front.body(at);
+                let sealed = found
+                    .group
+                    .blocks
+                    .get(start + range.start..start + range.end);
+                if mended && header.act == Act::Missing {
+                    self.lose(header.index, None);
+                } else if mended && block::is_lost(sealed.unwrap_or_default()) {
+                    self.lose(header.index, Some(header.clone()));
+                } else {
+                    self.note(header);
+                }
+            }
+        }
+    }
+
+    fn lose(&mut self, index: EntryIndex, header: Option<EntryHeader>) {
+        self.missing.insert(index, header);
+        self.ask();
+    }
+
+    fn ask(&mut self) {
+        self.ask_since.get_or_insert(self.last);
+    }
+
+    fn note(&mut self, header: &EntryHeader) {
+        match header.act {
+            Act::TailCut => self.ask(),
+            Act::ReclaimEnded => self.ask_since = None,
+            Act::EpochBegun => {
+                self.epoch = header.count;
+                self.broken_at = None;
+            }
+            Act::Reclaimed => {
+                // The low half of the index stands in the count.
+                let low = u64::from(header.count);
+                let same = |index: &EntryIndex| *index & u64::from(u32::MAX) == low;
+                let index = self.missing.keys().copied().find(same);
+                index.map(|index| self.missing.remove(&index));
+            }
+            _ => {}
+        }
+        self.last = self.last.max(header.time);
+    }
+
+    /// At the end; a torn end is asked about, too.
+    pub(super) fn close(mut self, torn_bytes: u64) -> Loss {
+        if torn_bytes > 0 {
+            self.ask();
+        }
+        let missing = self.missing.into_iter();
+        Loss {
+            missing: missing
+                .map(|(index, header)| MissingEntry { index, header })
+                .collect(),
+            ask_since: self.ask_since,
+            epoch: self.epoch.max(1),
+            broken_at: self.broken_at,
+        }
+    }
+}
