@@ -19,6 +19,7 @@ use super::{
     Connector, Random, SubmitError,
     links::LinkTable,
     quota::Quotas,
+    reclaim::{Asking, Shares},
     refusals::{Noted, Refusals},
     turns::Source,
     under_way::UnderWay,
@@ -60,6 +61,8 @@ pub(super) struct Core {
     pub(super) quotas: Quotas,
     pub(super) stopping: AtomicBool,
     pub(super) told: Mutex<BTreeSet<Incident>>,
+    pub(super) given: Shares,
+    pub(super) asking: Asking,
 }
 
 /// Something that a person must look at, told once.

@@ -40,10 +40,13 @@ pub(super) fn start(parts: BrokerParts, runs: Runs) -> Broker {
         quotas: super::quota::Quotas::default(),
         stopping: false.into(),
         told: Mutex::default(),
+        given: super::reclaim::Shares::default(),
+        asking: super::reclaim::Asking::default(),
     });
     // Decided before anything else can be: it stands first in the journal of this run.
     let started = core.record(vec![Event::Started]);
     workers::start(&core, count);
+    super::reclaim::ask::begin(&core);
     let dispatch = Arc::new(Dispatch::start(&core));
     core.spawn(super::dispatch::follow(
         Arc::clone(&core),

@@ -3,6 +3,7 @@
 //! The way in is [`Connector::connect`]. The real one is in `exchange`, tests have their own. Nothing here
 //! knows of gRPC or TLS, and nothing here may decide what becomes of a statement.
 
+use super::reclaim::{ReclaimAsk, ReclaimPage};
 use crate::{
     domain::{id::AuthorityId, reason::Reason, receipt::LeafHash, routing::Lane, time::Timestamp},
     trust::batch::Unverified,
@@ -21,6 +22,21 @@ pub trait Connector: Send + Sync + 'static {
         lane: Lane,
         greeting: Greeting,
     ) -> Result<Box<dyn Link>, LinkError>;
+
+    /// Asks for what we lost; answers one page.
+    ///
+    /// # Errors
+    /// The named reason for which there is no answer now. Where nobody can be asked, `NO_ENDPOINT`.
+    async fn reclaim(
+        &self,
+        _peer: AuthorityId,
+        _ask: ReclaimAsk,
+    ) -> Result<ReclaimPage, LinkError> {
+        Err(LinkError {
+            reason: Reason::NoEndpoint,
+            detail: "nobody can be asked here".to_owned(),
+        })
+    }
 }
 
 /// One lane's stream after its greeting.

@@ -38,6 +38,7 @@ mod links;
 mod quota;
 mod receipts;
 mod receive;
+mod reclaim;
 mod refusals;
 mod repeat;
 mod resume;
@@ -53,6 +54,7 @@ pub use self::{
     },
     links::{LaneState, LinkState},
     quota::PeerQuota,
+    reclaim::{Given, ReclaimAsk, ReclaimPage, ReclaimState, Reclaimed},
     under_way::UnderWay,
 };
 
@@ -266,6 +268,24 @@ impl Broker {
         peek: Peek,
     ) -> Result<(), SubmitError> {
         consult::consult(&self.core, actor, thread, peek).await
+    }
+
+    /// A partner asks for what it lost. What is given is journaled and durable before it is answered.
+    ///
+    /// # Errors
+    /// When the call as a whole is refused; what is not this peer's to have is refused statement by statement.
+    pub async fn give_back(
+        &self,
+        peer: AuthorityId,
+        ask: ReclaimAsk,
+    ) -> Result<ReclaimPage, Reason> {
+        reclaim::give::give_back(&self.core, peer, ask).await
+    }
+
+    /// How far we have come with asking partners for what we lost.
+    #[must_use]
+    pub fn reclaiming(&self) -> ReclaimState {
+        self.core.asking.state()
     }
 
     /// State of each partner link.

@@ -95,7 +95,7 @@ pub(super) async fn turned_away(core: &Core, peer: AuthorityId, reason: Reason) 
 }
 
 /// The peer is a member in good standing, and the directory can be relied on.
-fn check_standing(core: &Core, peer: &AuthorityId) -> Result<(), Reason> {
+pub(super) fn check_standing(core: &Core, peer: &AuthorityId) -> Result<(), Reason> {
     core.check_directory()?;
     match core.directory.load().member(peer) {
         None => Err(Reason::PeerUnknown),

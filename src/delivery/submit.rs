@@ -171,6 +171,7 @@ fn check_whole(core: &Core, submissions: &[Submission]) -> Result<(), SubmitErro
         return Err(Reason::Stopping.into());
     }
     core.check_directory()?;
+    core.asking.check()?;
     if !core.store.has_room() && !submissions.iter().all(|s| s.kind.overtakes()) {
         return Err(Reason::StoreFull.into());
     }

@@ -8,10 +8,10 @@ use super::{
     service::{DeskService, Permit, store_failed},
 };
 use crate::{
-    delivery::{LaneState, LinkState},
-    domain::time::Timestamp,
+    delivery::{LaneState, LinkState, ReclaimState},
+    domain::{id::AuthorityId, reason::Reason, time::Timestamp},
     proto::desk::v1 as pb,
-    store::event::Event,
+    store::{event::Event, journal::Loss},
     trust::directory::{Directory, Standing},
 };
 
@@ -50,6 +50,7 @@ pub(super) async fn status(
     let standing = directory.standing(now);
     let expiries = (parts.expiries)();
     let mut alarms = alarms(&incidents, standing, parts.store.has_room());
+    alarms.extend(missing(&parts.store.loss(), &parts.broker.reclaiming()));
     alarms.extend(expiries.iter().filter_map(|expiry| expiry.alarm(now)));
     let loaded = (parts.loaded)();
     alarms.extend(loaded.iter().filter_map(Loaded::alarm));
@@ -119,6 +120,36 @@ fn alarms(incidents: &[(Timestamp, Event)], standing: Standing, has_room: bool) 
     alarms
 }
 
+/// What was lost, and how far asking for it has come.
+fn missing(loss: &Loss, asking: &ReclaimState) -> Option<String> {
+    if loss.missing.is_empty() && asking.waiting.is_empty() {
+        return None;
+    }
+    let waiting: Vec<&str> = asking.waiting.iter().map(AuthorityId::as_str).collect();
+    let asked = match waiting.is_empty() {
+        true => "all partners were asked".to_owned(),
+        false => format!("not asked yet: {}", waiting.join(", ")),
+    };
+    let first = loss.missing.iter().take(MISSING_SHOWN);
+    let mut shown: Vec<String> = first.map(|entry| entry.index.to_string()).collect();
+    if loss.missing.len() > MISSING_SHOWN {
+        shown.push("...".to_owned());
+    }
+    let entries = match shown.is_empty() {
+        true => String::new(),
+        false => format!(" ({})", shown.join(", ")),
+    };
+    Some(format!(
+        "{}: {} entries are missing{entries}; given back since the start: {}; {asked}",
+        Reason::EntryMissing,
+        loss.missing.len(),
+        asking.regained
+    ))
+}
+
+/// Missing entries that are named one by one.
+const MISSING_SHOWN: usize = 8;
+
 fn link(state: LinkState, directory: &Directory) -> pb::Link {
     let member = directory.member(&state.authority);
     pb::Link {
@@ -162,7 +193,32 @@ fn micros(time: Option<Timestamp>) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::reason::Reason;
+    use crate::store::journal::MissingEntry;
+
+    #[test]
+    fn what_is_missing_is_named_with_who_was_not_asked_yet() {
+        let none = ReclaimState::default();
+        assert_eq!(missing(&Loss::default(), &none), None);
+        let entry = |index| MissingEntry {
+            index,
+            header: None,
+        };
+        let loss = Loss {
+            missing: (3..12).map(entry).collect(),
+            ..Loss::default()
+        };
+        let asking = ReclaimState {
+            waiting: ["XB-POL".parse().unwrap()].into(),
+            regained: 2,
+        };
+        assert_eq!(
+            missing(&loss, &asking).unwrap(),
+            "ENTRY_MISSING: 9 entries are missing (3, 4, 5, 6, 7, 8, 9, 10, ...); given back since the start: 2; not \
+             asked yet: XB-POL"
+        );
+        let all = missing(&loss, &none).unwrap();
+        assert!(all.ends_with("all partners were asked"), "{all}");
+    }
 
     #[test]
     fn everything_wrong_is_an_alarm_and_nothing_else() {

@@ -8,9 +8,9 @@ use tokio::{sync::mpsc, time::timeout};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Status, Streaming};
 
-use super::{Sighting, Sightings, convert, directory, status};
+use super::{Sighting, Sightings, convert, directory, reclaim, status};
 use crate::{
-    delivery::{Connector, Greeting, Incoming, Link, LinkError, Outgoing},
+    delivery::{Connector, Greeting, Incoming, Link, LinkError, Outgoing, ReclaimAsk, ReclaimPage},
     domain::{
         id::AuthorityId,
         limits::{DIRECTORY_STREAM_TIMEOUT, EXCHANGE_MESSAGE_MAX_BYTES, GREETING_TIMEOUT},
@@ -212,6 +212,27 @@ impl Connector for GrpcConnector {
                     });
                     return Ok(Box::new(link));
                 }
+                Err(error) => last = error,
+            }
+        }
+        Err(last)
+    }
+
+    async fn reclaim(&self, peer: AuthorityId, ask: ReclaimAsk) -> Result<ReclaimPage, LinkError> {
+        let request = reclaim::ask_into(ask);
+        let mut last = failed(Reason::NoEndpoint, "no endpoint in its entry");
+        for endpoint in self.endpoints(&peer)? {
+            let attempt = async {
+                let (mut client, _) = self.dial(peer, &endpoint).await?;
+                let answer = client.reclaim(request.clone()).await;
+                let mut pages = answer.map_err(|status| ended(&status))?.into_inner();
+                let page = pages.message().await.map_err(|status| ended(&status))?;
+                let page =
+                    page.ok_or_else(|| failed(Reason::StreamEnded, "an answer without a page"))?;
+                reclaim::page_from(page).map_err(|error| broken(&error))
+            };
+            match attempt.await {
+                Ok(page) => return Ok(page),
                 Err(error) => last = error,
             }
         }

@@ -7,6 +7,7 @@
 mod client;
 pub mod convert;
 mod directory;
+mod reclaim;
 mod server;
 mod session;
 mod sightings;

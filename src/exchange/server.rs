@@ -27,6 +27,7 @@ use super::{
     PROTOCOL_VERSIONS,
     convert::{self, own_limits},
     directory::{Giving, Pieces},
+    reclaim,
     session::{Deadlines, Host, Session},
     sightings::{Sighting, Sightings},
     status,
@@ -123,7 +124,7 @@ struct ExchangeService {
 #[tonic::async_trait]
 impl Exchange for ExchangeService {
     type DeliverStream = ReceiverStream<Result<DeliverResponse, Status>>;
-    type ReclaimStream = tokio_stream::Empty<Result<ReclaimResponse, Status>>;
+    type ReclaimStream = tokio_stream::Once<Result<ReclaimResponse, Status>>;
     type DirectoryStream = Pieces;
 
     async fn deliver(
@@ -150,8 +151,19 @@ impl Exchange for ExchangeService {
         &self,
         request: Request<ReclaimRequest>,
     ) -> Result<Response<Self::ReclaimStream>, Status> {
-        self.admitted(&request).await?;
-        Err(Status::unimplemented("UNIMPLEMENTED"))
+        let peer = self.admitted(&request).await?;
+        let ask = match reclaim::ask_from(request.into_inner()) {
+            Ok(ask) => ask,
+            Err(error) => {
+                tracing::info!(%peer, %error, "a peer asks for what nobody can give");
+                self.host.refused(peer, Reason::FrameBroken).await;
+                return Err(status::to_peer(Reason::FrameBroken));
+            }
+        };
+        let given = self.host.parts.broker.give_back(peer, ask).await;
+        let page = given.map_err(status::to_peer)?;
+        let answer = Ok(reclaim::page_into(page));
+        Ok(Response::new(tokio_stream::once(answer)))
     }
 
     async fn directory(

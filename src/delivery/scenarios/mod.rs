@@ -8,10 +8,12 @@
 //!
 //! Each file begins with what it verifies; the way in is [`net::Net`].
 
+mod damage;
 mod directory;
 mod faults;
 mod flow;
 mod net;
 mod receiving;
+mod reclaim;
 mod roads;
 mod submitting;

@@ -165,10 +165,16 @@ impl Net {
 
     /// Stops a node in order and starts it on the same disk.
     pub(super) async fn restart(&mut self, name: &str) {
+        self.restart_after(name, |_| ()).await;
+    }
+
+    /// The same; meanwhile its files are in other hands.
+    pub(super) async fn restart_after(&mut self, name: &str, meanwhile: impl FnOnce(&TestDisk)) {
         let mut node = self.nodes.remove(&id(name)).unwrap();
         node.broker.stop().await;
         node.store.close().await.unwrap();
         node.disk.kill();
+        meanwhile(&node.disk);
         let directory = node.directory.load_full();
         self.start(name, node.disk, node.clock, directory);
         // Streams to the process that is gone end; whoever was cut off stays so.

@@ -11,8 +11,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     delivery::{
-        Broker, Connector, FrameOutcome, Greeting, Incoming, Link, LinkError, Outgoing,
-        StatementOutcome,
+        Broker, Connector, FrameOutcome, Greeting, Incoming, Link, LinkError, Outgoing, ReclaimAsk,
+        ReclaimPage, StatementOutcome,
     },
     domain::{id::AuthorityId, reason::Reason, receipt::LeafHash, routing::Lane},
     trust::{
@@ -172,6 +172,16 @@ struct Gate {
 
 #[tonic::async_trait]
 impl Connector for Gate {
+    async fn reclaim(&self, peer: AuthorityId, ask: ReclaimAsk) -> Result<ReclaimPage, LinkError> {
+        let broker = {
+            let state = self.roads.lock();
+            let is_cut = state.cut.contains(&peer) || state.cut.contains(&self.from);
+            state.brokers.get(&peer).filter(|_| !is_cut).cloned()
+        };
+        let broker = broker.ok_or_else(|| ended(Reason::Unreachable))?;
+        broker.give_back(self.from, ask).await.map_err(ended)
+    }
+
     async fn connect(
         &self,
         peer: AuthorityId,

@@ -1,0 +1,180 @@
+//! Asking every partner for what was lost, until all have answered.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use super::{ReclaimAsk, ReclaimPage, Reclaimed, keep};
+use crate::{
+    delivery::core::Core,
+    domain::{
+        id::{AuthorityId, StatementRef},
+        limits::{CLOCK_TOLERANCE, RECLAIM_MAX_STATEMENTS, RECLAIM_RETRY, RECLAIM_TIMEOUT},
+        reason::Reason,
+        routing::Lane,
+        time::Timestamp,
+    },
+    store::{StoreFailed, entry::Act, event::Event, ledger::Ledger, record::Direction},
+};
+
+/// Begins, when there is something to ask for. Until all partners were tried once, nothing of our own is accepted.
+pub(in crate::delivery) fn begin(core: &Arc<Core>) {
+    let Some(since) = core.store.loss().ask_since else {
+        return;
+    };
+    let waiting: BTreeSet<AuthorityId> = partners(core);
+    tracing::warn!(partners = waiting.len(), %since, "partners are asked for what was lost");
+    {
+        let mut state = core.asking.lock();
+        state.first_round = true;
+        state.told.waiting = waiting;
+    }
+    let core = Arc::clone(core);
+    let runtime = core.runtime.clone();
+    runtime.spawn(async move {
+        if let Err(error) = keep_asking(&core, since).await {
+            tracing::error!(%error, "asking partners for what was lost ended");
+        }
+    });
+}
+
+/// Active members but ourselves.
+fn partners(core: &Core) -> BTreeSet<AuthorityId> {
+    let directory = core.directory.load();
+    let active = directory.members().filter(|member| !member.suspended);
+    let others = active.filter(|member| member.id != core.authority);
+    others.map(|member| member.id).collect()
+}
+
+async fn keep_asking(core: &Arc<Core>, since: Timestamp) -> Result<(), StoreFailed> {
+    let asked_since = since.minus(2 * CLOCK_TOLERANCE);
+    while !core.is_stopping() {
+        let active = partners(core);
+        let waiting = {
+            let mut state = core.asking.lock();
+            state.told.waiting.retain(|peer| active.contains(peer));
+            state.told.waiting.clone()
+        };
+        let asking = waiting.iter().map(|peer| ask_all(core, *peer, asked_since));
+        let answers = futures_util::future::join_all(asking).await;
+        {
+            let mut state = core.asking.lock();
+            for (peer, answer) in waiting.iter().zip(answers) {
+                match answer {
+                    Ok(()) => {
+                        state.told.waiting.remove(peer);
+                    }
+                    Err(reason) => tracing::info!(%peer, %reason, "not asked yet"),
+                }
+            }
+            state.first_round = false;
+            if state.told.waiting.is_empty() {
+                break;
+            }
+        }
+        tokio::time::sleep(RECLAIM_RETRY).await;
+    }
+    if core.is_stopping() {
+        return Ok(());
+    }
+    let missing = core.store.loss().missing.len();
+    let missing = u32::try_from(missing).unwrap_or(u32::MAX);
+    core.record(vec![Event::ReclaimEnded { missing }]).await?;
+    core.store.asked();
+    tracing::warn!(missing, "all partners were asked for what was lost");
+    Ok(())
+}
+
+/// Everything that one partner holds.
+///
+/// # Errors
+/// Why it could not be asked to the end: it is asked again.
+async fn ask_all(core: &Arc<Core>, peer: AuthorityId, since: Timestamp) -> Result<(), Reason> {
+    let mut names = core
+        .read(named_by_headers(core))
+        .await
+        .map_err(|_| Reason::Stopping)?;
+    let mut after = None;
+    loop {
+        let page = call(core, peer, ReclaimAsk::Since { at: since, after }).await?;
+        let held = page.held;
+        let wanted = core.read(|ledger| {
+            let wanted = held
+                .into_iter()
+                .filter(|name| is_wanted(ledger, name, &peer));
+            wanted.collect::<Vec<_>>()
+        });
+        names.extend(wanted.await.map_err(|_| Reason::Stopping)?);
+        match page.next {
+            Some(next) if after.is_none_or(|before| next > before) => after = Some(next),
+            _ => break,
+        }
+    }
+    let names: Vec<StatementRef> = names.into_iter().collect();
+    for part in names.chunks(RECLAIM_MAX_STATEMENTS) {
+        fetch(core, peer, part.to_vec()).await?;
+    }
+    Ok(())
+}
+
+/// Statements whose header was saved, or whose receipt was lost.
+fn named_by_headers(core: &Core) -> impl FnOnce(&Ledger) -> BTreeSet<StatementRef> + Send + use<> {
+    let loss = core.store.loss();
+    move |ledger| {
+        let headers = loss.missing.iter().filter_map(|it| it.header.as_ref());
+        let of_statements = headers.filter(|header| match header.act {
+            Act::Accepted | Act::Received => {
+                let subject = header.subject;
+                subject.is_some_and(|subject| ledger.known(&subject).is_none())
+            }
+            Act::ReceiptStored => true,
+            _ => false,
+        });
+        of_statements.filter_map(|header| header.subject).collect()
+    }
+}
+
+/// Not here; or ours, and the partner's receipt is not here.
+fn is_wanted(ledger: &Ledger, name: &StatementRef, peer: &AuthorityId) -> bool {
+    match ledger.message(name) {
+        None => ledger.known(name).is_none(),
+        Some(record) => {
+            record.direction == Direction::Own
+                && record
+                    .delivery(peer)
+                    .is_some_and(|delivery| delivery.receipt.is_none())
+        }
+    }
+}
+
+/// Asks for some by name, page by page, and keeps what comes.
+async fn fetch(
+    core: &Arc<Core>,
+    peer: AuthorityId,
+    mut names: Vec<StatementRef>,
+) -> Result<(), Reason> {
+    while !names.is_empty() {
+        let page = call(core, peer, ReclaimAsk::Statements(names.clone())).await?;
+        let answered: BTreeSet<StatementRef> =
+            page.items.iter().map(|item| item.statement).collect();
+        let before = names.len();
+        names.retain(|name| !answered.contains(name));
+        if names.len() == before {
+            return Err(Reason::FrameBroken);
+        }
+        let items: Vec<Reclaimed> = page.items;
+        let keeping = core.run(Lane::Bulk, move |core| keep::keep(core, peer, items));
+        let (committing, settled) = keeping.await?;
+        committing.durable().await.map_err(|_| Reason::Stopping)?;
+        for index in settled.entries {
+            core.store.regained(index);
+        }
+        core.asking.lock().told.regained += settled.documents;
+    }
+    Ok(())
+}
+
+async fn call(core: &Core, peer: AuthorityId, ask: ReclaimAsk) -> Result<ReclaimPage, Reason> {
+    let asking = core.connector.reclaim(peer, ask);
+    let answer = tokio::time::timeout(RECLAIM_TIMEOUT, asking).await;
+    let answer = answer.map_err(|_| Reason::ResultTimeout)?;
+    answer.map_err(|error| error.reason)
+}
