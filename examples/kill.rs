@@ -8,6 +8,8 @@
 //!
 //! `cargo build --release && cargo run --release --example kill -- --rounds 200 --seed 7`
 //!
+//! `cargo build --release --features faults && cargo run --release --example kill -- --failpoints --rounds 1000`
+//!
 //! Everything that a node acknowledged stands in the driver's own list. At the end all must have drained, and
 //! the list is compared with every desk and every journal. Exit 1 if anything is lost, doubled, out of order or
 //! unverified; the folder is kept then. Every choice follows from the seed; what the machine does between two
@@ -38,7 +40,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use book::{Acknowledged, Book};
 use fleet::{Fleet, Outcome};
 use proof::Faults;
-use rounds::{Moment, Played};
+use rounds::{Moment, Played, Way};
 
 const IDS: [&str; 3] = ["XA-POL", "XB-POL", "XC-POL"];
 /// Faults that are listed one by one.
@@ -56,6 +58,10 @@ struct Arguments {
     /// Nodes
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u8).range(2..=3))]
     nodes: u8,
+    /// Nodes end themselves at named places instead: before and after each write, sync, acknowledgement, send and
+    /// receipt. The program must be built with the feature `faults`
+    #[arg(long)]
+    failpoints: bool,
     /// The program to run; otherwise the one that was built beside this example
     #[arg(long, value_name = "FILE")]
     program: Option<PathBuf>,
@@ -93,7 +99,11 @@ async fn run(arguments: &Arguments, program: &std::path::Path) -> Outcome<ExitCo
     bar.set_style(ProgressStyle::with_template(
         "{bar:40} {pos}/{len} kills, {elapsed} {msg}",
     )?);
-    let result = prove(&mut fleet, arguments.rounds, seed, &bar).await;
+    let way = match arguments.failpoints {
+        true => Way::Failpoints,
+        false => Way::Anywhen,
+    };
+    let result = prove(&mut fleet, (arguments.rounds, seed, way), &bar).await;
     bar.finish_and_clear();
     let seconds = fleet.clock().monotonic().saturating_sub(begun);
     match result {
@@ -113,12 +123,16 @@ async fn run(arguments: &Arguments, program: &std::path::Path) -> Outcome<ExitCo
     Ok(ExitCode::FAILURE)
 }
 
-async fn prove(fleet: &mut Fleet, rounds: u64, seed: u64, bar: &ProgressBar) -> Outcome<Reckoning> {
+async fn prove(
+    fleet: &mut Fleet,
+    (rounds, seed, way): (u64, u64, Way),
+    bar: &ProgressBar,
+) -> Outcome<Reckoning> {
     let book = Arc::new(Book::open(&fleet.folder().join("acknowledged"))?);
     for at in 0..fleet.members().len() {
         fleet.start(at)?;
     }
-    let played = rounds::play(fleet, seed, rounds, &book, bar).await?;
+    let played = rounds::play(fleet, (rounds, seed, way), &book, bar).await?;
     bar.set_message("comparing");
     let mut faults = Faults::default();
     let said = book.acknowledged()?;
@@ -147,6 +161,9 @@ fn table(result: &Reckoning, rounds: u64, seed: u64, seconds: Duration) -> Table
     for moment in Moment::ALL {
         let kills = result.played.kills.get(&moment).copied().unwrap_or(0);
         row(&format!("killed {}", moment.words()), kills.to_string());
+    }
+    for (point, count) in &result.played.ended_at {
+        row(&format!("ended itself at {point}"), count.to_string());
     }
     let (repeated, known) = result.repeated;
     row(
@@ -196,9 +213,9 @@ fn built_beside() -> Outcome<PathBuf> {
     }
     let release = profile.ends_with("release");
     let command = if release {
-        "cargo build --release --bin allpoints"
+        "cargo build --release --bin allpoints --features faults"
     } else {
-        "cargo build --bin allpoints"
+        "cargo build --bin allpoints --features faults"
     };
     Err(format!(
         "{} is not there: build it with `{command}`",

@@ -2,6 +2,8 @@
 //!
 //! Layers, each using only those above it; `tests/architecture.rs` holds the arrows.
 
+#[macro_use]
+pub mod failpoint;
 pub mod proto;
 
 pub mod cli;

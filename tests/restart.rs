@@ -350,34 +350,61 @@ async fn the_log_only_grows_over_restarts_and_kills() {
     assert!(!found.contains(&other), "the look can fail");
 }
 
-/// Verifies that a node that is killed right after the submit left, at whatever moment, has the alert once when
-/// the submit is repeated with the same id, and says whether it knew it.
+/// Where the node ends itself after a submit has left, and whether the alert must then be here, or must not.
+const PLACES: [(&str, u64, Option<bool>); 9] = [
+    // Between commit and reply.
+    ("acknowledge-before", 1, Some(true)),
+    ("acknowledge-after", 1, Some(true)),
+    // Some of these groups hold the start, some the submit.
+    ("write-before", 3, None),
+    ("write-before", 4, None),
+    ("write-after", 3, None),
+    ("write-after", 4, None),
+    ("sync-after", 3, None),
+    ("sync-after", 4, None),
+    ("sync-after", 5, None),
+];
+
+/// Verifies that a node that dies after the submit left, before or after the commit or right between commit and
+/// reply, has the alert once when the submit is repeated with the same id, and says whether it knew it.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_submit_that_is_repeated_after_a_kill_makes_one_alert() {
-    const TRIES: u64 = 16;
+async fn a_submit_that_is_repeated_after_a_death_at_each_point_makes_one_alert() {
     let mut fleet = founded();
-    let (mut known, mut ids) = (0, Vec::new());
-    for number in 0..TRIES {
-        fleet.start(XA).unwrap();
+    let mut ids = Vec::new();
+    for (number, (point, time, expected)) in (0..).zip(PLACES) {
         let draft = alerts(&fleet, 100 + number, 1).remove(0);
         ids.push(draft.id.clone());
-        let mut first = desk(&fleet, XA).await;
-        let left = draft.clone();
-        let answer = tokio::spawn(async move { submit(&mut first, vec![left]).await });
-        // The last two come surely after the commit, also on a slow machine.
-        let late_micros = if number + 2 >= TRIES { 250_000 } else { 0 };
-        let micros = number * 5000 / TRIES + late_micros;
-        tokio::time::sleep(Duration::from_micros(micros)).await;
+        fleet.launch_failing(XA, point, time).unwrap();
+        // It may end while it starts: then the submit does not even leave.
+        let ready = fleet.ready(XA).is_ok();
+        let door = fleet.members()[XA].door.clone();
+        let answered = match door.open().await {
+            Ok(mut desk) if ready => submit(&mut desk, vec![draft.clone()]).await.is_ok(),
+            _ => false,
+        };
+        for _ in 0..100 {
+            if fleet.has_ended(XA).unwrap() {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        if expected.is_some() {
+            assert!(fleet.has_ended(XA).unwrap(), "{point} was not reached");
+        }
         fleet.kill(XA);
-        let was_answered = answer.await.unwrap().is_ok();
         fleet.start(XA).unwrap();
         let here = held(&fleet, &draft.id).await;
-        assert!(here || !was_answered, "answered, and gone");
+        assert!(here || !answered, "answered, and gone: {point}");
+        if let Some(expected) = expected {
+            assert_eq!(here, expected, "{point}");
+        }
+        if point == "acknowledge-before" {
+            assert!(!answered, "it died before its word");
+        }
         let again = submit(&mut desk(&fleet, XA).await, vec![draft.clone()])
             .await
             .unwrap();
-        assert_eq!(again[0].repeated_submission, here, "try {number}");
-        known += u64::from(here);
+        assert_eq!(again[0].repeated_submission, here, "{point} {time}");
         assert!(held(&fleet, &draft.id).await);
         fleet.kill(XA);
     }
@@ -390,10 +417,89 @@ async fn a_submit_that_is_repeated_after_a_kill_makes_one_alert() {
         let accepted = |it: &&EntryHeader| it.act == Act::Accepted && it.subject == Some(statement);
         assert_eq!(headers.iter().filter(accepted).count(), 1, "{id}");
     }
+}
+
+/// `allpoints store` on a member's configuration: exit code, and all that it said.
+fn store(fleet: &Fleet, at: usize, command: &str) -> (i32, String) {
+    let id = fleet.members()[at].id.to_string();
+    let config = fleet.folder().join(id).join("node.toml");
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_allpoints"))
+        .args(["store", command])
+        .arg(config)
+        .output()
+        .unwrap();
+    let said = [output.stdout, output.stderr].concat();
+    (
+        output.status.code().unwrap(),
+        String::from_utf8_lossy(&said).into_owned(),
+    )
+}
+
+/// Verifies that `store repair` lets a node start whose journal is damaged in the middle, that the node asks its
+/// partner by itself, that everything comes back once, and that both sides journal it.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_damaged_is_repaired_and_comes_back_from_the_partner() {
+    let (mut fleet, _, inbox) = exchanged(20).await;
+    let file = segments(&fleet, XB).remove(0);
+    let bytes = fs::read(&file).unwrap();
+    let sectors = bytes.chunks(512).enumerate();
+    let groups = sectors.filter(|(_, sector)| sector.starts_with(b"APGR\x01\0\0\0"));
+    let groups: Vec<u64> = groups.map(|(at, _)| at as u64 * 512).collect();
+    assert!(groups.len() > 4, "{groups:?}");
+    // The largest group holds statements; its first entry header, and all behind it in that block, are lost.
+    let length = |at: &u64| {
+        let at = usize::try_from(*at).unwrap() + 8;
+        u32::from_le_bytes(bytes[at..at + 4].try_into().unwrap())
+    };
+    let last = groups[groups.len() - 1];
+    let inner = groups.iter().filter(|at| **at > groups[1] && **at < last);
+    let largest = inner.max_by_key(|at| length(at)).unwrap();
+    flip(&file, largest + 96 + 20);
+    let refused = fleet.start(XB).unwrap_err().to_string();
+    assert!(refused.contains("allpoints store repair"), "{refused}");
+    fleet.kill(XB);
+    let (code, said) = store(&fleet, XB, "check");
+    assert!(code == 6 && said.contains("1 group, entries"), "{said}");
+    let (code, said) = store(&fleet, XB, "repair");
+    assert!(code == 0 && said.contains("lost: "), "{said}");
+    assert!(said.contains("damaged-1"), "{said}");
+    let (code, said) = store(&fleet, XB, "check");
     assert!(
-        known > 0,
-        "no kill came after the commit: the delays are too short"
+        code == 0 && said.contains("are missing since a repair"),
+        "{said}"
     );
+    fleet.start(XA).unwrap();
+    fleet.start(XB).unwrap();
+    let mut alarms = Vec::new();
+    for _ in 0..400 {
+        let status = desk(&fleet, XB).await.status(StatusRequest {}).await;
+        alarms = status.unwrap().into_inner().alarms;
+        if !alarms.iter().any(|it| it.contains("not asked yet")) {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let waiting = alarms.iter().any(|it| it.contains("not asked yet"));
+    assert!(!waiting, "{alarms:?}");
+    let names = |box_: &[Summary]| -> std::collections::BTreeSet<Vec<u8>> {
+        let named = box_.iter().filter_map(|it| it.statement.as_ref());
+        named.map(|it| it.id.clone()).collect()
+    };
+    let back = listed(&fleet, XB, ListBox::In).await;
+    assert_eq!(back.len(), inbox.len(), "once each");
+    assert_eq!(names(&back), names(&inbox));
+    fleet.stop(XA).unwrap();
+    fleet.stop(XB).unwrap();
+    let count = |headers: &[EntryHeader], act| headers.iter().filter(|it| it.act == act).count();
+    let (given, _) = journal_of(&fleet, XA);
+    let (regained, _) = journal_of(&fleet, XB);
+    assert!(count(&given, Act::GivenBack) > 0);
+    assert_eq!(
+        count(&given, Act::GivenBack),
+        count(&regained, Act::Reclaimed)
+    );
+    assert_eq!(count(&regained, Act::ReclaimEnded), 1);
+    assert_eq!(count(&regained, Act::EpochBegun), 1);
 }
 
 async fn held(fleet: &Fleet, id: &str) -> bool {

@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use allpoints::{
     domain::time::Clock as _,
+    failpoint::POINTS,
     proto::desk::v1::{LinksRequest, StatusRequest, StatusResponse},
 };
 use indicatif::ProgressBar;
@@ -24,14 +25,36 @@ pub(super) enum Moment {
     Receiving,
     Starting,
     Draining,
+    /// By itself, at a failpoint.
+    AtPoint,
+    /// It did not come to its failpoint in time.
+    NotReached,
+}
+
+/// How nodes come to their end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Way {
+    /// SIGKILL at any moment.
+    Anywhen,
+    /// They end themselves at failpoints.
+    Failpoints,
 }
 
 impl Moment {
-    pub(super) const ALL: [Self; 4] = [
+    /// Those that are chosen.
+    const CHOSEN: [Self; 4] = [
         Self::Sending,
         Self::Receiving,
         Self::Starting,
         Self::Draining,
+    ];
+    pub(super) const ALL: [Self; 6] = [
+        Self::Sending,
+        Self::Receiving,
+        Self::Starting,
+        Self::Draining,
+        Self::AtPoint,
+        Self::NotReached,
     ];
 
     pub(super) fn words(self) -> &'static str {
@@ -40,6 +63,8 @@ impl Moment {
             Self::Receiving => "while it receives",
             Self::Starting => "while it starts",
             Self::Draining => "while it drains",
+            Self::AtPoint => "by itself at a failpoint",
+            Self::NotReached => "as it did not reach its failpoint",
         }
     }
 }
@@ -50,6 +75,8 @@ pub(super) type Head = (u64, Vec<u8>);
 /// What the rounds left.
 pub(super) struct Played {
     pub(super) kills: BTreeMap<Moment, u64>,
+    /// By failpoint.
+    pub(super) ended_at: BTreeMap<&'static str, u64>,
     /// By member.
     pub(super) heads: Vec<Vec<Head>>,
     /// Seconds from the last round until nothing waited.
@@ -59,6 +86,9 @@ pub(super) struct Played {
 const UP_BEFORE_KILL_MAX: Duration = Duration::from_millis(500);
 const START_BEFORE_KILL_MAX: Duration = Duration::from_millis(150);
 const DRAIN_BEFORE_KILL_MAX: Duration = Duration::from_millis(60);
+/// How often a failpoint is passed at most before the node ends there.
+const TIMES_MAX: u64 = 6;
+const REACHED_WITHIN: Duration = Duration::from_millis(1500);
 const DOWN_MAX: Duration = Duration::from_millis(300);
 const AFTER_RESTART_MAX: Duration = Duration::from_millis(400);
 const COUNTED_WITHIN: Duration = Duration::from_millis(2200);
@@ -67,8 +97,7 @@ const DRAINED_WITHIN: Duration = Duration::from_secs(150);
 /// Plays all rounds on running nodes.
 pub(super) async fn play(
     fleet: &mut Fleet,
-    seed: u64,
-    rounds: u64,
+    (rounds, seed, way): (u64, u64, Way),
     book: &Arc<Book>,
     bar: &ProgressBar,
 ) -> Outcome<Played> {
@@ -77,19 +106,33 @@ pub(super) async fn play(
     let mut dice = Dice::of(seed, 0);
     let mut played = Played {
         kills: BTreeMap::new(),
+        ended_at: BTreeMap::new(),
         heads: vec![Vec::new(); members],
         drained_after: Duration::ZERO,
     };
     for _ in 0..rounds {
-        let moment = Moment::ALL[dice.below(Moment::ALL.len())];
+        let chosen = Moment::CHOSEN[dice.below(Moment::CHOSEN.len())];
         let sender = dice.below(members);
-        let victim = match moment {
+        let victim = match chosen {
             Moment::Sending => sender,
             Moment::Receiving => (sender + 1 + dice.below(members - 1)) % members,
-            Moment::Starting | Moment::Draining => dice.below(members),
+            _ => dice.below(members),
         };
         phase.send_replace(Phase::On(sender));
-        round(fleet, moment, victim, &mut dice).await?;
+        let moment = match way {
+            Way::Anywhen => {
+                round(fleet, chosen, victim, &mut dice).await?;
+                chosen
+            }
+            Way::Failpoints => {
+                let point = POINTS[dice.below(POINTS.len())];
+                let moment = round_to(fleet, point, victim, &mut dice).await?;
+                if moment == Moment::AtPoint {
+                    *played.ended_at.entry(point).or_default() += 1;
+                }
+                moment
+            }
+        };
         *played.kills.entry(moment).or_default() += 1;
         let mut desk = fleet.members()[victim].door.open().await?;
         played.heads[victim].push(head(&status(&mut desk).await?));
@@ -146,6 +189,31 @@ async fn round(fleet: &mut Fleet, moment: Moment, victim: usize, dice: &mut Dice
     fleet.kill(victim);
     sleep(dice.wait(DOWN_MAX)).await;
     fleet.start(victim)
+}
+
+/// The node is started anew so that it ends itself at this point, and serves again afterwards.
+async fn round_to(
+    fleet: &mut Fleet,
+    point: &'static str,
+    victim: usize,
+    dice: &mut Dice,
+) -> Outcome<Moment> {
+    fleet.kill(victim);
+    let time = 1 + dice.next() % TIMES_MAX;
+    fleet.launch_failing(victim, point, time)?;
+    let clock = Arc::clone(fleet.clock());
+    let begun = clock.monotonic();
+    let mut moment = Moment::AtPoint;
+    while !fleet.has_ended(victim)? {
+        if clock.monotonic().saturating_sub(begun) > REACHED_WITHIN {
+            moment = Moment::NotReached;
+            break;
+        }
+        sleep(Duration::from_millis(5)).await;
+    }
+    fleet.kill(victim);
+    fleet.start(victim)?;
+    Ok(moment)
 }
 
 /// Waits until all that was handed in is answered and nothing is queued anywhere.

@@ -482,9 +482,11 @@ fn finish(core: &Arc<Core>, plan: Plan<(Vec<(SubmitJob, Decision)>, Recorded)>) 
     core.spawn(async move {
         // On failure every job's answer is dropped with the plan, and its caller learns that the store failed.
         if let Ok((decided, _)) = committing.durable().await {
+            failpoint!(AcknowledgeBefore);
             for (job, decision) in decided {
                 answer(&waiting, job, decision);
             }
+            failpoint!(AcknowledgeAfter);
         }
     });
 }

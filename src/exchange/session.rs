@@ -184,10 +184,13 @@ impl<H: Host> Session<H> {
         let (host, responses) = (Arc::clone(&self.host), self.responses.clone());
         let (peer, lane) = (self.peer, self.lane);
         tokio::spawn(async move {
+            failpoint!(ReceiveBefore);
             let response = work(&*host, peer, lane, number, batches).await;
+            failpoint!(ReceiptGivenBefore);
             let response = response.map_err(status::to_peer);
             // The stream may be gone; what was kept is kept, and a repeat gets the same receipt.
             let _ = responses.send(response).await;
+            failpoint!(ReceiptGivenAfter);
             // Only now: a peer that does not read its results is not read from either.
             drop(room);
         });

@@ -305,11 +305,14 @@ impl Keyring {
             }
             let file = disk.create(&temporary)?;
             file.write_all_at(&bytes, 0)?;
+            failpoint!(KeyringBefore);
             file.sync_all()?;
             disk.rename(&temporary, &self.path)?;
+            failpoint!(KeyringWritten);
             disk.sync_dir(folder)
         };
         write().map_err(|error| KeyringError::Disk(self.path.clone(), error))?;
+        failpoint!(KeyringAfter);
         self.file = OnDisk::Synced;
         Ok(())
     }

@@ -159,8 +159,10 @@ fn take(shared: &Shared) -> Option<Taken> {
 }
 
 fn write(shared: &Shared, snapshot: Snapshot) -> Result<(), ViewError> {
+    failpoint!(ViewBefore);
     let written = header_before(shared, snapshot.next)
         .and_then(|header| shared.view.apply(rows::encode(&snapshot, &header)));
+    failpoint!(ViewAfter);
     let mut state = shared.state();
     match written {
         Ok(()) => {

@@ -146,6 +146,16 @@ impl Fleet {
 
     /// Starts a node and waits for nothing.
     pub(crate) fn launch(&mut self, at: usize) -> Outcome<()> {
+        self.launch_with(at, &[])
+    }
+
+    /// Starts a node that ends itself at this failpoint, when it comes there for this time; waits for nothing.
+    pub(crate) fn launch_failing(&mut self, at: usize, point: &str, time: u64) -> Outcome<()> {
+        let place = format!("{point}:{time}");
+        self.launch_with(at, &[(allpoints::failpoint::VARIABLE, &place)])
+    }
+
+    fn launch_with(&mut self, at: usize, environment: &[(&str, &str)]) -> Outcome<()> {
         let member = self.members.get_mut(at).ok_or("no such member")?;
         let log = fs::OpenOptions::new()
             .create(true)
@@ -157,6 +167,7 @@ impl Fleet {
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(log)
+            .envs(environment.iter().copied())
             .spawn()?;
         let (say, said) = mpsc::channel();
         let stdout = child.stdout.take();
@@ -191,6 +202,13 @@ impl Fleet {
             let _ = child.kill();
             let _ = child.wait();
         }
+    }
+
+    /// Whether a node has ended by itself.
+    pub(crate) fn has_ended(&mut self, at: usize) -> Outcome<bool> {
+        let member = self.members.get_mut(at).ok_or("no such member")?;
+        let child = member.child.as_mut().ok_or("it does not run")?;
+        Ok(child.try_wait()?.is_some())
     }
 
     /// SIGTERM; waits for nothing.

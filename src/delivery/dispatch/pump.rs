@@ -168,7 +168,10 @@ impl Pump<'_> {
         self.core.under_way.sent(to, number, now, statements);
         self.window.sent(number, flight);
         let batches = frames::batches(items);
-        self.say(Outgoing::Frame { number, batches }).await
+        failpoint!(SendBefore);
+        let said = self.say(Outgoing::Frame { number, batches }).await;
+        failpoint!(SendAfter);
+        said
     }
 
     /// Hands a message over; a transport that takes nothing for too long is given up.
@@ -225,6 +228,7 @@ impl Pump<'_> {
         let worked_out = self.worked_out.clone();
         self.working += 1;
         self.core.spawn(async move {
+            failpoint!(ReceiptKeptBefore);
             let taken = core
                 .run(lane, move |core| {
                     results::take(core, peer, &said, &receipts)
@@ -238,6 +242,7 @@ impl Pump<'_> {
                     receipts: 0,
                 }),
             };
+            failpoint!(ReceiptKeptAfter);
             // The stream may be gone meanwhile: what was kept is kept.
             drop(worked_out.send((number, worked)));
         });

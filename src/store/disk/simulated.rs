@@ -115,6 +115,49 @@ impl SimulatedDisk {
             state: Arc::new(Mutex::new(next)),
         }
     }
+    /// How many things are not synced: sectors, lengths and names, each of which a power cut may keep or lose.
+    #[must_use]
+    pub fn unsynced(&self) -> usize {
+        let mut count = 0;
+        let _ = self.cut_keeping(|| {
+            count += 1;
+            false
+        });
+        count
+    }
+    /// The disk after a power cut that keeps of what was not synced just what `keep` says, asked in the order in which
+    /// it was written, name by name and sector by sector.
+    #[must_use]
+    pub fn cut_keeping(&self, mut keep: impl FnMut() -> bool) -> Self {
+        let state = held(&self.state);
+        let mut names = state.durable_names.clone();
+        for (path, number) in &state.names {
+            if state.durable_names.get(path) != Some(number) && keep() {
+                names.insert(path.clone(), *number);
+            }
+        }
+        for path in state.durable_names.keys() {
+            if !state.names.contains_key(path) && keep() {
+                names.remove(path);
+            }
+        }
+        let contents = state.contents.iter().map(|(number, content)| {
+            let kept = content.after_cut_keeping(&mut keep);
+            (*number, kept)
+        });
+        let next = State {
+            contents: contents.collect(),
+            folders: state.folders.clone(),
+            next_file: state.next_file,
+            capacity_bytes: state.capacity_bytes,
+            names: names.clone(),
+            durable_names: names,
+            ..State::default()
+        };
+        Self {
+            state: Arc::new(Mutex::new(next)),
+        }
+    }
     /// The disk as the next start of a killed process finds it: everything written is still visible, nothing
     /// more of it is durable, and the lock is free.
     #[must_use]
@@ -416,6 +459,27 @@ impl Content {
             }
         }
     }
+    fn after_cut_keeping(&self, keep: &mut impl FnMut() -> bool) -> Self {
+        let mut durable = self.durable.clone();
+        for change in &self.unsynced {
+            match change {
+                Change::Shortened(length) if keep() => durable.truncate(*length),
+                Change::Shortened(_) => {}
+                Change::Written(offset, bytes) => {
+                    for (at, sector) in (0..).zip(bytes.chunks(SECTOR_BYTES)) {
+                        if keep() {
+                            put(&mut durable, offset + at * SECTOR_BYTES as u64, sector);
+                        }
+                    }
+                }
+            }
+        }
+        Self {
+            visible: durable.clone(),
+            durable,
+            unsynced: Vec::new(),
+        }
+    }
     /// What is there after a cut, and how many bytes are not.
     fn after_cut(&self, random: &mut SplitMix) -> (Self, u64) {
         let mut durable = self.durable.clone();
@@ -553,6 +617,24 @@ mod tests {
         };
         assert_eq!(lengths(true), BTreeSet::from([1024]));
         assert_eq!(lengths(false), BTreeSet::from([1024, 4096]));
+    }
+    #[test]
+    fn a_cut_keeps_just_what_is_asked_for() {
+        let disk = written(false);
+        assert_eq!(disk.unsynced(), 1 + 4096 / SECTOR_BYTES);
+        let mut asked = 0;
+        let kept = disk.cut_keeping(|| {
+            asked += 1;
+            asked != 3
+        });
+        let found = kept.snapshot()[Path::new("/d/f")].clone();
+        assert_eq!(
+            found.iter().filter(|b| **b == 7).count(),
+            4096 - SECTOR_BYTES
+        );
+        assert!(found[512..1024].iter().all(|b| *b == 0));
+        assert_eq!(written(true).unsynced(), 0);
+        assert!(disk.cut_keeping(|| false).snapshot().is_empty());
     }
     #[test]
     fn full_is_full() {

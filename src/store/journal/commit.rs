@@ -235,10 +235,12 @@ impl Commit {
         }
         let end = usize::try_from(header.bytes_on_disk()).unwrap_or(usize::MAX);
         self.buffer.resize(end, 0);
+        failpoint!(WriteBefore);
         let put = self
             .current
             .file
             .write_all_at(&self.buffer, self.current.offset);
+        failpoint!(WriteAfter);
         put.map_err(|error| self.disk_fault(&error))?;
         let mut written = Written { header, blocks };
         if planted::is(Bug::TellBeforeSync) {
@@ -253,6 +255,7 @@ impl Commit {
             return Ok(());
         }
         let synced = self.current.file.sync_data();
+        failpoint!(SyncAfter);
         synced.map_err(|error| self.disk_fault(&error))
     }
 
@@ -306,8 +309,10 @@ impl Commit {
             chain: self.position.chain,
             since: self.shared.clock.now(),
         };
+        failpoint!(SwitchBefore);
         prepared.file.write_all_at(&header.encode(), 0)?;
         prepared.file.sync_data()?;
+        failpoint!(SwitchAfter);
         self.shared
             .use_segment(prepared.id, prepared.file.clone(), prepared.key);
         let next = Current {

@@ -104,7 +104,9 @@ impl Stock {
                 continue;
             };
             drop(state);
+            failpoint!(PrepareBefore);
             let tried = self.prepare(shared, id);
+            failpoint!(PrepareAfter);
             state = held(&self.state);
             match tried {
                 Tried::Ready => {}

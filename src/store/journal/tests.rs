@@ -1,5 +1,6 @@
 //! What must hold of the journal: here in plain weather, in `faults` by the names of invariants and fault rows.
 
+mod cuts;
 mod faults;
 mod mending;
 mod restarts;
