@@ -165,6 +165,14 @@ fn table(result: &Reckoning, rounds: u64, seed: u64, seconds: Duration) -> Table
     for (point, count) in &result.played.ended_at {
         row(&format!("ended itself at {point}"), count.to_string());
     }
+    if !result.played.ended_at.is_empty() {
+        let ended: u64 = result.played.ended_at.values().sum();
+        row("ended themselves", ended.to_string());
+        row(
+            "did not come to their point",
+            result.played.not_reached.to_string(),
+        );
+    }
     let (repeated, known) = result.repeated;
     row(
         "acknowledged: accepted",

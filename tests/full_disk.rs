@@ -1,7 +1,7 @@
 //! Row 38 on a real full disk: the node's data folder is a small tmpfs.
 //!
 //! ```text
-//!  officer --desk--> XA-POL     its data folder: tmpfs of 140 MiB, of which a filler takes what the test says
+//!  officer --desk--> XA-POL     its data folder: tmpfs of 230 MiB, of which a filler takes what the test says
 //! ```
 
 #![allow(
@@ -37,12 +37,12 @@ use fleet::{Desk, Fleet};
 use skip::skipped;
 
 const XA: usize = 0;
-const SIZE: &str = "size=140m,mode=0700";
+const SIZE: &str = "size=230m,mode=0700";
 /// With a segment of 64 MiB leaves too little for the next.
-const FILLER_BYTES: usize = 30 << 20;
-const DRAFT_BYTES: usize = 100_000;
+const FILLER_BYTES: usize = 120 << 20;
+const DRAFT_BYTES: usize = 7_000;
 /// Fits into one message to the desk.
-const DRAFTS: usize = 20;
+const DRAFTS: usize = 256;
 
 /// A tmpfs, as long as it lives.
 struct Tmpfs(PathBuf);

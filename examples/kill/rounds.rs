@@ -25,10 +25,15 @@ pub(super) enum Moment {
     Receiving,
     Starting,
     Draining,
-    /// By itself, at a failpoint.
-    AtPoint,
-    /// It did not come to its failpoint in time.
-    NotReached,
+}
+
+/// What became of a node that was to end itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reached {
+    /// It did.
+    Yes,
+    /// It did not come to its failpoint in time, and was killed.
+    No,
 }
 
 /// How nodes come to their end.
@@ -41,20 +46,11 @@ pub(super) enum Way {
 }
 
 impl Moment {
-    /// Those that are chosen.
-    const CHOSEN: [Self; 4] = [
+    pub(super) const ALL: [Self; 4] = [
         Self::Sending,
         Self::Receiving,
         Self::Starting,
         Self::Draining,
-    ];
-    pub(super) const ALL: [Self; 6] = [
-        Self::Sending,
-        Self::Receiving,
-        Self::Starting,
-        Self::Draining,
-        Self::AtPoint,
-        Self::NotReached,
     ];
 
     pub(super) fn words(self) -> &'static str {
@@ -63,8 +59,6 @@ impl Moment {
             Self::Receiving => "while it receives",
             Self::Starting => "while it starts",
             Self::Draining => "while it drains",
-            Self::AtPoint => "by itself at a failpoint",
-            Self::NotReached => "as it did not reach its failpoint",
         }
     }
 }
@@ -77,6 +71,8 @@ pub(super) struct Played {
     pub(super) kills: BTreeMap<Moment, u64>,
     /// By failpoint.
     pub(super) ended_at: BTreeMap<&'static str, u64>,
+    /// Killed, as they did not come to their failpoint in time.
+    pub(super) not_reached: u64,
     /// By member.
     pub(super) heads: Vec<Vec<Head>>,
     /// Seconds from the last round until nothing waited.
@@ -107,33 +103,32 @@ pub(super) async fn play(
     let mut played = Played {
         kills: BTreeMap::new(),
         ended_at: BTreeMap::new(),
+        not_reached: 0,
         heads: vec![Vec::new(); members],
         drained_after: Duration::ZERO,
     };
     for _ in 0..rounds {
-        let chosen = Moment::CHOSEN[dice.below(Moment::CHOSEN.len())];
+        let chosen = Moment::ALL[dice.below(Moment::ALL.len())];
         let sender = dice.below(members);
         let victim = match chosen {
             Moment::Sending => sender,
             Moment::Receiving => (sender + 1 + dice.below(members - 1)) % members,
-            _ => dice.below(members),
+            Moment::Starting | Moment::Draining => dice.below(members),
         };
         phase.send_replace(Phase::On(sender));
-        let moment = match way {
+        match way {
             Way::Anywhen => {
                 round(fleet, chosen, victim, &mut dice).await?;
-                chosen
+                *played.kills.entry(chosen).or_default() += 1;
             }
             Way::Failpoints => {
                 let point = POINTS[dice.below(POINTS.len())];
-                let moment = round_to(fleet, point, victim, &mut dice).await?;
-                if moment == Moment::AtPoint {
-                    *played.ended_at.entry(point).or_default() += 1;
+                match round_to(fleet, point, victim, &mut dice).await? {
+                    Reached::Yes => *played.ended_at.entry(point).or_default() += 1,
+                    Reached::No => played.not_reached += 1,
                 }
-                moment
             }
-        };
-        *played.kills.entry(moment).or_default() += 1;
+        }
         let mut desk = fleet.members()[victim].door.open().await?;
         played.heads[victim].push(head(&status(&mut desk).await?));
         // Partners dial at once, as a person would make them do.
@@ -197,23 +192,23 @@ async fn round_to(
     point: &'static str,
     victim: usize,
     dice: &mut Dice,
-) -> Outcome<Moment> {
+) -> Outcome<Reached> {
     fleet.kill(victim);
     let time = 1 + dice.next() % TIMES_MAX;
     fleet.launch_failing(victim, point, time)?;
     let clock = Arc::clone(fleet.clock());
     let begun = clock.monotonic();
-    let mut moment = Moment::AtPoint;
+    let mut reached = Reached::Yes;
     while !fleet.has_ended(victim)? {
         if clock.monotonic().saturating_sub(begun) > REACHED_WITHIN {
-            moment = Moment::NotReached;
+            reached = Reached::No;
             break;
         }
         sleep(Duration::from_millis(5)).await;
     }
     fleet.kill(victim);
     fleet.start(victim)?;
-    Ok(moment)
+    Ok(reached)
 }
 
 /// Waits until all that was handed in is answered and nothing is queued anywhere.
