@@ -24,7 +24,10 @@ use allpoints::{
         time::{Clock, Timestamp},
     },
     node::system::SystemClock,
-    trust::pki::{self, NodeProfile, Replace},
+    trust::{
+        keys::{KeyUse, SigningKey},
+        pki::{self, NodeProfile, Replace},
+    },
 };
 use aws_lc_rs::digest;
 use common::{
@@ -90,6 +93,17 @@ const MISTAKES: &[Mistake] = &[
             "holds a key for log",
             "name the right file",
         ],
+    },
+    Mistake {
+        name: "a signing key that the directory does not name",
+        makes: |_, home| {
+            let file = home.join("keys/receipt.key");
+            fs::remove_file(&file).expect("removed");
+            let key = SigningKey::generate(KeyUse::Receipt);
+            key.save(&file).expect("saved");
+        },
+        code: 2,
+        says: &["keys/receipt.key", "does not name", "pki rotate"],
     },
     Mistake {
         name: "no desk revocation list",

@@ -194,6 +194,8 @@ async fn a_status_names_every_end_and_a_fresh_node_has_no_alarm() {
         "desk certificate",
         "desk CA",
         "desk CRL",
+        "statement key",
+        "receipt key",
         "exchange CA",
         "exchange CRL",
         "membership",

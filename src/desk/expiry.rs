@@ -29,6 +29,8 @@ pub enum Warning {
         /// How long it lives in all; `None`: longer than the first of the days.
         life: Option<Duration>,
     },
+    /// It is not there at all.
+    Missing,
 }
 
 impl Expiry {
@@ -46,8 +48,15 @@ impl Expiry {
 
     /// What a person is to be told now.
     pub(super) fn alarm(&self, now: Timestamp) -> Option<String> {
-        let Warning::Ahead { life } = self.warning else {
-            return None;
+        let life = match self.warning {
+            Warning::Ahead { life } => life,
+            Warning::None => return None,
+            Warning::Missing => {
+                return Some(format!(
+                    "{} is missing: nobody under it is let in",
+                    self.what
+                ));
+            }
         };
         if self.at <= now {
             return Some(format!("{} ended at {}", self.what, self.at));
@@ -58,7 +67,7 @@ impl Expiry {
             .rev()
             .map(|days| (*days, DAY * clamped(*days)));
         let due = days
-            .filter(|(_, ahead)| life.is_none_or(|life| *ahead <= life / 2))
+            .filter(|(_, ahead)| life.is_none_or(|life| is_worth_telling(*ahead, life)))
             .find(|(_, ahead)| left <= *ahead)?;
         let plural = if due.0 == 1 { "" } else { "s" };
         Some(format!(
@@ -66,6 +75,11 @@ impl Expiry {
             self.what, due.0, self.at
         ))
     }
+}
+
+/// What lives for days only is not told of all its life, but a day ahead always (threats, row 5).
+fn is_worth_telling(ahead: Duration, life: Duration) -> bool {
+    ahead <= life / 2 || (ahead == DAY && life > DAY)
 }
 
 fn clamped(days: u64) -> u32 {
@@ -116,6 +130,26 @@ mod tests {
     fn what_lives_for_a_week_does_not_alarm_all_its_life() {
         assert_eq!(told(6 * 24, Some(7)), None);
         assert_eq!(told(72, Some(7)).as_deref(), Some("ends within 3 days"));
+    }
+
+    #[test]
+    fn row_5_a_list_alarms_a_day_ahead_however_short_its_life_is() {
+        for life_days in [2, 3, 7, 90] {
+            let told = told(24, Some(life_days));
+            assert_eq!(
+                told.as_deref(),
+                Some("ends within 1 day"),
+                "{life_days} days"
+            );
+        }
+        assert_eq!(told(25, Some(2)), None);
+        let missing = Expiry {
+            what: "XB-POL exchange CRL".to_owned(),
+            at: Timestamp::default(),
+            warning: Warning::Missing,
+        };
+        let alarm = missing.alarm(Timestamp::from_micros(1));
+        assert!(alarm.is_some_and(|text| text.contains("is missing")));
     }
 
     #[test]

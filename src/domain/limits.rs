@@ -215,6 +215,8 @@ pub const DIRECTORY_CHUNK_BYTES: usize = 256 * 1024;
 pub const DIRECTORY_STREAMS_MAX: usize = 8;
 /// Passing on one directory, from the question to its last byte.
 pub const DIRECTORY_STREAM_TIMEOUT: Duration = Duration::from_secs(60);
+/// How long a refusal for a certificate's dates counts as a doubt about our own clock.
+pub const CLOCK_DOUBT_WINDOW: Duration = Duration::from_secs(600);
 /// How long a directory may take to be everywhere: a node that hears of nothing newer for so long says that it is stale.
 pub const DIRECTORY_SPREAD_MAX: Duration = DIRECTORY_TIMESTAMP_MAX;
 /// How long a new node certificate may take to be shown everywhere, streams that stand included.

@@ -218,6 +218,8 @@ reasons! {
         "a partner sent more than a directory can have" "it was cut off, ours stays: call who sent it";
     84 DirectoryFrozen "DIRECTORY_FROZEN" Retry FailedPrecondition
         "the directory has run out, or a newer one was named and not given" "install the newest bundle; ask the federation for it";
+    85 CheckOwnClock "CHECK_OWN_CLOCK" Retry FailedPrecondition
+        "the certificates of many partners look out of date here" "check this machine's time synchronisation before anything else";
     90 EntryMissing "ENTRY_MISSING" Hold Internal
         "an entry of the journal was damaged beyond reading" "partners are asked for what they hold; `allpoints status` says what is left";
     91 Reclaiming "RECLAIMING" Retry Unavailable

@@ -26,7 +26,7 @@ use crate::{
     },
     trust::{
         directory::{Directory, DirectoryHandle},
-        tls::{self, Dialled, PeerIdentity, TlsIdentity},
+        tls::{self, ClockDoubts, Dialled, PeerIdentity, TlsIdentity},
     },
 };
 
@@ -47,6 +47,7 @@ pub struct GrpcConnectorParts {
 pub struct GrpcConnector {
     parts: GrpcConnectorParts,
     dialled: Dialled,
+    doubts: ClockDoubts,
     sightings: Arc<Sightings>,
 }
 
@@ -57,8 +58,15 @@ impl GrpcConnector {
         Self {
             parts,
             dialled: Dialled::default(),
+            doubts: ClockDoubts::default(),
             sightings: Arc::default(),
         }
+    }
+
+    /// The same; certificates that are refused for their dates are counted in `doubts`.
+    #[must_use]
+    pub fn watched(self, doubts: ClockDoubts) -> Self {
+        Self { doubts, ..self }
     }
 
     /// The connections that it holds open: to be closed when their peers are not believed any more.
@@ -122,11 +130,12 @@ impl GrpcConnector {
         peer: AuthorityId,
         endpoint: &str,
     ) -> Result<(ExchangeClient<tonic::transport::Channel>, PeerIdentity), LinkError> {
-        let config = tls::exchange_client(
+        let config = tls::exchange_client_watched(
             self.parts.own,
             peer,
             &self.parts.identity.load(),
-            Arc::clone(&self.parts.directory),
+            Arc::new(Arc::clone(&self.parts.directory)),
+            self.doubts.clone(),
         )
         .map_err(|error| failed(Reason::TlsRefused, &error))?;
         let (channel, identity) = tls::dial_into(endpoint, config, &self.dialled)

@@ -8,7 +8,7 @@ use super::signing;
 use crate::{
     delivery::Broker,
     desk::{Expiry, Warning},
-    domain::id::AuthorityId,
+    domain::{id::AuthorityId, time::Timestamp},
     trust::{
         directory::DirectoryHandle,
         keys::KeyUse,
@@ -46,7 +46,14 @@ impl Expiries {
             let ca = certificate_validity(&member.exchange_ca);
             let crl = member.crl.as_deref().and_then(crl_validity);
             all.extend(ca.map(|validity| Expiry::of(of("exchange CA"), validity)));
-            all.extend(crl.map(|validity| Expiry::of(of("exchange CRL"), validity)));
+            all.push(match crl {
+                Some(validity) => Expiry::of(of("exchange CRL"), validity),
+                None => Expiry {
+                    what: of("exchange CRL"),
+                    at: Timestamp::default(),
+                    warning: Warning::Missing,
+                },
+            });
         }
         all.push(Expiry {
             what: "membership".to_owned(),

@@ -15,7 +15,9 @@ use crate::{
     domain::{id::AuthorityId, time::Clock},
     trust::{
         directory::DirectoryHandle,
-        tls::{self, DeskTrust, TlsError, TlsIdentity, certificate_validity, crl_validity},
+        tls::{
+            self, ClockDoubts, DeskTrust, TlsError, TlsIdentity, certificate_validity, crl_validity,
+        },
     },
 };
 
@@ -30,6 +32,8 @@ pub(super) struct Listeners {
     pub(super) expiries: Arc<ArcSwap<Vec<Expiry>>>,
     desk_identity: Arc<ArcSwap<TlsIdentity>>,
     desk_trust: Arc<ArcSwap<DeskTrust>>,
+    /// Of partners, here and where we dial.
+    pub(super) doubts: ClockDoubts,
 }
 
 /// A part as its files have it, checked.
@@ -52,7 +56,9 @@ impl Listeners {
         let desk = desk_certificate(config, clock)?;
         let trust = desk_trust(config)?;
         let own = config.authority;
-        let exchange = tls::exchange_server(own, &node.part, Arc::clone(directory))?;
+        let doubts = ClockDoubts::default();
+        let members = Arc::new(Arc::clone(directory));
+        let exchange = tls::exchange_server_watched(own, &node.part, members, doubts.clone())?;
         let server = tls::desk_server_under(&desk.part, &trust.part)?;
         let expiries = [node.expiries, desk.expiries, trust.expiries].concat();
         Ok(Self {
@@ -64,6 +70,7 @@ impl Listeners {
             expiries: Arc::new(ArcSwap::from_pointee(expiries)),
             desk_identity: Arc::new(ArcSwap::from_pointee(desk.part)),
             desk_trust: Arc::new(ArcSwap::from_pointee(trust.part)),
+            doubts,
         })
     }
 
@@ -74,8 +81,9 @@ impl Listeners {
 
     /// From now on this is shown to partners.
     pub(super) fn take_node_certificate(&self, read: Part<TlsIdentity>) -> Result<(), NodeError> {
-        let directory = Arc::clone(&self.directory);
-        let exchange = tls::exchange_server(self.own, &read.part, directory)?;
+        let members = Arc::new(Arc::clone(&self.directory));
+        let doubts = self.doubts.clone();
+        let exchange = tls::exchange_server_watched(self.own, &read.part, members, doubts)?;
         self.identity.store(Arc::new(read.part));
         self.exchange.store(exchange);
         self.renew(read.expiries);

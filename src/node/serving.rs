@@ -85,11 +85,12 @@ impl Serving {
     ) -> Self {
         let store = parts.store.clone();
         let started_at = clock.now();
-        let connector = Arc::new(GrpcConnector::new(GrpcConnectorParts {
+        let connector = GrpcConnector::new(GrpcConnectorParts {
             own: config.authority,
             identity: Arc::clone(&parts.listeners.identity),
             directory: Arc::clone(&parts.directory),
-        }));
+        });
+        let connector = Arc::new(connector.watched(parts.listeners.doubts.clone()));
         let broker = Broker::start(BrokerParts {
             authority: config.authority,
             store: parts.store,

@@ -65,6 +65,11 @@ impl Served {
         std::fs::read_to_string(&self.log).expect("read")
     }
 
+    /// Tells it to look at its files now.
+    pub fn hang_up(&self) {
+        kill_process(Pid::from_child(&self.child), Signal::HUP).expect("it runs");
+    }
+
     /// Tells it to stop, as an init system does, and waits for its end for at most half a minute.
     pub fn terminate(mut self) -> ExitStatus {
         kill_process(Pid::from_child(&self.child), Signal::TERM).expect("it runs");

@@ -504,7 +504,8 @@ impl Realm {
         federation::publish(&folder, &*self.clock).expect("published");
     }
 
-    fn configured(&self, id: &str) -> Config {
+    /// Writes a member's configuration.
+    pub(crate) fn configured(&self, id: &str) -> Config {
         let zeros = format!("sha256:{}", "0".repeat(64));
         let text = allpoints::node::CONFIG_REFERENCE
             .replace("XA-POL", id)

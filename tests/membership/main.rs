@@ -24,6 +24,14 @@ mod realm;
 #[path = "../common/forge.rs"]
 mod forge;
 
+#[path = "../common/process.rs"]
+#[allow(
+    dead_code,
+    unreachable_pub,
+    reason = "each test file uses a part of it"
+)]
+mod process;
+
 mod attacks;
 mod mirror;
 mod passing_on;

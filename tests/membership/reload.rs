@@ -2,6 +2,7 @@
 
 use std::{fs, os::unix::fs::PermissionsExt as _, path::Path};
 
+use allpoints::domain::time::Clock as _;
 use allpoints::trust::{
     keys::{KeyUse, SigningKey},
     pki::{self, NodeProfile, Replace},
@@ -11,6 +12,7 @@ use crate::{
     KEEPER, VICTIM,
     intruder::{self, Badge, Intruder, handshake},
     part,
+    process::Served,
     realm::{self, Design, Realm},
     within_a_minute,
 };
@@ -233,5 +235,47 @@ fn t13_a_new_signing_key_is_taken_once_it_is_published() {
             received, ["received"; 3],
             "none was refused under the old key"
         );
+    });
+}
+
+/// Verifies with the real program that SIGHUP has it look at once, however long its interval is, and does not end it.
+#[test]
+fn a_hang_up_has_the_program_look_at_its_files_at_once() {
+    let design = Design {
+        nodes: &[],
+        partners: &["XC-L02"],
+        suspended: &[],
+        tailor: |_, _, _| {},
+    };
+    realm::alone(&design, async |realm| {
+        let home = realm.folder_of("XC-L02");
+        realm.configured("XC-L02");
+        let config = home.join("node.toml");
+        let text = fs::read_to_string(&config).expect("read");
+        let slow = text.replace("interval_ms = 200", "interval_ms = 30000");
+        fs::write(&config, slow).expect("written");
+        let node = Served::start(&config, &home.join("serve.log")).expect("it serves");
+        let saw = |words: &'static str| {
+            let node = &node;
+            within_a_minute(words, move || async move {
+                node.logged().contains(words).then_some(())
+            })
+        };
+        // The first look is over before the file is broken.
+        saw("what=\"receipt key\"").await;
+        let began = realm.clock().monotonic();
+        fs::write(home.join("desk.crl"), "no list").expect("written");
+        node.hang_up();
+        saw("refused; the old stays in force").await;
+        pki::publish_crl(&home, 3, realm.clock()).expect("published");
+        node.hang_up();
+        within_a_minute("taken", || async {
+            let log = node.logged();
+            (log.matches("what=\"desk trust\" version").count() > 1).then_some(())
+        })
+        .await;
+        let waited = realm.clock().monotonic() - began;
+        assert!(waited < std::time::Duration::from_secs(20), "{waited:?}");
+        assert!(node.terminate().success());
     });
 }

@@ -115,3 +115,45 @@ fn t04_an_open_desk_connection_ends_when_its_certificate_is_revoked() {
         auditor.audit_list(list).await.expect("still served");
     });
 }
+
+/// Verifies that one partner whose certificate has run out is that partner's affair, and that many are our clock's.
+#[test]
+fn t02_many_partners_that_look_out_of_date_alarm_for_our_own_clock() {
+    let design = Design {
+        nodes: &[VICTIM],
+        partners: &["XC-K01", "XC-K02", "XC-K03"],
+        suspended: &[],
+        tailor: |_, _, _| {},
+    };
+    realm::alone(&design, async |realm| {
+        let at = realm.exchange_of(VICTIM);
+        let expired = async |partner: &str| {
+            let uri = format!("allpoints://{partner}/node/1");
+            let ended = time::OffsetDateTime::now_utc() - time::Duration::DAY;
+            let badge = Badge::issued_by(&realm, partner, &[&uri], |leaf| {
+                leaf.not_before = ended - time::Duration::DAY;
+                leaf.not_after = ended;
+            });
+            let refused = handshake(at, badge).await.expect_err("refused");
+            assert_eq!(refused.name(), "TLS_REFUSED");
+        };
+        let alarms = async || {
+            let alarms = realm.status(VICTIM).await.alarms;
+            let of_clock = alarms
+                .iter()
+                .filter(|it| it.starts_with("CHECK_OWN_CLOCK at "));
+            of_clock.count()
+        };
+        expired("XC-K01").await;
+        tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+        assert_eq!(alarms().await, 0, "one alone");
+        expired("XC-K02").await;
+        within_a_minute("alarms", || async { (alarms().await == 1).then_some(()) }).await;
+        assert!(
+            realm
+                .journal(VICTIM, "")
+                .await
+                .contains(&"incident CHECK_OWN_CLOCK".to_owned())
+        );
+    });
+}

@@ -180,6 +180,28 @@ async fn a_statement_whose_key_retired_in_the_queue_is_signed_again() {
     );
 }
 
+/// Verifies that a node that goes on running signs anew what waits, as soon as it has the next key (threat 13).
+#[tokio::test(flavor = "multi_thread")]
+async fn row_13_what_waits_is_signed_anew_without_a_restart() {
+    let mut net = Net::new();
+    net.roads.cut(id("XB"));
+    let sent = net.send("XA", &["XB"]).await;
+    let leaf = net.record("XA", sent).await.unwrap().leaf;
+    let (old, key) = net.rotate_running("XA");
+    let newer = net.directory(2, with_retired("XA", old, DAY * 2));
+    net.adopt("XA", &newer).await;
+    net.adopt("XB", &newer).await;
+    let broker = &net.node("XA").broker;
+    let before = broker.signing_keys();
+    broker.use_statement_key(key);
+    assert_ne!(broker.signing_keys()[0], before[0]);
+    net.roads.mend(id("XB"));
+    net.until_delivered("XA", sent, "XB").await;
+    assert_eq!(net.record("XB", sent).await.unwrap().leaf, leaf);
+    let refused = net.entries("XB", Act::RefusedInput, Some(Reason::KeyRetired));
+    assert_eq!(refused, 0);
+}
+
 /// Verifies that the old key passes for 24 hours, and that after it the statement waits and is not lost.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_retired_key_passes_for_a_day_and_then_waits() {

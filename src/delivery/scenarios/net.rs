@@ -298,6 +298,19 @@ impl Net {
         std::mem::replace(&mut member.statement, new).public()
     }
 
+    /// The same; gives the new key as well, for a broker that goes on running.
+    pub(super) fn rotate_running(&mut self, name: &str) -> ([u8; 32], SigningKey) {
+        let old = self.rotate(name);
+        let own = id(name);
+        let mut members = self.federation.members.iter_mut();
+        let member = members.find(|member| member.id == own).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("statement.key");
+        member.statement.save(&file).unwrap();
+        let key = SigningKey::load(&file, KeyUse::Statement).unwrap();
+        (old, key)
+    }
+
     /// Every durable entry so far.
     pub(super) fn journal(&self, at: &str) -> Vec<EntryHeader> {
         let headers = self.node(at).store.headers(0);

@@ -86,6 +86,7 @@ impl Reload {
         self.look_at_certificates().await;
         self.look_at_signing_keys().await;
         self.adoption.close_unwelcome();
+        self.doubt_our_clock();
         let desk = self.listeners.desk_trust();
         let closed = self
             .desk_connections
@@ -94,6 +95,22 @@ impl Reload {
             tracing::warn!(closed, "desk connections were closed: no longer admitted");
         }
         Ok(())
+    }
+
+    /// One partner whose certificate is out of date is that partner's affair; many are ours.
+    fn doubt_our_clock(&self) {
+        let (held, own) = (self.adoption.held(), self.config.load().authority);
+        let partners = held
+            .members()
+            .filter(|member| !member.suspended && member.id != own)
+            .count();
+        if self
+            .listeners
+            .doubts
+            .are_about_us(partners, self.clock.now())
+        {
+            self.observer.incident(None, Reason::CheckOwnClock);
+        }
     }
 
     async fn look_at_configuration(&mut self) {

@@ -550,6 +550,24 @@ proptest! {
     }
 
     #[test]
+    fn row_6_no_bytes_of_a_revocation_list_end_the_program(
+        place: prop::sample::Index,
+        change in 1..=u8::MAX,
+        length: prop::sample::Index,
+        noise in prop::collection::vec(any::<u8>(), 0..64),
+    ) {
+        let member = TestMember::new("XA-POL");
+        let sound = member.crl(1);
+        let mut flipped = sound.clone();
+        flipped[place.index(sound.len())] ^= change;
+        let cut = sound[..length.index(sound.len())].to_vec();
+        prop_assert!(crl_number(&sound, &member.ca_der).is_ok());
+        for bad in [flipped, cut, noise] {
+            prop_assert!(crl_number(&bad, &member.ca_der).is_err());
+        }
+    }
+
+    #[test]
     fn row_15_no_changed_byte_makes_another_directory(places: [prop::sample::Index; 8], change in 1..=u8::MAX) {
         let federation = TestFederation::new();
         let sound = federation.bundle(1).encode_to_vec();

@@ -25,8 +25,8 @@ use rustls::{
 };
 
 use super::{
-    ALGORITHMS, DirectoryHandle, Name, PROVIDER, Refusal, TlsError, TlsIdentity, certificate_der,
-    client_config, crl_der, name::dns_name, server_config, spki_hash,
+    ALGORITHMS, ClockDoubts, DirectoryHandle, Name, PROVIDER, Refusal, TlsError, TlsIdentity,
+    certificate_der, client_config, crl_der, name::dns_name, server_config, spki_hash,
 };
 use crate::domain::{id::AuthorityId, limits::VERIFIERS_KEPT_MAX};
 
@@ -82,8 +82,25 @@ pub fn exchange_server_from(
     identity: &TlsIdentity,
     members: Arc<dyn MemberSource>,
 ) -> Result<Arc<ServerConfig>, TlsError> {
+    exchange_server_watched(own, identity, members, ClockDoubts::default())
+}
+
+/// The same; refusals for a certificate's dates are counted in `doubts`.
+///
+/// # Errors
+/// When `identity` is no node certificate of `own`.
+pub fn exchange_server_watched(
+    own: AuthorityId,
+    identity: &TlsIdentity,
+    members: Arc<dyn MemberSource>,
+    doubts: ClockDoubts,
+) -> Result<Arc<ServerConfig>, TlsError> {
     require_node(own, identity)?;
-    server_config(identity, Arc::new(NodeGate::new(members)))
+    let gate = NodeGate {
+        doubts,
+        ..NodeGate::new(members)
+    };
+    server_config(identity, Arc::new(gate))
 }
 
 /// Client side of the exchange: only `peer`.
@@ -109,8 +126,27 @@ pub fn exchange_client_from(
     identity: &TlsIdentity,
     members: Arc<dyn MemberSource>,
 ) -> Result<Arc<ClientConfig>, TlsError> {
+    exchange_client_watched(own, peer, identity, members, ClockDoubts::default())
+}
+
+/// The same; refusals for a certificate's dates are counted in `doubts`.
+///
+/// # Errors
+/// When `identity` is no node certificate of `own`.
+pub fn exchange_client_watched(
+    own: AuthorityId,
+    peer: AuthorityId,
+    identity: &TlsIdentity,
+    members: Arc<dyn MemberSource>,
+    doubts: ClockDoubts,
+) -> Result<Arc<ClientConfig>, TlsError> {
     require_node(own, identity)?;
-    client_config(identity, Arc::new(DialledNode { peer, members }))
+    let dialled = DialledNode {
+        peer,
+        members,
+        doubts,
+    };
+    client_config(identity, Arc::new(dialled))
 }
 
 fn require_node(own: AuthorityId, identity: &TlsIdentity) -> Result<(), TlsError> {
@@ -123,6 +159,7 @@ fn require_node(own: AuthorityId, identity: &TlsIdentity) -> Result<(), TlsError
 /// Lets in the nodes of members.
 pub(super) struct NodeGate {
     members: Arc<dyn MemberSource>,
+    doubts: ClockDoubts,
     built: Mutex<HashMap<AuthorityId, Built>>,
 }
 
@@ -137,6 +174,7 @@ impl NodeGate {
     pub(super) fn new(members: Arc<dyn MemberSource>) -> Self {
         Self {
             members,
+            doubts: ClockDoubts::default(),
             built: Mutex::default(),
         }
     }
@@ -200,9 +238,9 @@ impl ClientCertVerifier for NodeGate {
             .members
             .member(&claimed)
             .ok_or(Refusal::Unlisted(claimed))?;
-        let verified =
-            self.verifier(claimed, &member)?
-                .verify_client_cert(leaf, intermediates, now)?;
+        let verifier = self.verifier(claimed, &member)?;
+        let found = verifier.verify_client_cert(leaf, intermediates, now);
+        let verified = self.doubts.watch(claimed, found, now)?;
         require_authority(leaf, claimed)?;
         require_pin(leaf, claimed, &member)?;
         Ok(verified)
@@ -235,6 +273,7 @@ impl ClientCertVerifier for NodeGate {
 struct DialledNode {
     peer: AuthorityId,
     members: Arc<dyn MemberSource>,
+    doubts: ClockDoubts,
 }
 
 impl std::fmt::Debug for DialledNode {
@@ -272,7 +311,8 @@ impl ServerCertVerifier for DialledNode {
         _ocsp: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        believed(self.peer, &self.members, leaf, intermediates, now)
+        let found = believed(self.peer, &self.members, leaf, intermediates, now);
+        self.doubts.watch(self.peer, found, now)
     }
 
     fn verify_tls12_signature(

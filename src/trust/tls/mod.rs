@@ -10,6 +10,7 @@ mod callers;
 mod desk;
 mod dial;
 mod dialled;
+mod doubts;
 mod ends;
 mod exchange;
 mod frames;
@@ -46,10 +47,11 @@ pub use self::{
     desk::{DeskTrust, desk_client, desk_server, desk_server_under},
     dial::{DialError, dial, dial_desk, dial_into},
     dialled::Dialled,
+    doubts::ClockDoubts,
     ends::{Validity, certificate_validity, crl_validity},
     exchange::{
-        MemberSource, MemberTls, exchange_client, exchange_client_from, exchange_server,
-        exchange_server_from,
+        MemberSource, MemberTls, exchange_client, exchange_client_from, exchange_client_watched,
+        exchange_server, exchange_server_from, exchange_server_watched,
     },
     identity::{TlsError, TlsIdentity},
     listener::{Connections, SecureStream, accept, accept_into},
