@@ -109,7 +109,7 @@ pub enum Command {
     /// Check a node's configuration, or print every key
     #[command(subcommand)]
     Config(ConfigCommand),
-    /// Check a stopped node's journal, or rebuild what is made from it
+    /// Check or repair a stopped node's journal, or rebuild what is made from it
     #[command(subcommand)]
     Store(StoreCommand),
     /// Keys, certificates and revocation lists of one authority

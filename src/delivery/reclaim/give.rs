@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{Given, ReclaimAsk, ReclaimPage, Reclaimed};
 use crate::{
-    delivery::{core::Core, receive},
+    delivery::{core::Core, quota::Asked, receive},
     domain::{
         id::{AuthorityId, StatementRef},
         limits::{
@@ -58,7 +58,14 @@ async fn admitted(
         return Err(Reason::Stopping);
     }
     receive::check_standing(core, &peer)?;
-    let _under_way = core.quotas.enter(peer)?;
+    let asked = Asked {
+        statements: match &ask {
+            ReclaimAsk::Statements(names) => names.len() as u64,
+            ReclaimAsk::Since { .. } => 0,
+        },
+        bytes: 0,
+    };
+    let _under_way = core.quotas.enter(peer, asked, core.clock.monotonic())?;
     match ask {
         ReclaimAsk::Since { at, after } => core
             .read(|ledger| look(ledger, &peer, at, after))
