@@ -9,6 +9,7 @@ use std::{
 };
 
 use super::{
+    dice::Dice,
     model::{Model, Said},
     network::{End, Network},
     node::{FOLDER, Node},
@@ -24,7 +25,8 @@ use crate::{
         time::{Clock, Timestamp},
     },
     store::{
-        Machine, Store,
+        Machine, OpenError, ReadError, Store,
+        disk::simulated::SimulatedDisk,
         entry::{Act, EntryHeader},
         journal::{self, JournalConfig},
         ledger::Ledger,
@@ -151,7 +153,11 @@ pub(super) struct Final<'a> {
     pub(super) key_file: &'a Path,
     pub(super) directory: Arc<Directory>,
     pub(super) now: Timestamp,
+    pub(super) dice: &'a Dice,
 }
+
+/// Copies of each node's disk that rot.
+const FLIPS: usize = 4;
 
 /// What was found besides that all is well.
 #[derive(Debug, Clone, Copy, Default)]
@@ -213,6 +219,7 @@ impl Final<'_> {
     fn open(&self, node: &mut Node) -> Result<Kept, String> {
         node.end(End::Killed, self.network);
         whole(node, self.key_file)?;
+        self.rot_is_seen(node)?;
         let by_view = self.reopen(node)?;
         node.disk = node.disk.killed();
         node.view = CrashingView::default();
@@ -239,18 +246,62 @@ impl Final<'_> {
     }
 
     fn reopen(&self, node: &Node) -> Result<Store, String> {
+        self.open_disk(node, node.disk.clone(), node.view.clone())
+            .map_err(|error| format!("{} does not open: {error}", node.id))
+    }
+
+    fn open_disk(
+        &self,
+        node: &Node,
+        disk: SimulatedDisk,
+        view: CrashingView,
+    ) -> Result<Store, OpenError> {
         let machine = Arc::new(Machine::new(|_| std::time::Duration::ZERO));
         let opened = Store::open_on(
             machine,
             node.segment_bytes,
             node.config(self.key_file),
-            Arc::new(node.disk.clone()),
-            Box::new(node.view.clone()),
+            Arc::new(disk),
+            Box::new(view),
             Arc::clone(&node.clock) as Arc<dyn Clock>,
         );
-        opened
-            .map(|(store, _)| store)
-            .map_err(|error| format!("{} does not open: {error}", node.id))
+        opened.map(|(store, _)| store)
+    }
+
+    /// Of copies with one bit flipped anywhere, each refuses to open, or gives exactly what the sound one gives.
+    fn rot_is_seen(&self, node: &Node) -> Result<(), String> {
+        let empty = CrashingView::default;
+        let sound = self
+            .open_disk(node, node.disk.killed(), empty())
+            .map_err(|error| format!("{} does not open: {error}", node.id))?;
+        let sound = contents(&sound).map_err(|error| error.to_string())?;
+        for _ in 0..FLIPS {
+            let rotten = node.disk.killed();
+            let files: Vec<_> = rotten.snapshot().into_iter().collect();
+            let Some((path, bytes)) = self.dice.one_of(&files) else {
+                continue;
+            };
+            let last = bytes.iter().rposition(|byte| *byte != 0);
+            let used = last.map_or(1, |last| last as u64 + 1);
+            let (at, bit) = (self.dice.below(used), self.dice.below(8));
+            rotten.corrupt(path, at, |bytes| {
+                if let Some(byte) = bytes.first_mut() {
+                    *byte ^= 1 << bit;
+                }
+            });
+            let Ok(opened) = self.open_disk(node, rotten, empty()) else {
+                continue;
+            };
+            // An entry that cannot be read is not served.
+            if contents(&opened).is_ok_and(|found| found != sound) {
+                return Err(format!(
+                    "{} opens and serves other things after a bit flipped at byte {at} of {}",
+                    node.id,
+                    path.display()
+                ));
+            }
+        }
+        Ok(())
     }
 
     /// Each delivery is proved by the recipient's store, or its time was over.
@@ -393,6 +444,17 @@ fn whole(node: &Node, key_file: &Path) -> Result<(), String> {
         None => Ok(()),
         Some(finding) => Err(format!("the journal of {}: {finding:?}", node.id)),
     }
+}
+
+/// Every durable entry, whole.
+fn contents(store: &Store) -> Result<Vec<(EntryHeader, bytes::Bytes)>, ReadError> {
+    let (size, _) = store.log_head();
+    (0..size)
+        .map(|index| {
+            let entry = store.entry(index)?;
+            Ok((entry.header, entry.body))
+        })
+        .collect()
 }
 
 fn records(store: &Store) -> BTreeMap<StatementRef, MessageRecord> {

@@ -53,7 +53,7 @@ pub(super) struct Weather {
     pub(super) spoiled: u64,
 }
 
-/// What became of frames.
+/// What became of messages.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Counts {
     pub(super) lost: u64,
@@ -314,11 +314,12 @@ impl Way {
 
     /// One way; false: it did not arrive.
     async fn passes(&self) -> bool {
-        if self.network.is_cut(self.from, self.to) {
-            return false;
+        if !self.network.is_cut(self.from, self.to) {
+            sleep(self.network.way_time()).await;
         }
-        sleep(self.network.way_time()).await;
-        !self.broken.is_cancelled() && !self.network.is_cut(self.from, self.to)
+        let arrives = !self.broken.is_cancelled() && !self.network.is_cut(self.from, self.to);
+        self.network.lock().counts.lost += u64::from(!arrives);
+        arrives
     }
 
     async fn beat(self, number: u64) {

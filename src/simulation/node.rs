@@ -70,7 +70,7 @@ impl Node {
             up: None,
             faults_planted: 0,
             disk_is_full: false,
-            segment_bytes: 128 * 1024 << dice.below(3),
+            segment_bytes: (128 * 1024) << dice.below(3),
             workers: 1 + usize::from(dice.happens(500)),
             dice,
         }
@@ -129,6 +129,7 @@ impl Node {
         };
         up.process.machine.die();
         network.gone(self.id, end);
+        self.faults_planted = 0;
         self.disk = match end {
             End::Killed => self.disk.killed(),
             End::Dark => self.disk.cut(self.dice.next()),
@@ -138,6 +139,23 @@ impl Node {
             End::Killed => 0,
             End::Dark => self.disk.lost_bytes(),
         }
+    }
+
+    /// Lets its power fail in the midst of what it does next.
+    pub(super) fn fail_power_soon(&mut self, most_operations: u64) -> u64 {
+        let operations = self.dice.below(most_operations);
+        self.disk.go_dark_after(operations);
+        self.faults_planted += 1;
+        operations
+    }
+
+    /// After a start that failed: the disk as the next one finds it.
+    pub(super) fn after_failed_start(&mut self) {
+        self.faults_planted = 0;
+        self.disk = match self.disk.is_dark() {
+            true => self.disk.cut(self.dice.next()),
+            false => self.disk.killed(),
+        };
     }
 
     /// Takes a directory, now or at its next start.

@@ -135,7 +135,7 @@ async fn play(world: &Arc<World>, seed: u64) -> Result<Report, String> {
     }
     let minutes = world
         .dice
-        .between(Duration::from_secs(60), Duration::from_secs(300));
+        .between(Duration::from_secs(90), Duration::from_secs(300));
     trouble::trouble(world, minutes).await;
     trouble::heal(world);
     drain(world).await?;
@@ -239,6 +239,7 @@ fn last_look(world: &Arc<World>) -> Result<Found, String> {
         key_file: world.key_file(),
         directory: Arc::clone(&state.directory),
         now: world.now(),
+        dice: &world.dice,
     };
     planted::with(None, || last.check(&mut state.nodes))
 }

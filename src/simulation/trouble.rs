@@ -8,7 +8,7 @@ use super::{
     network::{End, Weather},
     world::World,
 };
-use crate::{domain::id::AuthorityId, store::disk::simulated::Fault};
+use crate::{domain::id::AuthorityId, store::disk::simulated::Fault, trust::testing::DAY};
 
 const fn seconds(count: u64) -> Duration {
     Duration::from_secs(count)
@@ -17,6 +17,10 @@ const fn seconds(count: u64) -> Duration {
 /// Makes trouble for so long.
 pub(super) async fn trouble(world: &Arc<World>, lasting: Duration) {
     world.network.set_weather(weather(world));
+    if world.dice.happens(250) {
+        weeks(world).await;
+    }
+    let lasting = world.trace.elapsed() + lasting;
     while world.trace.elapsed() < lasting && world.model.violation().is_none() {
         sleep(world.dice.between(Duration::from_millis(100), seconds(6))).await;
         one(world).await;
@@ -51,9 +55,10 @@ async fn one(world: &Arc<World>) {
     };
     match dice.below(100) {
         0..20 => cut_way(world, victim),
-        20..25 => isolate(world, victim),
-        25..40 => cut_while_writing(world, victim).await,
-        40..50 => world.end(victim, End::Killed),
+        20..25 => isolate(world, victim, dice.between(seconds(5), seconds(180))),
+        25..36 => cut_while_writing(world, victim).await,
+        36..42 => fail_power(world, victim),
+        42..50 => world.end(victim, End::Killed),
         50..58 => fail_disk(world, victim),
         58..64 => fill_disk(world, victim),
         64..70 => jump_clock(world, victim),
@@ -88,23 +93,47 @@ fn cut_way(world: &Arc<World>, one: AuthorityId) {
     });
 }
 
-fn isolate(world: &Arc<World>, victim: AuthorityId) {
+fn isolate(world: &Arc<World>, victim: AuthorityId, lasting: Duration) {
     world.trace.note(format_args!("{victim} is cut off"));
     world.lock().tally.partitions += 1;
     for other in world.members.iter().filter(|other| **other != victim) {
         world.network.cut(victim, *other);
     }
-    let (world, heals) = (
-        Arc::clone(world),
-        world.dice.between(seconds(5), seconds(180)),
-    );
+    let world = Arc::clone(world);
     tokio::spawn(async move {
-        sleep(heals).await;
+        sleep(lasting).await;
         for other in world.members.iter().filter(|other| **other != victim) {
             world.network.heal(victim, *other);
         }
         world.trace.note(format_args!("{victim} is back"));
     });
+}
+
+/// A node is cut off for weeks. Time passes in leaps: between them everybody lives through a little of each day.
+async fn weeks(world: &Arc<World>) {
+    let Some(victim) = world.dice.one_of(&world.members).copied() else {
+        return;
+    };
+    let days = 8 + world.dice.below(20);
+    isolate(world, victim, DAY * u32::try_from(days).unwrap_or(0));
+    for _ in 0..days {
+        tokio::time::advance(DAY - seconds(5)).await;
+        sleep(seconds(5)).await;
+        world.publish(seconds(3));
+        world.lock().tally.days += 1;
+        world.look();
+    }
+}
+
+/// Takes the power in the midst of what the node does next, be it a group, a segment or a keyring.
+fn fail_power(world: &Arc<World>, victim: AuthorityId) {
+    let mut state = world.lock();
+    if let Some(node) = state.nodes.get_mut(&victim).filter(|node| node.is_up()) {
+        let operations = node.fail_power_soon(12);
+        world.trace.note(format_args!(
+            "{victim} will lose its power after {operations} operations"
+        ));
+    }
 }
 
 /// Takes the power when something is written that no sync covers yet; waits a little for that.

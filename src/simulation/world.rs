@@ -84,6 +84,8 @@ pub struct Tally {
     pub clock_jumps: u64,
     /// Directory versions after the first.
     pub directories: u64,
+    /// Days that passed in leaps, with a node cut off.
+    pub days: u64,
 }
 
 impl World {
@@ -163,8 +165,7 @@ impl World {
                 tokio::spawn(Arc::clone(self).start_after(id, Duration::from_secs(5)));
             }
             Err(error) if node.faults_planted > 0 => {
-                node.faults_planted = 0;
-                node.disk = node.disk.killed();
+                node.after_failed_start();
                 self.trace
                     .note(format_args!("{id} fails to start: {error}"));
                 tokio::spawn(Arc::clone(self).start_after(id, Duration::from_secs(1)));
@@ -217,8 +218,7 @@ impl World {
             self.model
                 .violate(format!("{id} ended itself on a sound disk: {why}"));
         }
-        node.faults_planted = 0;
-        let end = match self.dice.happens(300) {
+        let end = match node.disk.is_dark() || self.dice.happens(300) {
             true => End::Dark,
             false => End::Killed,
         };
@@ -252,6 +252,12 @@ impl World {
         self.trace.note(format_args!(
             "{id} ends: {end:?} after {writes} writes and {syncs} syncs, {lost} bytes lost"
         ));
+        if end == End::Dark && !self.is_calm() && self.dice.happens(300) {
+            let operations = node.fail_power_soon(16);
+            self.trace.note(format_args!(
+                "{id} will lose its power again, after {operations} operations"
+            ));
+        }
         let wait = self
             .dice
             .between(Duration::from_millis(50), Duration::from_secs(20));

@@ -46,6 +46,8 @@ struct State {
     syncs: u64,
     /// Bytes that the power cut before this start took.
     lost_bytes: u64,
+    /// Writes and syncs after which the power fails.
+    dark_after: Option<u64>,
     /// When kept: the state after each write, shortening and rename.
     moments: Option<Vec<(u64, State)>>,
 }
@@ -194,9 +196,22 @@ impl SimulatedDisk {
     pub fn inject(&self, fault: Fault) {
         held(&self.state).faults.push(fault);
     }
+    /// Lets the power fail after so many more writes and syncs: from then on every operation fails and changes
+    /// nothing. What was there at that moment, [`Self::cut`] decides.
+    pub fn go_dark_after(&self, operations: u64) {
+        let mut state = held(&self.state);
+        state.dark_after = Some(state.writes + state.syncs + operations);
+    }
+    /// True when its power has failed.
+    #[must_use]
+    pub fn is_dark(&self) -> bool {
+        held(&self.state).power().is_err()
+    }
     /// Lets none of the injected faults happen any more.
     pub fn forget_faults(&self) {
-        held(&self.state).faults.clear();
+        let mut state = held(&self.state);
+        state.faults.clear();
+        state.dark_after = None;
     }
     /// Bytes that all files together may have; writes that make a file longer fail past it with ENOSPC.
     pub fn limit_capacity(&self, bytes: Option<u64>) {
@@ -256,6 +271,7 @@ impl SimulatedDisk {
 impl Disk for SimulatedDisk {
     fn create(&self, path: &Path) -> io::Result<Box<dyn File>> {
         let mut state = held(&self.state);
+        state.power()?;
         if state.names.contains_key(path) {
             return Err(io::ErrorKind::AlreadyExists.into());
         }
@@ -274,13 +290,16 @@ impl Disk for SimulatedDisk {
     }
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         let mut state = held(&self.state);
+        state.power()?;
         let number = state.names.remove(from).ok_or(io::ErrorKind::NotFound)?;
         state.names.insert(to.to_owned(), number);
         state.keep_moment();
         Ok(())
     }
     fn remove(&self, path: &Path) -> io::Result<()> {
-        let removed = held(&self.state).names.remove(path);
+        let mut state = held(&self.state);
+        state.power()?;
+        let removed = state.names.remove(path);
         removed
             .map(drop)
             .ok_or_else(|| io::ErrorKind::NotFound.into())
@@ -303,6 +322,7 @@ impl Disk for SimulatedDisk {
     }
     fn sync_dir(&self, folder: &Path) -> io::Result<()> {
         let mut state = held(&self.state);
+        state.power()?;
         state.count_sync()?;
         let inside = |path: &PathBuf| path.parent() == Some(folder);
         state.durable_names.retain(|path, _| !inside(path));
@@ -353,6 +373,7 @@ impl File for SimulatedFile {
     }
     fn write_all_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
         let mut state = held(&self.state);
+        state.power()?;
         if state.write_fails() {
             let half = bytes.get(..bytes.len() / 2).unwrap_or_default();
             state.write(self.number, half, offset)?;
@@ -374,6 +395,7 @@ impl File for SimulatedFile {
     }
     fn truncate(&self, bytes: u64) -> io::Result<()> {
         let mut state = held(&self.state);
+        state.power()?;
         if state.write_fails() {
             return Err(io::Error::from_raw_os_error(5));
         }
@@ -387,6 +409,7 @@ impl File for SimulatedFile {
     }
     fn sync_data(&self) -> io::Result<()> {
         let mut state = held(&self.state);
+        state.power()?;
         let outcome = state.count_sync();
         let content = state
             .contents
@@ -429,6 +452,13 @@ impl State {
         if let Some(mut moments) = self.moments.take() {
             moments.push((self.writes.saturating_sub(1), self.clone()));
             self.moments = Some(moments);
+        }
+    }
+    /// Nothing happens any more once the power has failed.
+    fn power(&self) -> io::Result<()> {
+        match self.dark_after {
+            Some(last) if self.writes + self.syncs >= last => Err(io::Error::from_raw_os_error(5)),
+            _ => Ok(()),
         }
     }
     fn strikes(&mut self, fault: Fault) -> bool {

@@ -81,6 +81,22 @@ fn a_cut_keeps_just_what_is_asked_for() {
     assert!(disk.cut_keeping(|| false).snapshot().is_empty());
 }
 #[test]
+fn after_the_power_failed_nothing_changes() {
+    let disk = written(true);
+    let file = disk.open(Path::new("/d/f")).unwrap();
+    disk.go_dark_after(1);
+    file.write_all_at(&[9], 0).unwrap();
+    assert!(disk.is_dark());
+    let before = disk.snapshot();
+    assert!(file.write_all_at(&[8], 0).is_err());
+    assert!(file.sync_data().is_err());
+    assert!(file.truncate(0).is_err());
+    assert!(disk.create(Path::new("/d/g")).is_err());
+    assert!(disk.remove(Path::new("/d/f")).is_err());
+    assert_eq!(disk.snapshot(), before);
+    assert!(!disk.cut(1).is_dark());
+}
+#[test]
 fn full_is_full() {
     let disk = written(true);
     disk.limit_capacity(Some(4096));
