@@ -227,7 +227,7 @@ fn node(args: &NodeArgs, clock: &dyn Clock) -> Result<(), CliError> {
     };
     let (exchange, desk) = pki::issue_node(&args.dir, &profile, replace, clock)?;
     say(&format!(
-        "issued {}\nissued {}\nnext: restart the node",
+        "issued {}\nissued {}\na running node takes them by itself",
         exchange.certificate.display(),
         desk.certificate.display()
     ))
@@ -488,6 +488,27 @@ mod tests {
         desktop.pki("node", &["--renew"]).unwrap();
         assert_eq!(desktop.text("node/exchange.key"), key);
         assert_ne!(desktop.text("node/exchange.pem"), certificate);
+    }
+
+    #[test]
+    fn a_step_that_comes_too_early_ends_with_3_and_says_when_it_is_safe() {
+        let desktop = Desktop::with_authority();
+        desktop.pki("rotate", &[]).unwrap();
+        desktop.pki("rotate", &["statement"]).unwrap();
+        assert!(desktop.file("keys/statement-next.key").exists());
+        let early = desktop.pki("rotate", &["statement"]).unwrap_err();
+        assert_eq!(early.exit, Exit::Refused);
+        assert!(early.message.contains("earliest safe time"), "{early}");
+        desktop.pki("rotate", &["node"]).unwrap();
+        let early = desktop.pki("rotate", &["node"]).unwrap_err();
+        assert_eq!(early.exit, Exit::Refused);
+        // A minute after 1,800,000,000 seconds.
+        let at = "the earliest safe time is 2027-01-15T08:01:00Z";
+        assert!(early.message.contains(at), "{early}");
+        for ca in ["exchange-ca", "desk-ca"] {
+            let refused = desktop.pki("rotate", &[ca]).unwrap_err();
+            assert_eq!(refused.exit, Exit::Refused, "{refused}");
+        }
     }
 
     #[test]

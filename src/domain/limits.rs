@@ -209,6 +209,8 @@ pub const RELOAD_INTERVAL: Duration = Duration::from_secs(5);
 pub const RELOAD_INTERVAL_MIN: Duration = Duration::from_millis(100);
 /// The longest that can be configured: a revocation must hold within a minute of its publication.
 pub const RELOAD_INTERVAL_MAX: Duration = Duration::from_secs(30);
+/// Other sides of a forked directory that are kept as evidence.
+pub const DIRECTORY_FORKS_MAX: usize = 16;
 /// Bytes of a directory in one message of `Exchange.Directory`.
 pub const DIRECTORY_CHUNK_BYTES: usize = 256 * 1024;
 /// Partners to whom a directory is passed on at once; more are told `OVERLOADED` and ask again.

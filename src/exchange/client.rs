@@ -25,7 +25,7 @@ use crate::{
         },
     },
     trust::{
-        directory::{Directory, DirectoryHandle},
+        directory::DirectoryHandle,
         tls::{self, ClockDoubts, Dialled, PeerIdentity, TlsIdentity},
     },
 };
@@ -81,18 +81,20 @@ impl GrpcConnector {
         &self.sightings
     }
 
-    /// Asks a partner for a newer directory than `held`; `None` when it has none. What comes is not verified.
+    /// Asks a partner for a directory above version `above`, without the first `roots` of its chain; `None` when it has
+    /// none. What comes is not verified.
     ///
     /// # Errors
     /// The named reason for which it gave none that can be read.
     pub async fn directory(
         &self,
         peer: AuthorityId,
-        held: &Directory,
+        above: u64,
+        roots: usize,
     ) -> Result<Option<Bundle>, LinkError> {
         let request = DirectoryRequest {
-            held_version: held.version(),
-            held_roots: u32::try_from(held.roots()).unwrap_or(u32::MAX),
+            held_version: above,
+            held_roots: u32::try_from(roots).unwrap_or(u32::MAX),
         };
         let mut last = failed(Reason::NoEndpoint, "no endpoint in its entry");
         for endpoint in self.endpoints(&peer)? {

@@ -38,6 +38,8 @@ pub(super) struct CatchUp {
 enum Asked {
     /// It named this version, which is newer than ours.
     Named(AuthorityId, u64),
+    /// It names our version with another hash: two truths, and ours stays.
+    Forked(AuthorityId),
     /// Ours has run out: anybody may have a newer one.
     InTurn(AuthorityId),
 }
@@ -77,21 +79,29 @@ impl CatchUp {
         }
     }
 
-    /// A fork is told, too: the same version with another hash cannot be asked for.
     fn next(&self, patience: &mut Patience) -> Option<Asked> {
         let (held, now) = (self.adoption.held(), self.clock.monotonic());
-        let mut newest = None;
+        let (mut newest, mut forked) = (None, None);
         for said in self.connector.sightings().all() {
-            if said.version == held.version() && said.hash != held.hash() {
+            let is_fork = said.version == held.version() && said.hash != held.hash();
+            if is_fork {
                 self.observer
                     .incident(Some(said.peer), Reason::DirectoryFork);
             }
-            if said.version > held.version() && patience.lasts(said.peer, now) {
+            if !patience.lasts(said.peer, now) {
+                continue;
+            }
+            if is_fork {
+                forked = Some(said.peer);
+            } else if said.version > held.version() {
                 newest = newest.max(Some((said.version, said.peer)));
             }
         }
         if let Some((version, peer)) = newest {
             return Some(Asked::Named(peer, version));
+        }
+        if let Some(peer) = forked {
+            return Some(Asked::Forked(peer));
         }
         if held.standing(self.clock.now()) == Standing::Fresh {
             return None;
@@ -108,7 +118,11 @@ impl CatchUp {
     async fn ask(&self, asked: Asked) -> Result<Answer, StoreFailed> {
         let peer = asked.peer();
         let held = self.adoption.held();
-        match self.connector.directory(peer, &held).await {
+        let above = match asked {
+            Asked::Forked(_) => held.version().saturating_sub(1),
+            Asked::Named(..) | Asked::InTurn(_) => held.version(),
+        };
+        match self.connector.directory(peer, above, held.roots()).await {
             Ok(Some(bundle)) => self.weigh(asked, held, bundle).await,
             Ok(None) => Ok(self.gave_nothing(asked)),
             Err(LinkError { reason, detail }) => {
@@ -184,7 +198,7 @@ impl CatchUp {
 impl Asked {
     fn peer(self) -> AuthorityId {
         match self {
-            Self::Named(peer, _) | Self::InTurn(peer) => peer,
+            Self::Named(peer, _) | Self::Forked(peer) | Self::InTurn(peer) => peer,
         }
     }
 }

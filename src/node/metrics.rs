@@ -43,6 +43,7 @@ pub(super) struct Metrics {
     expiries: Family<OfThing, Gauge>,
     loaded: Family<OfThing, Gauge>,
     load_refused: Family<OfThing, Gauge>,
+    directory_version: Gauge,
 }
 
 /// What is true at the moment of a look.
@@ -53,6 +54,8 @@ pub(super) struct Present<'a> {
     pub(super) queued: &'a [(AuthorityId, Lane, u64)],
     pub(super) expiries: &'a [Expiry],
     pub(super) loaded: &'a [Loaded],
+    /// Of the directory in force.
+    pub(super) directory_version: u64,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -188,6 +191,7 @@ impl Metrics {
             let seconds = expiry.at.as_micros() / 1_000_000;
             self.expiries.get_or_create(&label).set(seconds);
         }
+        self.directory_version.set(gauge(present.directory_version));
         for loaded in present.loaded {
             let label = OfThing {
                 what: loaded.what.to_owned(),
@@ -256,6 +260,11 @@ impl Metrics {
             "loaded_timestamp_seconds",
             "Since when what was read from files is in force, in Unix time",
             self.loaded.clone(),
+        );
+        all.register(
+            "directory_version",
+            "Version of the directory in force",
+            self.directory_version.clone(),
         );
         all.register(
             "load_refused",
@@ -394,6 +403,7 @@ mod tests {
                 at: Timestamp::from_micros(1_800_000_000_000_000),
                 refused: None,
             }],
+            directory_version: 7,
         };
         let text = metrics.text(&present).expect("encodes");
         let line =
@@ -404,6 +414,7 @@ mod tests {
             "allpoints_queued{partner=\"XB-POL\",lane=\"bulk\"} 12",
             "allpoints_expiry_timestamp_seconds{what=\"node certificate\"} 1800000000",
             "allpoints_loaded_timestamp_seconds{what=\"desk trust\"} 1800000000",
+            "allpoints_directory_version 7",
             "allpoints_load_refused{what=\"desk trust\"} 0",
             "allpoints_journal_group_entries_count 4",
             "allpoints_journal_group_entries_sum 40006.0",

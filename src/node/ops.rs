@@ -80,6 +80,7 @@ async fn metrics(State(ops): State<Ops>) -> Response {
         queued: &queued,
         expiries: &opened.expiries.all(),
         loaded: &opened.book.list(),
+        directory_version: opened.expiries.directory.load().version(),
     };
     match ops.metrics.text(&present) {
         Ok(text) => {

@@ -164,7 +164,23 @@ fn kept_versions(realm: &Realm) -> BTreeSet<String> {
     let name = |file: std::io::Result<std::fs::DirEntry>| file.expect("a file").file_name();
     files
         .map(|file| name(file).to_string_lossy().into_owned())
+        .filter(|name| !name.starts_with("fork-"))
         .collect()
+}
+
+/// Whether the other side of a fork was kept, to be shown to the federation.
+fn is_kept_as_evidence(realm: &Realm, offered: &Bundle) -> bool {
+    let folder = realm.folder_of(VICTIM).join("directory");
+    let files = std::fs::read_dir(folder).expect("a folder");
+    let mut kept = files
+        .map(|file| file.expect("a file").path())
+        .filter(|path| {
+            let name = path
+                .file_name()
+                .map(|name| name.to_string_lossy().into_owned());
+            name.is_some_and(|name| name.starts_with("fork-"))
+        });
+    kept.any(|path| std::fs::read(path).expect("read") == offered.encode_to_vec())
 }
 
 /// What exactly is wrong with a bundle, as the victim finds it.
@@ -462,6 +478,7 @@ fn t45_a_fork_is_refused_and_named() {
             &[&root],
         );
         offer.stamped(|_| {});
+        let offered = offer.bundle.clone();
         refused!(
             realm,
             "XC-MFORK",
@@ -472,6 +489,47 @@ fn t45_a_fork_is_refused_and_named() {
             },
             "DIRECTORY_FORK"
         );
+        assert!(is_kept_as_evidence(&realm, &offered));
+    });
+}
+
+/// A partner that names our version with another content: it is asked for that, which is refused and kept.
+#[test]
+fn t45_another_truth_of_our_version_is_asked_for_and_kept_as_evidence() {
+    let design = Design {
+        nodes: &[VICTIM],
+        partners: &["XC-MTWO"],
+        suspended: &[],
+        tailor: |_, _, _| {},
+    };
+    realm::alone(&design, async |realm| {
+        let mut offer = Offer::of(&realm);
+        offer.version = 1;
+        offer.stamped(|timestamp| timestamp.issued_at_us += 1);
+        let error = error_of(&realm, &offer.bundle);
+        let is_fork = matches!(
+            error,
+            DirectoryError::Forked {
+                document: Document::Timestamp,
+                version: 1
+            }
+        );
+        assert!(is_fork, "{error}");
+        let ours = realm.directory_of(VICTIM).hash();
+        let gives = Gives::Bundle(Box::new(offer.bundle.clone()));
+        let _mirror = Mirror::at(&realm, "XC-MTWO", (1, [7; 32]), gives).await;
+        realm.dials_now(VICTIM).await;
+        within_a_minute("kept", || async {
+            is_kept_as_evidence(&realm, &offer.bundle).then_some(())
+        })
+        .await;
+        let entries = realm.journal(VICTIM, "XC-MTWO").await;
+        assert!(!entries.is_empty());
+        assert!(
+            entries.iter().all(|it| it == "incident DIRECTORY_FORK"),
+            "{entries:?}"
+        );
+        assert_eq!(realm.directory_of(VICTIM).hash(), ours);
     });
 }
 

@@ -2,8 +2,10 @@
 
 use allpoints::{
     domain::time::{Clock, Timestamp},
+    node::system::SystemClock,
+    proto::desk::v1::DeliveryState,
     trust::{
-        federation::{self, NextRoots, TimestampKey},
+        federation::{self, NextRoots, Terms, TimestampKey},
         keys::{KeyUse, SigningKey},
     },
 };
@@ -85,15 +87,58 @@ fn rotate(realm: &Realm, timestamp: TimestampKey) {
 
 /// A clock so many hours behind.
 #[derive(Debug)]
-struct Behind(i64, std::sync::Arc<dyn Clock>);
+struct Behind {
+    hours: i64,
+    clock: SystemClock,
+}
+
+impl Behind {
+    fn hours(hours: i64) -> Self {
+        let clock = SystemClock::new();
+        Self { hours, clock }
+    }
+}
 
 impl Clock for Behind {
     fn now(&self) -> Timestamp {
-        Timestamp::from_micros(self.1.now().as_micros() - self.0 * 3_600_000_000)
+        Timestamp::from_micros(self.clock.now().as_micros() - self.hours * 3_600_000_000)
     }
     fn monotonic(&self) -> std::time::Duration {
-        self.1.monotonic()
+        self.clock.monotonic()
     }
+}
+
+/// Verifies that a node that was closed, its membership over beyond any grace, is opened again by a partner: nothing is
+/// exchanged with it until then but the directory.
+#[test]
+fn t46_a_closed_node_is_opened_again_by_a_partner() {
+    realm::alone(&TWO_NODES, async |realm| {
+        realm.stop(VICTIM).await;
+        realm.stop(KEEPER).await;
+        let (folder, yesterday) = (realm.federation(), Behind::hours(30));
+        let terms = Terms {
+            days: 1,
+            grace_days: 0,
+        };
+        let proposed = federation::propose(&folder, &[], terms, &yesterday).expect("proposed");
+        let root = SigningKey::load(&folder.join("root-1.key"), KeyUse::Root).expect("a key");
+        federation::sign(&proposed.to_sign.expect("a membership"), &root).expect("signed");
+        federation::publish(&folder, &yesterday).expect("published");
+        realm.install(VICTIM);
+        realm.start(VICTIM).await.expect("it starts");
+        assert_eq!(realm.status(VICTIM).await.directory_standing, "closed");
+
+        realm.publish(&[]);
+        realm.install(KEEPER);
+        realm.start(KEEPER).await.expect("it starts");
+        holds(&realm, VICTIM, 3).await;
+        assert_eq!(realm.status(VICTIM).await.directory_standing, "fresh");
+        let sent = realm.sends(VICTIM, KEEPER, 1).await;
+        let delivered = (DeliveryState::Delivered, "");
+        realm
+            .until_delivery(VICTIM, KEEPER, &sent[0], delivered)
+            .await;
+    });
 }
 
 /// Verifies that a node whose directory has run out says so, once in its journal and in its alarms, and that a newer one
@@ -103,9 +148,7 @@ fn t46_a_directory_that_has_run_out_alarms_and_is_asked_for() {
     realm::alone(&TWO_NODES, async |realm| {
         realm.stop(VICTIM).await;
         realm.stop(KEEPER).await;
-        let clock: std::sync::Arc<dyn Clock> =
-            std::sync::Arc::new(allpoints::node::system::SystemClock::new());
-        let yesterday = Behind(30, clock);
+        let yesterday = Behind::hours(30);
         federation::publish(&realm.federation(), &yesterday).expect("published");
         realm.install(VICTIM);
         realm.start(VICTIM).await.expect("it starts");

@@ -196,3 +196,71 @@ fn an_entry_that_goes_back_is_refused_when_it_is_proposed() {
     let accepted = run("propose $D/f $D/application.json").unwrap();
     assert!(accepted.contains("entry 3 of XA-POL"), "{accepted}");
 }
+
+#[test]
+fn roots_are_replaced_as_people_type_it_and_each_step_says_the_next() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = |line: &str| run_in(folder.path(), line);
+    run("init $D/f --name liaison-test --roots 1 --threshold 1").unwrap();
+    write_application(folder.path(), &TestMember::new("XA-POL"));
+    run("propose $D/f $D/application.json").unwrap();
+    run("sign $D/f/proposal/membership.json --key $D/f/root-1.key").unwrap();
+    run("publish $D/f").unwrap();
+    let shown = run("show $D/f/directory.bundle").unwrap();
+    let line = shown
+        .lines()
+        .find(|line| line.starts_with("root list 1, 1 of "));
+    let id = line
+        .and_then(|line| line.rsplit(' ').next())
+        .unwrap()
+        .to_owned();
+
+    let nothing = run("rotate $D/f").unwrap_err();
+    assert_eq!(nothing.exit, Exit::Refused, "{nothing}");
+    let unknown = run("rotate $D/f --add 1 --remove 0123456789abcdef").unwrap_err();
+    assert_eq!(unknown.exit, Exit::NotFound, "{unknown}");
+    let impossible = run(&format!("rotate $D/f --remove {id}")).unwrap_err();
+    assert_eq!(impossible.exit, Exit::Usage, "{impossible}");
+
+    let told = run(&format!(
+        "rotate $D/f --add 1 --remove {id} --new-timestamp-key"
+    ))
+    .unwrap();
+    for words in [
+        "root list 2:",
+        &format!("root key {id} goes"),
+        "made $D/f/root-2.key: to its keeper",
+        "sign $D/f/proposal/root-list-2.json --key",
+        "sign $D/f/proposal/membership.json --key",
+        "earliest safe time to destroy a key that goes: 24 h after publishing, so not before 2026-11-25T08:00:00Z",
+    ] {
+        assert!(told.contains(words), "{words} in {told}");
+    }
+    let pending = run("propose $D/f --suspend XA-POL").unwrap_err();
+    assert_eq!(pending.exit, Exit::Refused, "{pending}");
+    let early = run("publish $D/f").unwrap_err();
+    assert_eq!(early.exit, Exit::Refused);
+    assert!(
+        early
+            .message
+            .contains("0 of 1 signatures by the roots before it"),
+        "{early}"
+    );
+    let list = "sign $D/f/proposal/root-list-2.json";
+    let both = "--key $D/f/root-1.key --key $D/f/root-2.key";
+    assert_eq!(
+        run(&format!("{list} {both}")).unwrap(),
+        "1 of 2 signatures\n2 of 2 signatures\n"
+    );
+    run("sign $D/f/proposal/membership.json --key $D/f/root-2.key").unwrap();
+    let published = run("publish $D/f").unwrap();
+    assert!(
+        published.starts_with("directory version 2, 1 members"),
+        "{published}"
+    );
+    let shown = run("show $D/f/directory.bundle").unwrap();
+    assert!(
+        shown.contains("root list 2, 1 of ") && !shown.contains(&id),
+        "{shown}"
+    );
+}

@@ -102,6 +102,32 @@ pub(super) fn keep(folder: &Path, directory: &Directory) -> Result<(), Directory
     write_durably(folder, &file_name(directory.version()), &bytes)
 }
 
+/// Keeps the other side of a fork, durably: never loaded again, only shown. So many are kept and no more.
+pub(super) fn keep_fork(folder: &Path, other: &Directory) -> Result<(), DirectoryError> {
+    let hash: String = other
+        .hash()
+        .iter()
+        .take(8)
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    let name = format!("{FORK}{:08}-{hash}.bundle", other.version());
+    let mut kept = 0;
+    for file in fs::read_dir(folder).map_err(at(folder))? {
+        let known = file.map_err(at(folder))?.file_name();
+        let known = known.to_string_lossy();
+        kept += usize::from(known.starts_with(FORK));
+        if known == name {
+            return Ok(());
+        }
+    }
+    if kept >= limits::DIRECTORY_FORKS_MAX {
+        return Ok(());
+    }
+    write_durably(folder, &name, &other.bundle().encode_to_vec())
+}
+
+const FORK: &str = "fork-";
+
 /// Reads a bundle file, bounded; verifies nothing.
 pub(in crate::trust) fn read_bundle(path: &Path) -> Result<pb::Bundle, DirectoryError> {
     let file = File::open(path).map_err(at(path))?;

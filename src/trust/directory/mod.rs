@@ -257,7 +257,7 @@ impl Directory {
     }
 
     /// Verifies what a partner passed on against `held`, and adds it to the folder, durably. `None`: it is what is
-    /// held. A bundle that begins its chain of roots where that of `held` ends is made whole first.
+    /// held. The other side of a fork is refused and kept beside, as `fork-VERSION-HASH.bundle`. A bundle that begins its chain of roots where that of `held` ends is made whole first.
     ///
     /// # Errors
     /// As [`Self::verify_successor`], and when the folder cannot be written.
@@ -270,9 +270,16 @@ impl Directory {
         let mut roots = held.bundle.roots.clone();
         roots.append(&mut offered.roots);
         offered.roots = roots;
-        let newer = Self::verify_successor(&offered, held.anchor(), held, now)?;
-        if newer.version() == held.version() {
+        let newer = Self::verify(&offered, held.anchor(), now)?;
+        if newer.hash() == held.hash() {
             return Ok(None);
+        }
+        if let Err(refused) = succeed::check(held, &newer, now) {
+            // Two truths under the same keys: both are kept, so that the federation can be shown them.
+            if matches!(refused, DirectoryError::Forked { .. }) {
+                folder::keep_fork(folder, &newer)?;
+            }
+            return Err(refused);
         }
         folder::keep(folder, &newer)?;
         Ok(Some(newer))

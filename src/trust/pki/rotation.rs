@@ -358,7 +358,7 @@ fn retire(
             publish_crl(folder, CRL_DAYS, clock)?;
             let pin = pin_of(&certificate)?;
             renew(folder, clock, |entry| {
-                entry.spki_pins.retain(|it| *it != pin)
+                entry.spki_pins.retain(|it| *it != pin);
             })?;
             folder::remove(&certificate)?;
             "the old certificate is revoked; its private key was removed"

@@ -267,7 +267,7 @@ fn row_67_a_pinned_certificate_is_published_before_it_is_shown() {
     let first = pin_of(&office.file("node/exchange.pem")).unwrap();
     let clock = FixedClock(office.now);
     renew(&office.home(), &clock, |entry| {
-        entry.spki_pins.push(first.to_vec())
+        entry.spki_pins.push(first.to_vec());
     })
     .unwrap();
     office.publish();
