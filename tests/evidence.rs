@@ -39,7 +39,7 @@ use std::collections::BTreeMap;
 
 /// The life of one alert, exported by its origin, and what a court would hold against it.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_whole_thread_is_proved_and_every_change_of_it_is_refused() {
+async fn row_75_a_whole_thread_is_proved_and_every_change_of_it_is_refused() {
     let mut net = Net::of(&["XA-POL", "XB-POL", "XC-POL"]).await;
     net.stop("XC-POL").await;
     let (alert, other) = live_through(&net).await;

@@ -217,7 +217,7 @@ impl Ground {
 
 /// Verifies every mistake of the table, that none touches the store, and that the folder as it was still serves.
 #[test]
-fn t66_t77_every_mistake_refuses_the_start_names_the_fix_and_touches_nothing() {
+fn row_66_and_77_every_mistake_refuses_the_start_names_the_fix_and_touches_nothing() {
     let ground = Ground::new();
     let good = ground.start(&ground.home).expect("a good start is ready");
     assert_eq!(good.terminate().code(), Some(0));
@@ -263,7 +263,7 @@ fn t51_a_second_node_is_refused_by_port_and_by_store() {
 
 /// Verifies that damage is no mistake of configuration: exit 1, with file and command; and that nothing is "mended".
 #[test]
-fn t40_a_damaged_journal_and_t68_a_newer_store_are_refused_untouched() {
+fn row_40_and_68_a_damaged_journal_and_a_newer_store_are_refused_untouched() {
     let ground = Ground::new();
     let good = ground.start(&ground.home).expect("ready");
     assert_eq!(good.terminate().code(), Some(0));

@@ -60,6 +60,8 @@ fn every_link_leads_to_a_file() {
         "README.md",
         "SECURITY.md",
         "ARCHITECTURE.md",
+        "THREATS.md",
+        "REASONS.md",
         "examples/README.md",
     ] {
         let page = repository().join(page);

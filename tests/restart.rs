@@ -313,7 +313,7 @@ async fn damage_in_the_middle_refuses_the_start_and_names_the_file() {
 
 /// Verifies that over restarts and kills every root told is the root of a prefix of the log (RFC 6962).
 #[tokio::test(flavor = "multi_thread")]
-async fn the_log_only_grows_over_restarts_and_kills() {
+async fn row_36_the_log_only_grows_over_restarts_and_kills() {
     let mut fleet = founded();
     let mut told = Vec::new();
     for round in 0..6 {
@@ -368,7 +368,7 @@ const PLACES: [(&str, u64, Option<bool>); 9] = [
 /// Verifies that a node that dies after the submit left, before or after the commit or right between commit and
 /// reply, has the alert once when the submit is repeated with the same id, and says whether it knew it.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_submit_that_is_repeated_after_a_death_at_each_point_makes_one_alert() {
+async fn row_36_a_submit_that_is_repeated_after_a_death_at_each_point_makes_one_alert() {
     let mut fleet = founded();
     let mut ids = Vec::new();
     for (number, (point, time, expected)) in (0..).zip(PLACES) {

@@ -69,11 +69,13 @@ pub(super) struct Entered {
 }
 
 impl Quotas {
-    /// From now on each partner may send so much.
+    /// From now on each partner may send so much. The same as before forgives nobody what it owes.
     pub(super) fn allow_each(&self, quota: PeerQuota) {
         let mut rates = self.rates.lock().unwrap_or_else(PoisonError::into_inner);
-        rates.each = quota;
-        rates.peers.clear();
+        if rates.each != quota {
+            rates.each = quota;
+            rates.peers.clear();
+        }
     }
 
     /// Counts one more frame of this peer.
@@ -162,16 +164,18 @@ mod tests {
     #[test]
     fn a_peer_has_its_rate_and_it_comes_back_with_time() {
         let quotas = Quotas::default();
-        quotas.allow_each(PeerQuota {
+        let few = PeerQuota {
             statements: 10,
             bytes: 1_000,
-        });
+        };
+        quotas.allow_each(few);
         let [flooding, other] = peers();
         let asks = |statements, bytes| Asked { statements, bytes };
         // The second goes over by 5: half a second is owed.
         assert!(quotas.enter(flooding, asks(10, 10), NOW).is_ok());
         assert!(quotas.enter(flooding, asks(5, 5), NOW).is_ok());
         let later = |millis| NOW + Duration::from_millis(millis);
+        quotas.allow_each(few);
         assert_eq!(
             quotas.enter(flooding, ONE, later(499)).unwrap_err(),
             Reason::Quota

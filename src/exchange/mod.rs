@@ -7,6 +7,8 @@
 mod client;
 pub mod convert;
 mod directory;
+#[cfg(feature = "fuzz")]
+pub mod fuzz;
 mod reclaim;
 mod server;
 mod session;

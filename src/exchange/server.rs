@@ -152,6 +152,7 @@ impl Exchange for ExchangeService {
         request: Request<ReclaimRequest>,
     ) -> Result<Response<Self::ReclaimStream>, Status> {
         let peer = self.admitted(&request).await?;
+        let _open = self.counted(peer).await?;
         let ask = match reclaim::ask_from(request.into_inner()) {
             Ok(ask) => ask,
             Err(error) => {

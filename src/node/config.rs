@@ -280,7 +280,15 @@ pub fn check(path: &Path) -> Result<Config, ConfigError> {
         file: path.to_owned(),
         source,
     })?;
-    let mut config = toml::from_str::<Config>(&text).map_err(|fault| ConfigError::Key {
+    parse(&text, path)
+}
+
+/// Reads the text of a file that stands at `path`.
+///
+/// # Errors
+/// As [`check`].
+pub fn parse(text: &str, path: &Path) -> Result<Config, ConfigError> {
+    let mut config = toml::from_str::<Config>(text).map_err(|fault| ConfigError::Key {
         file: path.to_owned(),
         fault: Box::new(fault),
     })?;

@@ -418,6 +418,22 @@ fn from_hex(text: &[u8]) -> Option<Zeroizing<[u8; 32]>> {
     Some(key)
 }
 
+/// For the targets of `fuzz/` alone.
+#[cfg(feature = "fuzz")]
+pub mod fuzz {
+    use super::{KeyEncryptionKey, Path, Zeroizing, unwrap_keys};
+
+    /// Reads bytes as a keyring, under a key that nothing is wrapped with.
+    pub fn keyring(data: &[u8]) {
+        let wrapping = KeyEncryptionKey {
+            bytes: Zeroizing::new([5; 32]),
+            file: "nowhere".into(),
+        };
+        let keys = unwrap_keys(data, &wrapping, Path::new("nowhere"));
+        assert!(keys.is_err(), "nobody wrapped these");
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::{super::disk::simulated::SimulatedDisk, *};

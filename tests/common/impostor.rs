@@ -49,6 +49,8 @@ pub(crate) enum Answer {
     With(Option<Reason>, Vec<SignedBatch>),
     /// Ends the stream.
     HangUp,
+    /// Says nothing, and stays.
+    Silence,
 }
 
 type Script = Arc<dyn Fn(&Bytes) -> Answer + Send + Sync>;
@@ -181,8 +183,9 @@ impl Exchange for Scripted {
                         let documents: Vec<_> = documents(&frame.batches).collect();
                         lock(&heard).extend(documents.iter().map(leaf));
                         match result(&me, frame.number, &documents, &*script) {
-                            Some(result) => Response::Result(result),
-                            None => return,
+                            Said::Result(result) => Response::Result(result),
+                            Said::Nothing => continue,
+                            Said::Farewell => return,
                         }
                     }
                     None => return,
@@ -213,7 +216,7 @@ fn result(
     number: u64,
     documents: &[Bytes],
     script: &(dyn Fn(&Bytes) -> Answer + Send + Sync),
-) -> Option<FrameResult> {
+) -> Said {
     let mut result = FrameResult {
         number,
         ..<_>::default()
@@ -230,7 +233,8 @@ fn result(
             }
             Answer::Bare(refused) => (refused, vec![]),
             Answer::With(refused, receipts) => (refused, receipts),
-            Answer::HangUp => return None,
+            Answer::HangUp => return Said::Farewell,
+            Answer::Silence => return Said::Nothing,
         };
         result.receipts.extend(receipts);
         result.results.push(StatementResult {
@@ -239,7 +243,14 @@ fn result(
             reason: refused.map_or(String::new(), |reason| reason.name().to_owned()),
         });
     }
-    Some(result)
+    Said::Result(result)
+}
+
+/// What becomes of a frame.
+enum Said {
+    Result(FrameResult),
+    Nothing,
+    Farewell,
 }
 
 fn documents(batches: &[SignedBatch]) -> impl Iterator<Item = Bytes> {

@@ -31,6 +31,7 @@ mod receipts;
 mod repeats;
 mod rules;
 mod signatures;
+mod slow;
 mod store;
 mod threads;
 
@@ -102,6 +103,8 @@ const DESIGN: Design = Design {
         "XC-T33B",
         "XC-T35",
         "XC-T35S",
+        "XC-T41",
+        "XC-T41TCP",
         "XC-T60",
         "XC-T69",
         "XC-T70",

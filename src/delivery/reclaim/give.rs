@@ -58,20 +58,28 @@ async fn admitted(
         return Err(Reason::Stopping);
     }
     receive::check_standing(core, &peer)?;
-    let asked = Asked {
-        statements: match &ask {
-            ReclaimAsk::Statements(names) => names.len() as u64,
-            ReclaimAsk::Since { .. } => 0,
-        },
-        bytes: 0,
-    };
-    let _under_way = core.quotas.enter(peer, asked, core.clock.monotonic())?;
+    let _under_way = core
+        .quotas
+        .enter(peer, asked(&ask), core.clock.monotonic())?;
     match ask {
         ReclaimAsk::Since { at, after } => core
             .read(|ledger| look(ledger, &peer, at, after))
             .await
             .map_err(|_| Reason::Stopping),
         ReclaimAsk::Statements(names) => give(core, peer, names).await,
+    }
+}
+
+/// What a page may cost us, as if the peer had sent it.
+fn asked(ask: &ReclaimAsk) -> Asked {
+    let (statements, bytes) = match ask {
+        ReclaimAsk::Since { .. } => (1, 0),
+        ReclaimAsk::Statements(names) => (names.len(), FRAME_MAX_BYTES),
+    };
+    let number = |count| u64::try_from(count).unwrap_or(u64::MAX);
+    Asked {
+        statements: number(statements),
+        bytes: number(bytes),
     }
 }
 
@@ -149,7 +157,9 @@ async fn give(
         names.into_iter().map(named).collect::<Vec<_>>()
     });
     let found = found.await.map_err(|_| Reason::Stopping)?;
-    let reading = core.run(Lane::Bulk, move |core| read(&core.store, &peer, found));
+    let reading = core.run_for(Some(peer), Lane::Bulk, move |core| {
+        read(&core.store, &peer, found)
+    });
     let (items, leaves) = reading.await?;
     let given = leaves
         .into_iter()

@@ -150,7 +150,7 @@ async fn what_waits_for_a_suspended_member_ends_as_well() {
 
 /// Verifies that a clock that most partners contradict ends nothing, until it can be relied on again (threat 42).
 #[tokio::test(flavor = "multi_thread")]
-async fn a_doubtful_clock_ends_nothing() {
+async fn row_42_a_doubtful_clock_ends_nothing() {
     let net = Net::new();
     let mut short = net.draft(Priority::Routine, &["XB"]);
     short.carried_hours = Some(1);

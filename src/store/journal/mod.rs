@@ -21,6 +21,8 @@ mod check;
 mod commit;
 mod fault;
 mod fields;
+#[cfg(feature = "fuzz")]
+pub mod fuzz;
 mod group;
 mod loss;
 mod mend;

@@ -3,6 +3,8 @@
 //! The way in is [`View`]: [`sled::SledView`] on disk, [`memory::MemoryView`] for tests. `rows.rs` names every
 //! row, `pack.rs` packs records. A row holds no person, and nothing that the journal cannot give again.
 
+#[cfg(feature = "fuzz")]
+pub mod fuzz;
 pub mod memory;
 pub(in crate::store) mod pack;
 pub(in crate::store) mod rows;

@@ -14,6 +14,8 @@ mod doubts;
 mod ends;
 mod exchange;
 mod frames;
+#[cfg(feature = "fuzz")]
+pub mod fuzz;
 mod identity;
 mod listener;
 mod name;
