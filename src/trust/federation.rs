@@ -165,6 +165,9 @@ pub fn install(
     anchor: Anchor,
     clock: &dyn Clock,
 ) -> Result<Directory, FederationError> {
+    if let (false, Some(folder)) = (file.exists(), file.parent()) {
+        publish::check_nothing_waits(folder)?;
+    }
     let bundle = super::directory::read_bundle(file)?;
     Ok(Directory::install(
         node_directory,

@@ -56,17 +56,26 @@ fn a_federation_is_founded_agreed_published_and_installed() {
     let early = run("publish $D/f").unwrap_err();
     assert_eq!(early.exit, Exit::Refused);
     assert!(early.message.contains("1 of 2 signatures"), "{early}");
-    assert_eq!(sign(2).unwrap(), "2 of 2 signatures\n");
-    let published = run("publish $D/f").unwrap();
-    assert!(
-        published.starts_with("directory version 1, 1 members"),
-        "{published}"
-    );
     let install = |anchor: &str| {
         run(&format!(
             "install $D/f/directory.bundle --directory $D/node --anchor {anchor}"
         ))
     };
+    let early = install(&anchor).unwrap_err();
+    assert_eq!(early.exit, Exit::Refused);
+    assert!(early.message.contains("1 of 2 signatures"), "{early}");
+    assert_eq!(sign(2).unwrap(), "2 of 2 signatures\n");
+    let unpublished = install(&anchor).unwrap_err();
+    assert_eq!(unpublished.exit, Exit::Refused);
+    assert!(
+        unpublished.message.contains("publish it first"),
+        "{unpublished}"
+    );
+    let published = run("publish $D/f").unwrap();
+    assert!(
+        published.starts_with("directory version 1, 1 members"),
+        "{published}"
+    );
     let wrong = install(&format!("sha256:{}", "0".repeat(64))).unwrap_err();
     assert_eq!(wrong.exit, Exit::Refused);
     assert!(!folder.path().join("node").exists());

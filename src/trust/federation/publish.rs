@@ -89,6 +89,32 @@ pub fn publish(folder: &Path, clock: &dyn Clock) -> Result<Published, Federation
     })
 }
 
+/// Whoever wants a bundle that is not there yet is told what it waits for: signatures, or to be published.
+///
+/// # Errors
+/// When a membership is proposed beside it.
+pub(super) fn check_nothing_waits(folder: &Path) -> Result<(), FederationError> {
+    let membership = files::membership_path(folder);
+    if !membership.exists() {
+        return Ok(());
+    }
+    proposed(&membership, &files::newest_root(folder)?)?;
+    Err(FederationError::Pending(membership))
+}
+
+/// The proposed membership, once enough roots have signed it.
+fn proposed(membership: &Path, root: &pb::Root) -> Result<pb::SignedDocument, FederationError> {
+    let document: pb::SignedDocument = files::read_json(membership)?;
+    let signatures = proposal::signatures(&document, root);
+    if signatures.have < signatures.need {
+        return Err(FederationError::TooFewSignatures {
+            have: signatures.have,
+            need: signatures.need,
+        });
+    }
+    Ok(document)
+}
+
 /// Replaces membership, entries and revocation lists by those proposed.
 fn take_in_proposal(
     folder: &Path,
@@ -97,15 +123,7 @@ fn take_in_proposal(
 ) -> Result<(), FederationError> {
     let membership = files::membership_path(folder);
     if membership.exists() {
-        let document: pb::SignedDocument = files::read_json(&membership)?;
-        let signatures = proposal::signatures(&document, root);
-        if signatures.have < signatures.need {
-            return Err(FederationError::TooFewSignatures {
-                have: signatures.have,
-                need: signatures.need,
-            });
-        }
-        bundle.membership = Some(document);
+        bundle.membership = Some(proposed(&membership, root)?);
     }
     let parts = files::parts_path(folder);
     if parts.exists() {
