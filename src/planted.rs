@@ -9,7 +9,11 @@ macro_rules! bugs {
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         #[cfg_attr(
             not(any(test, feature = "faults")),
-            allow(dead_code, reason = "named where it would be, and never planted")
+            allow(
+                dead_code,
+                unreachable_pub,
+                reason = "named where it would be, and never planted"
+            )
         )]
         pub enum Bug {
             $($(#[$doc])* $variant,)*

@@ -44,18 +44,18 @@ impl Ticker {
         let wish = Arc::clone(&shared.ticker.wish);
         // Not a strong reference: a store that is dropped ends its thread.
         let store = Arc::downgrade(shared);
-        #[cfg(any(test, feature = "faults"))]
-        if let Runs::On(machine) = runs {
-            machine.spawn(stepped::run(Arc::clone(machine), store));
-            return;
-        }
-        let Runs::OnThreads = runs else { return };
-        let spawned = thread::Builder::new()
-            .name("view".into())
-            .spawn(move || run(&store, &wish));
-        match spawned {
-            Ok(handle) => *shared.ticker.handle() = Some(handle),
-            Err(error) => shared.fail(format!("no thread for the view: {error}")),
+        match runs {
+            Runs::OnThreads => {
+                let spawned = thread::Builder::new()
+                    .name("view".into())
+                    .spawn(move || run(&store, &wish));
+                match spawned {
+                    Ok(handle) => *shared.ticker.handle() = Some(handle),
+                    Err(error) => shared.fail(format!("no thread for the view: {error}")),
+                }
+            }
+            #[cfg(any(test, feature = "faults"))]
+            Runs::On(machine) => machine.spawn(stepped::run(Arc::clone(machine), store)),
         }
     }
 
