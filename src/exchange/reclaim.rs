@@ -16,8 +16,8 @@ use crate::{
 ///
 /// # Errors
 /// When it asks for both or neither, for too many, or by what is no name.
-pub(super) fn ask_from(request: pb::ReclaimRequest) -> Result<ReclaimAsk, ConvertError> {
-    match (request.look, request.statements.len()) {
+pub(super) fn ask_from(request: &pb::ReclaimRequest) -> Result<ReclaimAsk, ConvertError> {
+    match (&request.look, request.statements.len()) {
         (Some(look), 0) => Ok(ReclaimAsk::Since {
             at: Timestamp::from_micros(look.since_us),
             after: look.after,
@@ -154,7 +154,7 @@ mod tests {
                 after: Some(0),
             },
         ] {
-            assert_eq!(ask_from(ask_into(ask.clone())), Ok(ask));
+            assert_eq!(ask_from(&ask_into(ask.clone())), Ok(ask));
         }
     }
 
@@ -166,7 +166,7 @@ mod tests {
         let mut nameless = names(1);
         nameless.statements[0].id.pop();
         for wrong in [names(0), names(257), both, nameless] {
-            assert!(ask_from(wrong).is_err());
+            assert!(ask_from(&wrong).is_err());
         }
     }
 

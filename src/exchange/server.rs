@@ -153,7 +153,7 @@ impl Exchange for ExchangeService {
     ) -> Result<Response<Self::ReclaimStream>, Status> {
         let peer = self.admitted(&request).await?;
         let _open = self.counted(peer).await?;
-        let ask = match reclaim::ask_from(request.into_inner()) {
+        let ask = match reclaim::ask_from(request.get_ref()) {
             Ok(ask) => ask,
             Err(error) => {
                 tracing::info!(%peer, %error, "a peer asks for what nobody can give");
