@@ -82,9 +82,38 @@ pub(super) struct Played {
 const UP_BEFORE_KILL_MAX: Duration = Duration::from_millis(500);
 const START_BEFORE_KILL_MAX: Duration = Duration::from_millis(150);
 const DRAIN_BEFORE_KILL_MAX: Duration = Duration::from_millis(60);
-/// How often a failpoint is passed at most before the node ends there.
-const TIMES_MAX: u64 = 6;
-const REACHED_WITHIN: Duration = Duration::from_millis(1500);
+/// A failpoint, what the node must be doing to come there, and how often it passes there before, at most.
+struct Place {
+    point: &'static str,
+    part: Moment,
+    times: u64,
+}
+
+const fn place(point: &'static str, part: Moment, times: u64) -> Place {
+    Place { point, part, times }
+}
+
+/// Without those of a prepared segment: that comes once in 32 MiB, and simulated disks fail there.
+const PLACES: [Place; 17] = [
+    place("write-before", Moment::Starting, 9),
+    place("write-after", Moment::Starting, 9),
+    place("sync-after", Moment::Starting, 9),
+    place("keyring-before", Moment::Starting, 1),
+    place("keyring-written", Moment::Starting, 1),
+    place("keyring-after", Moment::Starting, 1),
+    place("view-before", Moment::Sending, 4),
+    place("view-after", Moment::Sending, 4),
+    place("acknowledge-before", Moment::Sending, 6),
+    place("acknowledge-after", Moment::Sending, 6),
+    place("send-before", Moment::Sending, 6),
+    place("send-after", Moment::Sending, 6),
+    place("receive-before", Moment::Receiving, 6),
+    place("receipt-given-before", Moment::Receiving, 6),
+    place("receipt-given-after", Moment::Receiving, 6),
+    place("receipt-kept-before", Moment::Sending, 6),
+    place("receipt-kept-after", Moment::Sending, 6),
+];
+const REACHED_WITHIN: Duration = Duration::from_millis(4000);
 const DOWN_MAX: Duration = Duration::from_millis(300);
 const AFTER_RESTART_MAX: Duration = Duration::from_millis(400);
 const COUNTED_WITHIN: Duration = Duration::from_millis(2200);
@@ -97,6 +126,9 @@ pub(super) async fn play(
     book: &Arc<Book>,
     bar: &ProgressBar,
 ) -> Outcome<Played> {
+    if let Some(unknown) = PLACES.iter().find(|it| !POINTS.contains(&it.point)) {
+        return Err(format!("no failpoint is named {}", unknown.point).into());
+    }
     let members = fleet.members().len();
     let (phase, loads) = loads(fleet, seed, book);
     let mut dice = Dice::of(seed, 0);
@@ -109,8 +141,13 @@ pub(super) async fn play(
     };
     for _ in 0..rounds {
         let chosen = Moment::ALL[dice.below(Moment::ALL.len())];
+        let place = &PLACES[dice.below(PLACES.len())];
         let sender = dice.below(members);
-        let victim = match chosen {
+        let part = match way {
+            Way::Anywhen => chosen,
+            Way::Failpoints => place.part,
+        };
+        let victim = match part {
             Moment::Sending => sender,
             Moment::Receiving => (sender + 1 + dice.below(members - 1)) % members,
             Moment::Starting | Moment::Draining => dice.below(members),
@@ -121,13 +158,10 @@ pub(super) async fn play(
                 round(fleet, chosen, victim, &mut dice).await?;
                 *played.kills.entry(chosen).or_default() += 1;
             }
-            Way::Failpoints => {
-                let point = POINTS[dice.below(POINTS.len())];
-                match round_to(fleet, point, victim, &mut dice).await? {
-                    Reached::Yes => *played.ended_at.entry(point).or_default() += 1,
-                    Reached::No => played.not_reached += 1,
-                }
-            }
+            Way::Failpoints => match round_to(fleet, place, victim, &mut dice).await? {
+                Reached::Yes => *played.ended_at.entry(place.point).or_default() += 1,
+                Reached::No => played.not_reached += 1,
+            },
         }
         let mut desk = fleet.members()[victim].door.open().await?;
         played.heads[victim].push(head(&status(&mut desk).await?));
@@ -186,16 +220,18 @@ async fn round(fleet: &mut Fleet, moment: Moment, victim: usize, dice: &mut Dice
     fleet.start(victim)
 }
 
-/// The node is started anew so that it ends itself at this point, and serves again afterwards.
+/// The node is started anew so that it ends itself at this place, and serves again afterwards.
 async fn round_to(
     fleet: &mut Fleet,
-    point: &'static str,
+    place: &Place,
     victim: usize,
     dice: &mut Dice,
 ) -> Outcome<Reached> {
     fleet.kill(victim);
-    let time = 1 + dice.next() % TIMES_MAX;
-    fleet.launch_failing(victim, point, time)?;
+    let time = 1 + dice.next() % place.times;
+    fleet.launch_failing(victim, place.point, time)?;
+    // It may end itself before it serves.
+    let _ = fleet.ready(victim);
     let clock = Arc::clone(fleet.clock());
     let begun = clock.monotonic();
     let mut reached = Reached::Yes;

@@ -109,7 +109,8 @@ const MATRIX: &str = r#"
     t33_one_that_is_always_refused_holds_up_no_other
     t33_a_retry_reason_never_becomes_final_by_counting
 34 | partner down 7 days | all kept; drains in order; desk sees "not delivered"
-    later: a week without the partner and 100,000 messages: comes with the simulation
+    t34_after_a_week_away_what_waited_drains_in_order
+    t34_after_a_week_away_a_hundred_thousand_drain_in_order
 35 | ack lost | resend → row 17
     t35_after_a_lost_acknowledgement_the_repeat_is_acknowledged
     t35_without_an_acknowledgement_it_is_sent_again_as_it_was
@@ -118,8 +119,10 @@ const MATRIX: &str = r#"
     row_36_a_submit_that_is_repeated_after_a_death_at_each_point_makes_one_alert
 37 | power cut (unsynced lost) | same
     i1_nothing_acknowledged_is_missing_after_a_power_cut_row_37
+    row_37_a_cut_at_every_write_of_a_recording_takes_nothing_acknowledged
 38 | disk full | RESOURCE_EXHAUSTED, no ack; reads and shutdown work from reserve; recovers when freed
     row_38_a_full_disk_is_told_before_the_reserve_is_used_and_recovers
+    t38_a_real_full_disk_loses_and_acknowledges_nothing
 39 | fsync EIO | never retry; stop acking, exit non-zero (PostgreSQL panics)
     row_39_a_failed_write_or_sync_is_never_tried_again
 40 | journal damaged / view damaged | refuse start, name file and command / set aside and rebuild
@@ -227,6 +230,7 @@ const MATRIX: &str = r#"
 73 | last journal group corrupted with a seal after it; without | start stops / cut, journaled, partners asked
     t73_a_bad_group_with_a_seal_after_it_stops_the_start
     t73_a_bad_last_group_without_a_seal_is_cut_and_journaled
+    t73_after_a_cut_tail_partners_are_asked
 74 | fsync failed, process restarted while the page cache still shows the data | nothing served before it is written and synced anew
     row_74_what_only_the_page_cache_shows_is_written_and_synced_anew
 75 | forged export with its own roots; a receipt dropped; two exports spliced | not proved; named

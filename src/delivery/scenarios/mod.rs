@@ -8,6 +8,7 @@
 //!
 //! Each file begins with what it verifies; the way in is [`net::Net`].
 
+mod away;
 mod damage;
 mod directory;
 mod faults;

@@ -88,7 +88,7 @@ fn replay(bench: &Bench, moment: &SimulatedDisk, said: u64, case: &str, counts: 
 
 #[test]
 #[allow(clippy::print_stdout, reason = "the counts are what is reported")]
-fn i1_holds_after_a_cut_at_every_write_of_a_recording_row_37() {
+fn row_37_a_cut_at_every_write_of_a_recording_takes_nothing_acknowledged() {
     let bench = Bench::new(SEGMENT);
     let disk = SimulatedDisk::new();
     disk.keep_moments();
