@@ -23,8 +23,8 @@ use tokio_util::sync::CancellationToken;
 use super::{dice::Dice, model::Model, trace::Trace};
 use crate::{
     delivery::{
-        Broker, Connector, FrameOutcome, Greeting, Incoming, Link, LinkError, Outgoing,
-        StatementOutcome,
+        Broker, Connector, FrameOutcome, Greeting, Incoming, Link, LinkError, Outgoing, ReclaimAsk,
+        ReclaimPage, StatementOutcome,
     },
     domain::{id::AuthorityId, reason::Reason, receipt::LeafHash, routing::Lane},
     store::Machine,
@@ -221,15 +221,7 @@ impl Connector for Gate {
         _greeting: Greeting,
     ) -> Result<Box<dyn Link>, LinkError> {
         let network = &self.network;
-        sleep(network.way_time()).await;
-        if network.is_cut(self.from, peer) {
-            sleep(DARK_DIAL).await;
-            return Err(ended(Reason::Unreachable));
-        }
-        let process = network
-            .process(&peer)
-            .filter(|process| !process.machine.is_dead());
-        let process = process.ok_or_else(|| ended(Reason::Unreachable))?;
+        let process = self.reach(peer).await?;
         process.broker.heard_from(self.from);
         let theirs = process.broker.greeting(lane);
         sleep(network.way_time()).await;
@@ -250,6 +242,43 @@ impl Connector for Gate {
             theirs,
             hears,
         }))
+    }
+
+    async fn reclaim(&self, peer: AuthorityId, ask: ReclaimAsk) -> Result<ReclaimPage, LinkError> {
+        let process = self.reach(peer).await?;
+        let (answer, answered) = oneshot::channel();
+        let (broker, from) = (process.broker.clone(), self.from);
+        process.machine.spawn(async move {
+            drop(answer.send(broker.give_back(from, ask).await));
+        });
+        let page = answered.await.map_err(|_| ended(Reason::StreamEnded))?;
+        let page = page.map_err(ended)?;
+        self.network.trace.note(format_args!(
+            "{from} reclaims from {peer}: {} named, {} given",
+            page.held.len(),
+            page.items.len()
+        ));
+        sleep(self.network.way_time()).await;
+        if self.network.is_cut(from, peer) {
+            return Err(ended(Reason::StreamEnded));
+        }
+        Ok(page)
+    }
+}
+
+impl Gate {
+    /// The process at the other end, after the way there.
+    async fn reach(&self, peer: AuthorityId) -> Result<Arc<Process>, LinkError> {
+        let network = &self.network;
+        sleep(network.way_time()).await;
+        if network.is_cut(self.from, peer) {
+            sleep(DARK_DIAL).await;
+            return Err(ended(Reason::Unreachable));
+        }
+        network
+            .process(&peer)
+            .filter(|process| !process.machine.is_dead())
+            .ok_or_else(|| ended(Reason::Unreachable))
     }
 }
 

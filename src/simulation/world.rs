@@ -29,7 +29,7 @@ use crate::{
     delivery::{Accepted, Submission, SubmitError},
     domain::{
         id::{AuthorityId, MessageId, StatementRef},
-        reason::Reason,
+        reason::{Class, Reason},
         time::Timestamp,
     },
     store::entry::Actor,
@@ -436,10 +436,7 @@ fn recovery_line(recovery: &crate::store::Recovery) -> String {
 
 /// Refusals that pass by themselves.
 fn comes_right(reason: Reason) -> bool {
-    matches!(
-        reason,
-        Reason::Overloaded | Reason::Stopping | Reason::StoreFull | Reason::DirectoryClosed
-    )
+    reason.class() == Class::Retry || reason == Reason::DirectoryClosed
 }
 
 pub(super) fn officer() -> Actor {

@@ -27,10 +27,9 @@ pub(in crate::delivery) fn begin(core: &Arc<Core>) {
         state.first_round = true;
         state.told.waiting = waiting;
     }
-    let core = Arc::clone(core);
-    let runtime = core.runtime.clone();
-    runtime.spawn(async move {
-        if let Err(error) = keep_asking(&core, since).await {
+    let asking = Arc::clone(core);
+    core.spawn(async move {
+        if let Err(error) = keep_asking(&asking, since).await {
             tracing::error!(%error, "asking partners for what was lost ended");
         }
     });
