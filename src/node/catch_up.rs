@@ -51,6 +51,8 @@ enum Answer {
     Newer,
     /// Nothing that helps.
     Nothing,
+    /// It gives the directory to so many others at present.
+    Later,
 }
 
 impl CatchUp {
@@ -67,6 +69,9 @@ impl CatchUp {
             while let Some(asked) = self.next(&mut patience) {
                 match self.ask(asked).await {
                     Ok(Answer::Newer) => patience.restore(asked.peer()),
+                    Ok(Answer::Later) => {
+                        patience.wait(asked.peer(), interval, self.clock.monotonic());
+                    }
                     Ok(Answer::Nothing) => {
                         patience.lose(asked.peer(), interval, self.clock.monotonic());
                     }
@@ -125,6 +130,10 @@ impl CatchUp {
         match self.connector.directory(peer, above, held.roots()).await {
             Ok(Some(bundle)) => self.weigh(asked, held, bundle).await,
             Ok(None) => Ok(self.gave_nothing(asked)),
+            Err(LinkError {
+                reason: Reason::Overloaded,
+                ..
+            }) => Ok(Answer::Later),
             Err(LinkError { reason, detail }) => {
                 tracing::warn!(%peer, %reason, detail, "no directory from a partner");
                 if matches!(reason, Reason::DirectoryEndless | Reason::DirectoryForged) {
@@ -232,6 +241,13 @@ impl Patience {
         self.0.insert(peer, put_off);
     }
 
+    /// It is busy, and no worse for that: asked again after this time.
+    fn wait(&mut self, peer: AuthorityId, time: Duration, now: Duration) {
+        let vain = self.0.get(&peer).map_or(0, |put_off| put_off.vain);
+        let until = now + time;
+        self.0.insert(peer, PutOff { vain, until });
+    }
+
     /// It helped.
     fn restore(&mut self, peer: AuthorityId) {
         self.0.remove(&peer);
@@ -263,5 +279,12 @@ mod tests {
         );
         patience.restore(peer);
         assert!(patience.lasts(peer, Duration::ZERO));
+        // One that is busy is asked at every look: a revocation must not wait for its turn.
+        for look in 1..20 {
+            let now = first * look;
+            assert!(patience.lasts(peer, now));
+            patience.wait(peer, first, now);
+            assert!(!patience.lasts(peer, now));
+        }
     }
 }
