@@ -5,16 +5,21 @@
 //!          --flash------------------------------------------>    overtakes while the rest drains
 //! ```
 
-use std::{collections::HashMap, time::Duration};
+use std::time::Duration;
 
-use super::net::{Net, id, officer, until};
+use super::net::{Net, id, officer, until, update};
 use crate::{
-    domain::{id::StatementRef, lives::DeliveryLife, routing::Priority},
-    store::{entry::Act, record::Ordinal},
+    delivery::Submission,
+    domain::{
+        id::StatementRef,
+        lives::{AlertLife, DeliveryLife},
+        routing::Priority,
+    },
+    store::entry::Act,
 };
 
 const WEEK: Duration = Duration::from_secs(7 * 24 * 3600);
-const TOGETHER: usize = 256;
+const THREADS: usize = 25;
 const FLASHES: usize = 20;
 
 async fn queued(net: &Net) -> u64 {
@@ -25,26 +30,41 @@ async fn queued(net: &Net) -> u64 {
     reading.await.unwrap()
 }
 
-/// Submits while XB is away; after a week it is back. Gives what was submitted, in order.
-async fn a_week_of(net: &Net, messages: usize) -> Vec<StatementRef> {
+/// Threads with their statements, in the order of their acceptance.
+type Threads = Vec<Vec<StatementRef>>;
+
+async fn submit(net: &Net, drafts: Vec<Submission>) -> Vec<StatementRef> {
+    let accepted = net.node("XA").broker.submit(officer(), drafts).await;
+    accepted.unwrap().iter().map(|it| it.statement).collect()
+}
+
+/// Submits alerts and updates of them while XB is away; after a week it is back.
+async fn a_week_of(net: &Net, messages: usize) -> Threads {
     net.well().await;
     net.roads.cut(id("XB"));
-    let mut sent = Vec::with_capacity(messages);
-    while sent.len() < messages {
-        let count = TOGETHER.min(messages - sent.len());
-        let drafts = (0..count).map(|_| net.draft(Priority::Routine, &["XB"]));
-        let accepted = net.node("XA").broker.submit(officer(), drafts.collect());
-        sent.extend(accepted.await.unwrap().iter().map(|it| it.statement));
+    let alerts = (0..THREADS).map(|_| net.draft(Priority::Routine, &["XB"]));
+    let firsts = submit(net, alerts.collect()).await;
+    let mut threads: Threads = firsts.into_iter().map(|first| vec![first]).collect();
+    for _ in 1..messages / THREADS {
+        let updates = threads
+            .iter()
+            .map(|thread| net.about(thread[0], update("more is known")));
+        let sent = submit(net, updates.collect()).await;
+        for (thread, statement) in threads.iter_mut().zip(sent) {
+            thread.push(statement);
+        }
     }
     net.pass(WEEK);
     assert_eq!(queued(net).await, messages as u64, "all kept");
     net.roads.mend(id("XB"));
-    sent
+    threads
 }
 
+/// Verifies it for so many messages. Order is promised within a thread: what XB shows of each is what XA accepted,
+/// one after the other, all of it applied.
 async fn drains_in_order_and_urgent_overtakes(messages: usize) {
     let net = Net::with_workers(1);
-    let sent = a_week_of(&net, messages).await;
+    let threads = a_week_of(&net, messages).await;
     let total = messages as u64;
     until("some of it is there", async || queued(&net).await < total).await;
     let mut flashes = Vec::new();
@@ -55,23 +75,26 @@ async fn drains_in_order_and_urgent_overtakes(messages: usize) {
     for flash in &flashes {
         net.until_delivered("XA", *flash, "XB").await;
     }
-    let behind = queued(&net).await;
-    assert!(behind > 0, "what is urgent overtakes what waited");
-    let mut left = behind;
+    let mut left = queued(&net).await;
+    assert!(left > 0, "what is urgent overtakes what waited");
     while left > 0 {
         until("it goes on draining", async || queued(&net).await < left).await;
         left = queued(&net).await;
     }
-    let place: HashMap<StatementRef, Ordinal> = sent.iter().copied().zip(0..).collect();
-    let received = net.journal("XB").into_iter();
-    let received = received.filter(|entry| entry.act == Act::Received);
-    let order: Vec<Ordinal> = received
-        .filter_map(|entry| place.get(&entry.subject?).copied())
-        .collect();
-    assert_eq!(order.len(), messages, "each once");
-    assert!(order.is_sorted(), "in order");
-    for statement in [sent[0], sent[messages - 1]] {
-        let life = net.life("XA", statement, "XB").await;
+    let received = net.entries("XB", Act::Received, None);
+    assert_eq!(received, messages + FLASHES, "each once");
+    for thread in threads {
+        let first = thread[0];
+        let reading = net
+            .node("XB")
+            .store
+            .read(|ledger| ledger.thread_in_order(&first));
+        let shown = reading.await.unwrap();
+        let order: Vec<StatementRef> = shown.iter().map(|it| it.statement).collect();
+        assert!(order == thread, "in order");
+        assert!(shown.iter().all(|it| it.life == AlertLife::Live), "applied");
+        let last = thread[thread.len() - 1];
+        let life = net.life("XA", last, "XB").await;
         assert_eq!(life, DeliveryLife::Delivered);
     }
 }
