@@ -22,6 +22,7 @@ use crate::{
         lives::{AlertLife, DeliveryLife},
         reason::{Class, Reason},
         receipt::{LeafHash, Verdict},
+        routing::{AnswerCode, Effect},
         time::{Clock, Timestamp},
     },
     store::{
@@ -192,6 +193,11 @@ impl Final<'_> {
             for record in kept.records.values() {
                 let is_stuck = stuck.contains(&record.thread);
                 if record.direction == Direction::Own {
+                    let by_the_node = record.effect == Effect::Answers(AnswerCode::Opened);
+                    if !by_the_node && !said.attempted.contains(&record.statement) {
+                        let (id, statement) = (kept.id, record.statement);
+                        return Err(format!("{id} sent {statement}, which nobody handed in"));
+                    }
                     let stuck = stuck.get(&record.thread);
                     self.delivered_or_over(record, stuck, kept, &all, &mut found)?;
                 } else if record.life == AlertLife::Waiting && !is_stuck {
