@@ -209,7 +209,7 @@ fn a_membership_that_too_few_roots_signed_is_not_published() {
     );
     let install =
         format!("federation install $D/f/directory.bundle --directory $D/node --anchor {anchor}");
-    run(&install, 2);
+    run(&install, 3);
     run(
         "federation sign $D/f/proposal/membership.json --key $D/f/root-3.key",
         0,

@@ -245,7 +245,6 @@ async fn t60_unknown_and_desk_methods_are_not_there_on_the_exchange_port() {
     };
     for path in [
         "/allpoints.exchange.v1.Exchange/NoSuchMethod",
-        "/allpoints.exchange.v1.Exchange/Reclaim",
         "/allpoints.desk.v1.Desk/Status",
         "/allpoints.desk.v1.Desk/AuditExport",
         "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",

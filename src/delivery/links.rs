@@ -202,10 +202,17 @@ impl LinkTable {
         monotonic: Duration,
         fork: Fork,
     ) {
+        self.showed_clock(peer, showed, monotonic);
+        if let Some(partner) = self.lock().get_mut(peer) {
+            partner.forked = fork == Fork::Seen;
+        }
+    }
+
+    /// A partner's clock, whoever of us greeted first.
+    pub(super) fn showed_clock(&self, peer: &AuthorityId, showed: Timestamp, monotonic: Duration) {
         if let Some(partner) = self.lock().get_mut(peer) {
             let at = monotonic;
             partner.clock = Some(PartnerClock { showed, at });
-            partner.forked = fork == Fork::Seen;
         }
     }
 

@@ -313,8 +313,11 @@ impl Broker {
     }
 
     /// A peer's greeting arrived at our exchange: it is there, so lanes to it that wait to dial again do so now,
-    /// and begin anew to count failures. Of an authority to whom no lanes are kept, nothing.
-    pub fn heard_from(&self, peer: AuthorityId) {
+    /// and begin anew to count failures; and its clock is compared with ours. Of an authority to whom no lanes are
+    /// kept, nothing.
+    pub fn heard_from(&self, peer: AuthorityId, its_clock: Timestamp) {
+        let links = &self.core.links;
+        links.showed_clock(&peer, its_clock, self.core.clock.monotonic());
         self.dispatch.heard_from(&peer);
     }
 

@@ -242,7 +242,7 @@ impl Host for NodeHost {
     }
 
     fn greeted(&self, peer: &AuthorityId, theirs: &Greeting) {
-        self.parts.broker.heard_from(*peer);
+        self.parts.broker.heard_from(*peer, theirs.clock);
         self.parts.sightings.note(Sighting {
             peer: *peer,
             version: theirs.directory_version,

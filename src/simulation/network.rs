@@ -218,11 +218,11 @@ impl Connector for Gate {
         &self,
         peer: AuthorityId,
         lane: Lane,
-        _greeting: Greeting,
+        greeting: Greeting,
     ) -> Result<Box<dyn Link>, LinkError> {
         let network = &self.network;
         let process = self.reach(peer).await?;
-        process.broker.heard_from(self.from);
+        process.broker.heard_from(self.from, greeting.clock);
         let theirs = process.broker.greeting(lane);
         sleep(network.way_time()).await;
         let broken = CancellationToken::new();

@@ -88,7 +88,8 @@ fn t41_a_partner_that_hangs_slows_no_other() {
         assert!(beside <= quiet * 2, "{quiet:?} became {beside:?}");
         for (partner, sent) in &waiting {
             let (state, _) = realm.delivery(SENDER, partner, sent).await;
-            assert_eq!(state, DeliveryState::Queued, "{partner} still hangs");
+            let waits = matches!(state, DeliveryState::Queued | DeliveryState::Sent);
+            assert!(waits, "{partner} still hangs: {state:?}");
         }
     });
 }

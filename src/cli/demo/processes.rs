@@ -10,7 +10,11 @@ use std::{
     time::Duration,
 };
 
-use tokio::{sync::oneshot, time::timeout};
+use tokio::{
+    io::{AsyncRead, AsyncReadExt as _},
+    sync::oneshot,
+    time::timeout,
+};
 
 use super::{
     plan::{FEDERATION, PLAYERS, Player},
@@ -31,6 +35,9 @@ const RESTART_WAIT: Duration = Duration::from_millis(300);
 /// Tries to remove the folder: a command that was ended in mid-work may still be writing its last file.
 const REMOVALS: usize = 40;
 const REMOVAL_WAIT: Duration = Duration::from_millis(25);
+
+/// How long a killed command is waited for.
+const KILLED_WITHIN_MS: u32 = 5_000;
 
 /// Why a node did not say `ready`.
 #[derive(Debug)]
@@ -372,13 +379,48 @@ fn program() -> Result<PathBuf, CliError> {
 }
 
 async fn run(arguments: &[&str]) -> Result<std::process::Output, CliError> {
-    tokio::process::Command::new(program()?)
+    let failed = |error: std::io::Error| {
+        CliError::new(Exit::Failed, format!("cannot run the program: {error}"))
+    };
+    let spawned = tokio::process::Command::new(program()?)
         .args(arguments)
         .stdin(Stdio::null())
-        .kill_on_drop(true)
-        .output()
-        .await
-        .map_err(|error| CliError::new(Exit::Failed, format!("cannot run the program: {error}")))
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn();
+    let mut running = Running(spawned.map_err(failed)?);
+    let (stdout, stderr) = (running.0.stdout.take(), running.0.stderr.take());
+    let (stdout, stderr, status) = tokio::join!(all_of(stdout), all_of(stderr), running.0.wait());
+    Ok(std::process::Output {
+        status: status.map_err(failed)?,
+        stdout: stdout.map_err(failed)?,
+        stderr: stderr.map_err(failed)?,
+    })
+}
+
+async fn all_of(pipe: Option<impl AsyncRead + Unpin>) -> std::io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    if let Some(mut pipe) = pipe {
+        pipe.read_to_end(&mut bytes).await?;
+    }
+    Ok(bytes)
+}
+
+/// A command under way. Dropped by an interruption, it is killed and waited for: no process is left behind.
+struct Running(tokio::process::Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if self.0.start_kill().is_err() {
+            return;
+        }
+        for _ in 0..KILLED_WITHIN_MS {
+            if !matches!(self.0.try_wait(), Ok(None)) {
+                return;
+            }
+            thread::sleep(Duration::from_millis(1));
+        }
+    }
 }
 
 /// The first line that comes; an error when none does. Goes on reading, so that the node never waits for a full

@@ -244,9 +244,9 @@ async fn a_partner_that_greets_is_dialled_at_once() {
         failures().iter().all(|count| *count >= 4)
     })
     .await;
-    net.node("XA").broker.heard_from(id("XB"));
+    net.hears("XA", id("XB"));
     until("a new count", async || failures() == [1, 1]).await;
-    net.node("XA").broker.heard_from("XZ-POL".parse().unwrap());
+    net.hears("XA", "XZ-POL".parse().unwrap());
 }
 
 /// Verifies that a node whose partners are down stops in order, and does not wait for them.

@@ -78,7 +78,7 @@ async fn a_partner_that_was_away_gets_all_in_order() {
         assert_eq!(net.life("XA", *statement, "XB").await, DeliveryLife::Queued);
     }
     net.roads.mend(id("XB"));
-    net.node("XA").broker.heard_from(id("XB"));
+    net.hears("XA", id("XB"));
     for statement in &sent {
         net.until_delivered("XA", *statement, "XB").await;
     }

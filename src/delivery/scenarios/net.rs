@@ -252,6 +252,12 @@ impl Net {
         self.submit(from, draft).await.unwrap().statement
     }
 
+    /// A greeting arrives, with the time that it is here.
+    pub(super) fn hears(&self, at: &str, peer: AuthorityId) {
+        let node = self.node(at);
+        node.broker.heard_from(peer, node.clock.now());
+    }
+
     pub(super) async fn record(&self, at: &str, statement: StatementRef) -> Option<MessageRecord> {
         let read = self
             .node(at)
