@@ -267,3 +267,5 @@ pub const RECLAIM_PER_MINUTE: u32 = 16 * 1024;
 pub const RECLAIM_RETRY: Duration = Duration::from_secs(5);
 /// One page of an answer to `Reclaim`, connecting included.
 pub const RECLAIM_TIMEOUT: Duration = Duration::from_secs(10);
+/// So long, and not longer, nothing of our own is accepted while partners are asked for what was lost.
+pub const RECLAIM_FIRST_ROUND: Duration = Duration::from_secs(60);

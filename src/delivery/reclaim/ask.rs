@@ -2,12 +2,15 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use super::{ReclaimAsk, ReclaimPage, Reclaimed, keep};
+use super::{Asking, ReclaimAsk, ReclaimPage, Reclaimed, keep};
 use crate::{
     delivery::core::Core,
     domain::{
         id::{AuthorityId, StatementRef},
-        limits::{CLOCK_TOLERANCE, RECLAIM_MAX_STATEMENTS, RECLAIM_RETRY, RECLAIM_TIMEOUT},
+        limits::{
+            CLOCK_TOLERANCE, RECLAIM_FIRST_ROUND, RECLAIM_MAX_STATEMENTS, RECLAIM_RETRY,
+            RECLAIM_TIMEOUT,
+        },
         reason::Reason,
         routing::Lane,
         time::Timestamp,
@@ -53,7 +56,7 @@ async fn keep_asking(core: &Arc<Core>, since: Timestamp) -> Result<(), StoreFail
             state.told.waiting.clone()
         };
         let asking = waiting.iter().map(|peer| ask_all(core, *peer, asked_since));
-        let answers = futures_util::future::join_all(asking).await;
+        let answers = all_answers(&core.asking, futures_util::future::join_all(asking)).await;
         {
             let mut state = core.asking.lock();
             for (peer, answer) in waiting.iter().zip(answers) {
@@ -82,15 +85,24 @@ async fn keep_asking(core: &Arc<Core>, since: Timestamp) -> Result<(), StoreFail
     Ok(())
 }
 
-/// Everything that one partner holds.
+/// Waits for a round. The first one, in which nothing of our own is accepted, only so long: a partner that names
+/// without end, or slowly, must not stop our own desk.
+async fn all_answers<T>(asking: &Asking, round: impl Future<Output = T>) -> T {
+    tokio::pin!(round);
+    if let Ok(answers) = tokio::time::timeout(RECLAIM_FIRST_ROUND, &mut round).await {
+        return answers;
+    }
+    asking.lock().first_round = false;
+    round.await
+}
+
+/// Everything that one partner holds. What a page names is fetched before the next: a page is all that is in memory.
 ///
 /// # Errors
 /// Why it could not be asked to the end: it is asked again.
 async fn ask_all(core: &Arc<Core>, peer: AuthorityId, since: Timestamp) -> Result<(), Reason> {
-    let mut names = core
-        .read(named_by_headers(core))
-        .await
-        .map_err(|_| Reason::Stopping)?;
+    let named = core.read(named_by_headers(core));
+    fetch_all(core, peer, named.await.map_err(|_| Reason::Stopping)?).await?;
     let mut after = None;
     loop {
         let page = call(core, peer, ReclaimAsk::Since { at: since, after }).await?;
@@ -99,14 +111,21 @@ async fn ask_all(core: &Arc<Core>, peer: AuthorityId, since: Timestamp) -> Resul
             let wanted = held
                 .into_iter()
                 .filter(|name| is_wanted(ledger, name, &peer));
-            wanted.collect::<Vec<_>>()
+            wanted.collect::<BTreeSet<_>>()
         });
-        names.extend(wanted.await.map_err(|_| Reason::Stopping)?);
+        fetch_all(core, peer, wanted.await.map_err(|_| Reason::Stopping)?).await?;
         match page.next {
             Some(next) if after.is_none_or(|before| next > before) => after = Some(next),
-            _ => break,
+            _ => return Ok(()),
         }
     }
+}
+
+async fn fetch_all(
+    core: &Arc<Core>,
+    peer: AuthorityId,
+    names: BTreeSet<StatementRef>,
+) -> Result<(), Reason> {
     let names: Vec<StatementRef> = names.into_iter().collect();
     for part in names.chunks(RECLAIM_MAX_STATEMENTS) {
         fetch(core, peer, part.to_vec()).await?;
@@ -176,4 +195,32 @@ async fn call(core: &Core, peer: AuthorityId, ask: ReclaimAsk) -> Result<Reclaim
     let answer = tokio::time::timeout(RECLAIM_TIMEOUT, asking).await;
     let answer = answer.map_err(|_| Reason::ResultTimeout)?;
     answer.map_err(|error| error.reason)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tokio::time::sleep;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_partner_that_names_without_end_holds_up_our_own_desk_for_a_minute_and_no_longer() {
+        const MOMENT: Duration = Duration::from_secs(1);
+        let asking = Asking::default();
+        asking.lock().first_round = true;
+        let endless = all_answers(&asking, sleep(RECLAIM_FIRST_ROUND * 60));
+        let desk = async {
+            sleep(RECLAIM_FIRST_ROUND - MOMENT).await;
+            assert_eq!(asking.check(), Err(Reason::Reclaiming));
+            sleep(2 * MOMENT).await;
+            assert_eq!(asking.check(), Ok(()));
+        };
+        tokio::join!(endless, desk);
+        // One that answers in time is waited for, and the round is ended by its caller.
+        asking.lock().first_round = true;
+        all_answers(&asking, sleep(MOMENT)).await;
+        assert_eq!(asking.check(), Err(Reason::Reclaiming));
+    }
 }
