@@ -15,6 +15,7 @@ use crate::{
     domain::{id::AuthorityId, time::Clock},
     trust::{
         directory::DirectoryHandle,
+        merkle::sha256,
         tls::{
             self, ClockDoubts, DeskTrust, TlsError, TlsIdentity, certificate_validity, crl_validity,
         },
@@ -152,7 +153,7 @@ pub(super) fn desk_trust(config: &Config) -> Result<Part<DeskTrust>, NodeError> 
     })?;
     let list = crl_validity(&crl);
     let version = match &list {
-        Some(list) => format!("list of {}", list.from),
+        Some(list) => format!("list of {} {}", list.from, short(&sha256(&crl))),
         None => "a list without end".to_owned(),
     };
     let expiries = [("desk CA", certificate_validity(&ca)), ("desk CRL", list)];

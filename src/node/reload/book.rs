@@ -49,8 +49,10 @@ impl Book {
     pub(in crate::node) fn took(&self, part: Part, version: String, now: Timestamp) {
         let mut book = self.lock();
         let what = part.name();
-        let is_new = book.get(&part).is_none_or(|held| held.version != version);
-        if is_new {
+        let held = book.get(&part);
+        let is_new = held.is_none_or(|held| held.version != version);
+        // Whoever mended what was refused wants to read it, too.
+        if is_new || held.is_some_and(|held| held.refused.is_some()) {
             tracing::info!(what, version, "in force");
         }
         let held = book.entry(part).or_insert_with(|| Loaded {
