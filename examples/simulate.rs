@@ -152,7 +152,7 @@ fn told(sum: &Sum) -> ExitCode {
     println!(
         "{} seeds kept every promise, {} did not: {} events, {} accepted, {} delivered, {} messages lost, {} frames \
          doubled, {} repeated, {} power cuts that lost {} bytes, {} kills, {} failed and {} full disks, {} partitions, \
-         {} clock jumps, {} directories, {} days in leaps, {} expired",
+         {} clock jumps, {} rotten bodies and {} repairs, {} directories, {} days in leaps, {} expired",
         sum.reports.len(),
         sum.failures.len(),
         of(|report| report.events),
@@ -168,6 +168,8 @@ fn told(sum: &Sum) -> ExitCode {
         of(|report| report.tally.full_disks),
         of(|report| report.tally.partitions),
         of(|report| report.tally.clock_jumps),
+        of(|report| report.tally.rotten),
+        of(|report| report.tally.repairs),
         of(|report| report.tally.directories),
         of(|report| report.tally.days),
         of(|report| report.expired),

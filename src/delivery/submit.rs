@@ -236,7 +236,7 @@ pub(super) fn accept(core: &Arc<Core>, jobs: Vec<SubmitJob>) {
         let decided: Vec<_> = prepared
             .into_iter()
             .map(|(job, statements)| {
-                let decision = decide_job(ledger, now, &job, statements, &mut recorded);
+                let decision = decide_job(core, ledger, now, &job, statements, &mut recorded);
                 (job, decision)
             })
             .collect();
@@ -255,7 +255,13 @@ fn refuse_unless_known(core: &Arc<Core>, job: SubmitJob, error: SubmitError) {
             .collect()
     });
     match known.is_empty() {
-        true => drop(job.answer.send(Err(error))),
+        true => {
+            let lost = job
+                .drafts
+                .iter()
+                .find_map(|draft| check_not_lost(core, draft).err());
+            drop(job.answer.send(Err(lost.unwrap_or(error))));
+        }
         false => answer(core, job, Decision::Compare(known)),
     }
 }
@@ -386,6 +392,7 @@ impl Recorded {
 
 /// All checks first, then all records: a job is accepted whole or not at all.
 fn decide_job(
+    core: &Core,
     ledger: &mut Ledger,
     now: Timestamp,
     job: &SubmitJob,
@@ -403,6 +410,11 @@ fn decide_job(
     if !known.is_empty() {
         return Decision::Compare(known);
     }
+    for draft in job.drafts.iter().filter(|draft| draft.earlier.is_none()) {
+        if let Err(error) = check_not_lost(core, draft) {
+            return Decision::Refused(error);
+        }
+    }
     for prepared in &statements {
         if let Prepared::Later(addressed) = prepared
             && let Err(error) = check_later(addressed, ledger)
@@ -419,6 +431,22 @@ fn decide_job(
         }
     }
     Decision::Accepted(accepted)
+}
+
+/// Of an id that is not here: that it was not accepted, and lost.
+fn check_not_lost(core: &Core, draft: &Draft) -> Result<(), SubmitError> {
+    core.asking
+        .check_id(&draft.statement.id)
+        .map_err(|reason| {
+            let id = draft.statement.id;
+            let text = match reason {
+                Reason::Reclaiming => {
+                    format!("{id} may have been accepted before, and partners are asked for it")
+                }
+                _ => format!("{id} was accepted, and is lost: use a new id"),
+            };
+            SubmitError::refused(reason, text)
+        })
 }
 
 /// Everything that could refuse it, its size included: sequence numbers are taken at their longest.

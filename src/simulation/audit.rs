@@ -12,7 +12,7 @@ use super::{
     dice::Dice,
     model::{Model, Said},
     network::{End, Network},
-    node::{FOLDER, Node},
+    node::Node,
     view::CrashingView,
 };
 use crate::{
@@ -29,7 +29,7 @@ use crate::{
         Machine, OpenError, ReadError, Recovery, Store,
         disk::simulated::SimulatedDisk,
         entry::{Act, EntryHeader},
-        journal::{self, JournalConfig},
+        journal,
         ledger::Ledger,
         record::{Direction, MessageRecord},
     },
@@ -138,6 +138,53 @@ pub(super) fn unsettled(node: &Node) -> Vec<Open> {
     up.store.glance(open)
 }
 
+/// Nodes that have not asked all partners for what they lost.
+pub(super) fn reclaiming(nodes: &BTreeMap<AuthorityId, Node>) -> usize {
+    let asks = |node: &&Node| {
+        let up = node.up.as_ref();
+        up.is_some_and(|up| {
+            let waits = !up.process.broker.reclaiming().waiting.is_empty();
+            waits || up.store.loss().ask_since.is_some()
+        })
+    };
+    nodes.values().filter(asks).count()
+}
+
+/// Statements at this node that one of its partners could give back, with the receipt that was given first.
+pub(super) fn held_elsewhere(
+    nodes: &BTreeMap<AuthorityId, Node>,
+    at: AuthorityId,
+) -> BTreeSet<StatementRef> {
+    let held = |node: &Node| {
+        let up = node.up.as_ref().filter(|_| node.is_up());
+        up.map(|up| records(&up.store)).unwrap_or_default()
+    };
+    let all: BTreeMap<AuthorityId, _> = nodes.iter().map(|(id, node)| (*id, held(node))).collect();
+    let here = all.get(&at).into_iter().flat_map(BTreeMap::values);
+    let receipted = |record: &MessageRecord, by: &AuthorityId| {
+        let delivery = record.delivery(by);
+        delivery.is_some_and(|it| it.life == DeliveryLife::Delivered && it.receipt.is_some())
+    };
+    let is_elsewhere = |record: &&MessageRecord| {
+        let statement = record.statement;
+        match record.direction {
+            Direction::Foreign => {
+                let there = all.get(&statement.origin);
+                let there = there.and_then(|there| there.get(&statement));
+                there.is_some_and(|there| receipted(there, &at))
+            }
+            Direction::Own => record.deliveries.iter().any(|delivery| {
+                let there = all.get(&delivery.recipient);
+                receipted(record, &delivery.recipient)
+                    && there.is_some_and(|there| there.contains_key(&statement))
+            }),
+        }
+    };
+    here.filter(is_elsewhere)
+        .map(|record| record.statement)
+        .collect()
+}
+
 /// What one node holds when all is over.
 struct Kept {
     id: AuthorityId,
@@ -154,6 +201,8 @@ pub(super) struct Final<'a> {
     pub(super) key_file: &'a Path,
     pub(super) directory: Arc<Directory>,
     pub(super) now: Timestamp,
+    /// Threads that were stuck when all else was drained; a moment later one may be so no longer.
+    pub(super) stuck: BTreeSet<StatementRef>,
     pub(super) dice: &'a Dice,
 }
 
@@ -182,12 +231,13 @@ impl Final<'_> {
         let stuck: BTreeSet<StatementRef> = all
             .values()
             .flat_map(|kept| stuck_threads(&kept.store, self.now))
+            .chain(self.stuck.iter().copied())
             .collect();
         let said = self.model.said();
         let mut found = Found::default();
         for kept in all.values() {
             found.entries += kept.headers.len() as u64;
-            nothing_twice(kept)?;
+            nothing_twice(kept, &said)?;
             log_only_grew(kept, &said)?;
             self.receipts_are_kept(kept, &said)?;
             for record in kept.records.values() {
@@ -214,7 +264,9 @@ impl Final<'_> {
                 return Err(format!("{statement} was acknowledged and is lost"));
             };
             let recipients: Vec<_> = record.deliveries.iter().map(|d| d.recipient).collect();
-            if recipients != told.recipients || record.recorded_at != told.accepted_at {
+            let came_back = said.has_rotted(statement.origin, *statement);
+            let same_time = record.recorded_at == told.accepted_at || came_back;
+            if recipients != told.recipients || !same_time {
                 return Err(format!("{statement} is kept otherwise than it was told"));
             }
         }
@@ -230,8 +282,14 @@ impl Final<'_> {
         node.disk = node.disk.killed();
         node.view = CrashingView::default();
         let by_journal = self.reopen(node)?;
-        if records(&by_view) != records(&by_journal) {
-            return Err(format!("the view of {} differs from its journal", node.id));
+        let (seen, held) = (records(&by_view), records(&by_journal));
+        let differs = held.iter().find(|(id, record)| seen.get(id) != Some(record));
+        if differs.is_some() || seen.len() != held.len() {
+            let statement = differs.map(|(statement, _)| statement);
+            return Err(format!(
+                "the view of {} differs from its journal: {statement:?}",
+                node.id
+            ));
         }
         let mut tree = Frontier::default();
         let mut roots = BTreeMap::from([(0, tree.root())]);
@@ -443,12 +501,7 @@ impl Final<'_> {
 
 /// The journal checks as whole, bodies and all.
 fn whole(node: &Node, key_file: &Path) -> Result<(), String> {
-    let config = JournalConfig {
-        folder: FOLDER.into(),
-        key_file: key_file.to_owned(),
-        segment_bytes: node.segment_bytes,
-        clock: Arc::clone(&node.clock) as Arc<dyn Clock>,
-    };
+    let config = node.journal_config(key_file);
     let report = journal::check(&config, &node.disk.killed(), &mut |_| ())
         .map_err(|error| format!("{} cannot be checked: {error}", node.id))?;
     match report.findings.first() {
@@ -457,16 +510,18 @@ fn whole(node: &Node, key_file: &Path) -> Result<(), String> {
     }
 }
 
-/// Every durable entry, whole.
-/// Every entry with its body.
-type Contents = Vec<(EntryHeader, bytes::Bytes)>;
+/// Every entry with its body; `None` for what a repair could not save.
+type Contents = Vec<Option<(EntryHeader, bytes::Bytes)>>;
 
 fn contents(store: &Store) -> Result<Contents, ReadError> {
     let (size, _) = store.log_head();
     (0..size)
         .map(|index| {
-            let entry = store.entry(index)?;
-            Ok((entry.header, entry.body))
+            match store.entry(index) {
+                Ok(entry) => Ok(Some((entry.header, entry.body))),
+                Err(ReadError::Lost(_)) => Ok(None),
+                Err(error) => Err(error),
+            }
         })
         .collect()
 }
@@ -481,9 +536,13 @@ fn records(store: &Store) -> BTreeMap<StatementRef, MessageRecord> {
 }
 
 /// One entry for each effect: a statement is accepted or received once, a receipt is kept once.
-fn nothing_twice(kept: &Kept) -> Result<(), String> {
+fn nothing_twice(kept: &Kept, said: &Said) -> Result<(), String> {
     let mut seen = BTreeSet::new();
-    for header in &kept.headers {
+    let came_back = |header: &&EntryHeader| {
+        let subject = header.subject;
+        subject.is_some_and(|subject| said.has_rotted(kept.id, subject))
+    };
+    for header in kept.headers.iter().filter(|header| !came_back(header)) {
         let until_a_person_acts = header
             .reason
             .is_some_and(|reason| reason.class() == Class::Hold);

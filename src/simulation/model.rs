@@ -49,6 +49,8 @@ pub(super) struct Said {
     /// Log heads that a node showed as durable, by size.
     pub(super) heads: BTreeMap<AuthorityId, BTreeMap<u64, Hash>>,
     pub(super) repeats: u64,
+    /// The statement of which one node's copy rotted: it may take effect there a second time, and later.
+    pub(super) rotten: Option<(AuthorityId, StatementRef)>,
 }
 
 impl Model {
@@ -70,6 +72,10 @@ impl Model {
                 said.acknowledged.insert(statement, told);
             }
             Some(first) if *first == told && accepted.repeated => said.repeats += 1,
+            // It was accepted anew when it came back.
+            Some(first)
+                if first.recipients == told.recipients
+                    && said.has_rotted(statement.origin, statement) => {}
             Some(first) => {
                 let what = format!("{statement} was told as {first:?} and again as {told:?}");
                 said.violate(what);
@@ -143,6 +149,16 @@ impl Model {
 }
 
 impl Said {
+    /// True when something rotted at this node.
+    pub(super) fn is_rotten(&self, node: AuthorityId) -> bool {
+        self.rotten.is_some_and(|(at, _)| at == node)
+    }
+
+    /// True when this node's copy of the statement rotted.
+    pub(super) fn has_rotted(&self, node: AuthorityId, statement: StatementRef) -> bool {
+        self.rotten == Some((node, statement))
+    }
+
     fn violate(&mut self, what: String) {
         self.violation.get_or_insert(what);
     }

@@ -254,9 +254,13 @@ impl Connector for Gate {
         let page = answered.await.map_err(|_| ended(Reason::StreamEnded))?;
         let page = page.map_err(ended)?;
         self.network.trace.note(format_args!(
-            "{from} reclaims from {peer}: {} named, {} given",
+            "{from} reclaims from {peer}: {} named, {} given, refused {:?}",
             page.held.len(),
-            page.items.len()
+            page.items.len(),
+            page.items
+                .iter()
+                .filter_map(|item| item.outcome.as_ref().err())
+                .collect::<Vec<_>>()
         ));
         sleep(self.network.way_time()).await;
         if self.network.is_cut(from, peer) {

@@ -16,7 +16,9 @@ use crate::{
     delivery::{Broker, BrokerParts},
     domain::{id::AuthorityId, time::Clock},
     store::{
-        Effort, Machine, OpenError, Recovery, Store, StoreConfig, disk::simulated::SimulatedDisk,
+        Effort, Machine, OpenError, Recovery, Store, StoreConfig,
+        disk::simulated::SimulatedDisk,
+        journal::{self, JournalConfig, RepairReport},
     },
     trust::{
         batch::{BatchSigner, Purpose, Verifier},
@@ -158,6 +160,16 @@ impl Node {
         };
     }
 
+    /// `store repair`, as its operator runs it when it does not start.
+    ///
+    /// # Errors
+    /// When the disk fails or is full; nothing is lost by that.
+    pub(super) fn repair(&mut self, key_file: &Path) -> Result<RepairReport, OpenError> {
+        // First: it shows what the journal has lost.
+        self.view = CrashingView::default();
+        journal::repair(&self.journal_config(key_file), &self.disk)
+    }
+
     /// Takes a directory, now or at its next start.
     pub(super) fn adopt(&mut self, directory: Arc<Directory>) {
         self.directory = Arc::clone(&directory);
@@ -193,6 +205,15 @@ impl Node {
             folder: FOLDER.into(),
             key_file: key_file.to_owned(),
             authority: self.id,
+        }
+    }
+
+    pub(super) fn journal_config(&self, key_file: &Path) -> JournalConfig {
+        JournalConfig {
+            folder: FOLDER.into(),
+            key_file: key_file.to_owned(),
+            segment_bytes: self.segment_bytes,
+            clock: Arc::clone(&self.clock) as Arc<dyn Clock>,
         }
     }
 

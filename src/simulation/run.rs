@@ -138,11 +138,11 @@ async fn play(world: &Arc<World>, seed: u64) -> Result<Report, String> {
         .between(Duration::from_secs(90), Duration::from_secs(300));
     trouble::trouble(world, minutes).await;
     trouble::heal(world);
-    drain(world).await?;
+    let stuck = drain(world).await?;
     // Seals are written, the views are up to date.
     sleep(Duration::from_secs(1)).await;
     world.look();
-    let found = last_look(world)?;
+    let found = last_look(world, stuck)?;
     if let Some(what) = world.model.violation() {
         return Err(what);
     }
@@ -167,8 +167,9 @@ async fn write(world: Arc<World>, member: AuthorityId) {
     }
 }
 
-/// Waits until everybody has an answer and every delivery is over. What waits for a person is let go on.
-async fn drain(world: &Arc<World>) -> Result<(), String> {
+/// Waits until everybody has an answer and every delivery is over, but in threads that are stuck: these it gives. What
+/// waits for a person is let go on.
+async fn drain(world: &Arc<World>) -> Result<BTreeSet<StatementRef>, String> {
     let began = world.trace.elapsed();
     loop {
         sleep(Duration::from_secs(1)).await;
@@ -180,9 +181,10 @@ async fn drain(world: &Arc<World>) -> Result<(), String> {
         let all_up = state.nodes.values().all(|node| node.is_up());
         let stuck = world.stuck_threads(&state);
         let open = unsettled(&state, &stuck);
-        if all_up && state.asking == 0 && open == 0 {
+        let reclaiming = audit::reclaiming(&state.nodes);
+        if all_up && state.asking == 0 && open == 0 && reclaiming == 0 {
             world.trace.note(format_args!("all is drained"));
-            return Ok(());
+            return Ok(stuck);
         }
         if world.trace.elapsed() > began + DRAIN_WITHIN {
             return Err(not_drained(&state, &stuck));
@@ -216,14 +218,15 @@ fn not_drained(state: &State, stuck: &BTreeSet<StatementRef>) -> String {
         .map(|open| format!("{} to {}: {:?}", open.statement, open.recipient, open.life))
         .collect();
     format!(
-        "not all is drained: {} officers wait, {} deliveries are open: {:?}",
+        "not all is drained: {} officers wait, {} nodes reclaim, {} deliveries are open: {:?}",
         state.asking,
+        audit::reclaiming(&state.nodes),
         open.len(),
         &open[..open.len().min(3)]
     )
 }
 
-fn last_look(world: &Arc<World>) -> Result<Found, String> {
+fn last_look(world: &Arc<World>, stuck: BTreeSet<StatementRef>) -> Result<Found, String> {
     let mut state = world.lock();
     let panicked = state.nodes.values().find(|node| {
         node.up
@@ -239,6 +242,7 @@ fn last_look(world: &Arc<World>) -> Result<Found, String> {
         key_file: world.key_file(),
         directory: Arc::clone(&state.directory),
         now: world.now(),
+        stuck,
         dice: &world.dice,
     };
     planted::with(None, || last.check(&mut state.nodes))

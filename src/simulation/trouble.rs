@@ -5,10 +5,19 @@ use std::{sync::Arc, time::Duration};
 use tokio::time::sleep;
 
 use super::{
+    audit,
     network::{End, Weather},
     world::World,
 };
-use crate::{domain::id::AuthorityId, store::disk::simulated::Fault, trust::testing::DAY};
+use crate::{
+    domain::id::AuthorityId,
+    store::{
+        disk::simulated::Fault,
+        entry::Act,
+        journal::{self, Place},
+    },
+    trust::testing::DAY,
+};
 
 const fn seconds(count: u64) -> Duration {
     Duration::from_secs(count)
@@ -65,7 +74,8 @@ async fn one(world: &Arc<World>) {
         70..76 => rotate_key(world, victim),
         76..82 => suspend(world, victim),
         82..90 => world.publish(seconds(30)),
-        90..95 => world
+        90..93 => rot(world, victim),
+        93..96 => world
             .network
             .end_streams(|from, to| from == victim || to == victim),
         _ => world.network.set_weather(weather(world)),
@@ -203,6 +213,53 @@ fn free_disk(world: &World, victim: AuthorityId) {
     world.trace.note(format_args!("{victim} has room again"));
 }
 
+/// Flips a bit in a body while the node runs: of a statement that somebody else holds too, so that it can come back.
+/// Once in a run: what rots at two places may be lost.
+fn rot(world: &Arc<World>, victim: AuthorityId) {
+    let state = world.lock();
+    let Some(node) = state.nodes.get(&victim).filter(|node| node.is_up()) else {
+        return;
+    };
+    if world.model.said().rotten.is_some() {
+        return;
+    }
+    let config = node.journal_config(world.key_file());
+    // A journal whose end is being written may look torn: another time.
+    let Ok(places) = journal::places(&config, &node.disk.killed()) else {
+        return;
+    };
+    let held_elsewhere = audit::held_elsewhere(&state.nodes, victim);
+    let may_rot = |place: &&Place| {
+        let header = &place.header;
+        let is_statement = matches!(header.act, Act::Accepted | Act::Received);
+        let subject = header.subject.filter(|_| is_statement);
+        // That two follow says that its sync has returned: it is no torn end.
+        place.groups_after >= 2 && subject.is_some_and(|it| held_elsewhere.contains(&it))
+    };
+    let places: Vec<&Place> = places.iter().filter(may_rot).collect();
+    let Some(place) = world.dice.one_of(&places) else {
+        return;
+    };
+    let Some(statement) = place.header.subject else {
+        return;
+    };
+    let length = place.bytes.end - place.bytes.start;
+    let (at, bit) = (world.dice.below(length.max(1)), world.dice.below(8));
+    node.disk
+        .corrupt(&place.file, place.bytes.start + at, |bytes| {
+            if let Some(byte) = bytes.first_mut() {
+                *byte ^= 1 << bit;
+            }
+        });
+    world.trace.note(format_args!(
+        "{victim}: entry {} rots, which is {statement}",
+        place.header.index
+    ));
+    world.model.said().rotten = Some((victim, statement));
+    drop(state);
+    world.lock().tally.rotten += 1;
+}
+
 fn jump_clock(world: &Arc<World>, victim: AuthorityId) {
     let dice = &world.dice;
     let longest = match dice.below(3) {
@@ -282,6 +339,11 @@ pub(super) fn heal(world: &Arc<World>) {
         }
         drop(state);
         world.start(member);
+    }
+    // Rot shows at a start.
+    let rotten = world.model.said().rotten;
+    if let Some((victim, _)) = rotten {
+        world.end(victim, End::Killed);
     }
     world.lock().federation.readmit_all();
     world.publish(Duration::ZERO);

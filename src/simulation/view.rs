@@ -1,4 +1,4 @@
-//! A view that outlives its process, and of which a crash takes the last ticks.
+//! A view that outlives its process, and of which a crash takes some of the last writings.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -8,7 +8,7 @@ use std::{
 use super::dice::Dice;
 use crate::store::view::{View, ViewError, ViewRows};
 
-/// Ticks that a crash may take.
+/// Writings that a crash may take.
 const UNSETTLED_MAX: usize = 12;
 
 /// Rows in memory, with what was written of late. Clones share the same rows.
@@ -17,30 +17,38 @@ pub(super) struct CrashingView(Arc<Mutex<State>>);
 
 #[derive(Default)]
 struct State {
+    /// What a reader sees.
     rows: Rows,
-    /// The rows before each of the last ticks, oldest first.
-    before: VecDeque<Rows>,
+    /// What no crash takes.
+    settled: Rows,
+    /// What was written since, oldest first.
+    recent: VecDeque<Rows>,
 }
 
 type Rows = BTreeMap<Vec<u8>, Vec<u8>>;
 
 impl CrashingView {
-    /// What the next process finds: the last ticks may be gone, newest first, or all of it.
-    pub(super) fn crash(&self, dice: &Dice) -> usize {
+    /// What the next process finds: the newest writings may be gone, or any of the last ones, or all of it. Of each
+    /// writing all is there, or nothing.
+    pub(super) fn crash(&self, dice: &Dice) {
         let mut state = self.lock();
         if dice.happens(50) {
             *state = State::default();
-            return UNSETTLED_MAX;
+            return;
         }
-        let count = state.before.len() as u64 + 1;
-        let lost = usize::try_from(dice.below(count)).unwrap_or(0);
-        for _ in 0..lost {
-            if let Some(before) = state.before.pop_back() {
-                state.rows = before;
+        let recent = std::mem::take(&mut state.recent);
+        let out_of_order = dice.happens(300);
+        let prefix = dice.below(recent.len() as u64 + 1);
+        for (written, place) in recent.into_iter().zip(0..) {
+            let is_kept = match out_of_order {
+                true => dice.happens(500),
+                false => place < prefix,
+            };
+            if is_kept {
+                state.settled.extend(written);
             }
         }
-        state.before.clear();
-        lost
+        state.rows = state.settled.clone();
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -49,10 +57,13 @@ impl CrashingView {
 }
 
 impl State {
-    fn begin_tick(&mut self) {
-        self.before.push_back(self.rows.clone());
-        if self.before.len() > UNSETTLED_MAX {
-            self.before.pop_front();
+    fn write(&mut self, rows: Vec<(Vec<u8>, Vec<u8>)>) {
+        self.rows.extend(rows.iter().cloned());
+        self.recent.push_back(rows.into_iter().collect());
+        if self.recent.len() > UNSETTLED_MAX
+            && let Some(oldest) = self.recent.pop_front()
+        {
+            self.settled.extend(oldest);
         }
     }
 }
@@ -74,16 +85,13 @@ impl View for CrashingView {
     }
 
     fn apply(&self, rows: Vec<(Vec<u8>, Vec<u8>)>) -> Result<(), ViewError> {
-        let mut state = self.lock();
-        state.begin_tick();
-        state.rows.extend(rows);
+        self.lock().write(rows);
         Ok(())
     }
 
     fn clear(&self) -> Result<(), ViewError> {
-        let mut state = self.lock();
-        state.begin_tick();
-        state.rows.clear();
+        // Another folder: what was in the old one does not come back.
+        *self.lock() = State::default();
         Ok(())
     }
 }

@@ -80,6 +80,10 @@ pub struct Tally {
     pub full_disks: u64,
     /// Ways that were cut.
     pub partitions: u64,
+    /// Bodies that rotted under a running node.
+    pub rotten: u64,
+    /// Journals that were repaired after that.
+    pub repairs: u64,
     /// Clocks that jumped.
     pub clock_jumps: u64,
     /// Directory versions after the first.
@@ -169,6 +173,25 @@ impl World {
                 self.trace
                     .note(format_args!("{id} fails to start: {error}"));
                 tokio::spawn(Arc::clone(self).start_after(id, Duration::from_secs(1)));
+            }
+            Err(error) if self.model.said().is_rotten(id) => {
+                let wait = match node.repair(&self.key_file) {
+                    Ok(report) => {
+                        state.tally.repairs += 1;
+                        self.trace.note(format_args!(
+                            "{id} is repaired after {error}: {:?} lost",
+                            report.bodies_lost
+                        ));
+                        Duration::from_secs(1)
+                    }
+                    Err(error) => {
+                        node.after_failed_start();
+                        self.trace
+                            .note(format_args!("{id} cannot be repaired: {error}"));
+                        Duration::from_secs(5)
+                    }
+                };
+                tokio::spawn(Arc::clone(self).start_after(id, wait));
             }
             Err(error) => self.model.violate(format!("{id} does not start: {error}")),
         }
@@ -327,7 +350,7 @@ impl World {
     }
 
     async fn insist(
-        &self,
+        self: &Arc<Self>,
         statement: StatementRef,
         submission: &Submission,
     ) -> Result<Accepted, Reason> {
@@ -348,6 +371,13 @@ impl World {
             {
                 match answer {
                     Ok(mut accepted) => return accepted.pop().ok_or(Reason::NotFound),
+                    // Its operator sees that, too: a restart shows what is damaged.
+                    Err(SubmitError::Refused {
+                        reason: Reason::DamagedBody,
+                        ..
+                    }) if self.model.said().is_rotten(statement.origin) => {
+                        self.end(statement.origin, End::Killed);
+                    }
                     Err(SubmitError::Refused { reason, .. }) if !comes_right(reason) => {
                         return Err(reason);
                     }

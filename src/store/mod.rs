@@ -27,6 +27,8 @@ mod ticker;
 
 use std::{future::Future, path::PathBuf, sync::Arc};
 
+use bytes::Bytes;
+
 #[cfg(any(test, feature = "faults"))]
 pub use self::runs::{Effort, Machine};
 use self::{
@@ -40,7 +42,7 @@ pub use self::{
     statements::KeptStatement,
 };
 pub(crate) use self::{opening::REPLAY_TICK_ENTRIES, runs::Runs};
-use crate::domain::time::Clock;
+use crate::{domain::time::Clock, trust::batch::Proof};
 
 /// Where and how a store is opened.
 pub struct StoreConfig {
@@ -261,6 +263,15 @@ impl Store {
             return Err(ReadError::Lost(index));
         }
         Ok(entry)
+    }
+
+    /// The receipt that was issued for a statement whose body is lost, when that was saved.
+    ///
+    /// # Errors
+    /// When not even that can be read.
+    pub fn saved_receipt(&self, index: EntryIndex) -> Result<Option<(Bytes, Proof)>, ReadError> {
+        let entry = self.shared.with_log(|log| log.read(index))??;
+        Ok(entry.receipt)
     }
 
     /// What is not here that once was, as far as it was not given back.

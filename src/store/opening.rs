@@ -83,7 +83,7 @@ impl Opening {
             Some(Ok((index, header))) if index == before && header == position.header => {}
             _ => return Err(ViewError("it belongs to another journal".into())),
         }
-        rows::load(&*self.view, &mut ledger, position.next)?;
+        rows::load(&*self.view, &mut ledger, &position)?;
         Ok(ledger)
     }
 

@@ -34,6 +34,7 @@ mod process;
 
 mod attacks;
 mod mirror;
+mod offer;
 mod passing_on;
 mod reload;
 mod revocation;

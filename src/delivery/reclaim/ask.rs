@@ -20,7 +20,9 @@ use crate::{
 
 /// Begins, when there is something to ask for. Until all partners were tried once, nothing of our own is accepted.
 pub(in crate::delivery) fn begin(core: &Arc<Core>) {
-    let Some(since) = core.store.loss().ask_since else {
+    let loss = core.store.loss();
+    core.asking.note_lost(core.authority, &loss);
+    let Some(since) = loss.ask_since else {
         return;
     };
     let waiting: BTreeSet<AuthorityId> = partners(core);
@@ -28,6 +30,7 @@ pub(in crate::delivery) fn begin(core: &Arc<Core>) {
     {
         let mut state = core.asking.lock();
         state.first_round = true;
+        state.since = Some(core.now());
         state.told.waiting = waiting;
     }
     let asking = Arc::clone(core);
@@ -38,28 +41,37 @@ pub(in crate::delivery) fn begin(core: &Arc<Core>) {
     });
 }
 
-/// Active members but ourselves.
+/// All members but ourselves, suspended ones too: they may be the only ones who hold it.
 fn partners(core: &Core) -> BTreeSet<AuthorityId> {
     let directory = core.directory.load();
+    let members = directory.members().map(|member| member.id);
+    members.filter(|id| *id != core.authority).collect()
+}
+
+/// Those of them that may be talked to now.
+fn admitted(core: &Core, waiting: &BTreeSet<AuthorityId>) -> BTreeSet<AuthorityId> {
+    let directory = core.directory.load();
     let active = directory.members().filter(|member| !member.suspended);
-    let others = active.filter(|member| member.id != core.authority);
-    others.map(|member| member.id).collect()
+    active
+        .map(|member| member.id)
+        .filter(|id| waiting.contains(id))
+        .collect()
 }
 
 async fn keep_asking(core: &Arc<Core>, since: Timestamp) -> Result<(), StoreFailed> {
     let asked_since = since.minus(2 * CLOCK_TOLERANCE);
     while !core.is_stopping() {
-        let active = partners(core);
-        let waiting = {
+        let members = partners(core);
+        let asked = {
             let mut state = core.asking.lock();
-            state.told.waiting.retain(|peer| active.contains(peer));
-            state.told.waiting.clone()
+            state.told.waiting.retain(|peer| members.contains(peer));
+            admitted(core, &state.told.waiting)
         };
-        let asking = waiting.iter().map(|peer| ask_all(core, *peer, asked_since));
+        let asking = asked.iter().map(|peer| ask_all(core, *peer, asked_since));
         let answers = all_answers(&core.asking, futures_util::future::join_all(asking)).await;
         {
             let mut state = core.asking.lock();
-            for (peer, answer) in waiting.iter().zip(answers) {
+            for (peer, answer) in asked.iter().zip(answers) {
                 match answer {
                     Ok(()) => {
                         state.told.waiting.remove(peer);
@@ -81,6 +93,7 @@ async fn keep_asking(core: &Arc<Core>, since: Timestamp) -> Result<(), StoreFail
     let missing = u32::try_from(missing).unwrap_or(u32::MAX);
     core.record(vec![Event::ReclaimEnded { missing }]).await?;
     core.store.asked();
+    core.asking.lock().since = None;
     tracing::warn!(missing, "all partners were asked for what was lost");
     Ok(())
 }
@@ -185,7 +198,11 @@ async fn fetch(
         for index in settled.entries {
             core.store.regained(index);
         }
+        core.asking.note_lost(core.authority, &core.store.loss());
         core.asking.lock().told.regained += settled.documents;
+        if let Some(reason) = settled.again {
+            return Err(reason);
+        }
     }
     Ok(())
 }

@@ -1,6 +1,11 @@
 //! Keeping what a partner gave back: verified as ever, proved to be ours to have, and once.
 
-use std::sync::Arc;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+use bytes::Bytes;
 
 use super::Reclaimed;
 use crate::{
@@ -11,7 +16,7 @@ use crate::{
     },
     domain::{
         id::{AuthorityId, StatementRef},
-        reason::Reason,
+        reason::{Class, Reason},
         receipt::{LeafHash, Receipt, Verdict},
         time::Timestamp,
     },
@@ -33,6 +38,8 @@ pub(super) struct Settled {
     pub(super) entries: Vec<EntryIndex>,
     /// Statements and receipts that were kept.
     pub(super) documents: u64,
+    /// Why something was not believed that may be later, as our own clock or directory may be wrong now.
+    pub(super) again: Option<Reason>,
 }
 
 /// A statement that verifies, with the receipt for it.
@@ -55,20 +62,29 @@ pub(super) fn keep(
     let now = core.now();
     let mut proved = Vec::new();
     let mut faults = Vec::new();
+    let mut again = None;
     for item in items {
         match prove(core, &peer, &item, now) {
             Ok(found) => proved.push(found),
             Err(Reason::NotFound) => {}
-            Err(reason) => faults.push((item.statement, reason)),
+            Err(reason) => {
+                again = again.or((reason.class() == Class::Retry).then_some(reason));
+                faults.push((item.statement, reason));
+            }
         }
     }
+    let missing = core.store.loss().missing;
     let mut sitting = Sitting {
         core,
         peer,
         now,
-        missing: core.store.loss().missing,
+        saved: saved_receipts(core, &missing, &proved),
+        missing,
         events: 0,
-        settled: Settled::default(),
+        settled: Settled {
+            again,
+            ..Settled::default()
+        },
         statements: Vec::new(),
         receipts: Vec::new(),
         to_receipt: Vec::new(),
@@ -92,6 +108,28 @@ pub(super) fn keep(
         let _ = receipts::issue(core, origin, now, &mut plan, &[verdict]);
     }
     (core.commit(plan), sitting.settled)
+}
+
+/// Receipts that we had issued for these, and that stand beside the bodies that were lost: whoever gives a body back may
+/// not have them, and a second receipt would be another one.
+fn saved_receipts(
+    core: &Core,
+    missing: &[MissingEntry],
+    proved: &[Proved],
+) -> BTreeMap<EntryIndex, (Bytes, Proof)> {
+    let names: BTreeSet<StatementRef> = proved
+        .iter()
+        .map(|found| found.statement.routing.statement)
+        .collect();
+    let lost = missing.iter().filter(|entry| {
+        let subject = entry.header.as_ref().and_then(|header| header.subject);
+        subject.is_some_and(|subject| names.contains(&subject))
+    });
+    let receipt = |entry: &MissingEntry| {
+        let saved = core.store.saved_receipt(entry.index).ok()??;
+        Some((entry.index, saved))
+    };
+    lost.filter_map(receipt).collect()
 }
 
 /// # Errors
@@ -127,10 +165,12 @@ fn prove(
         let fits = verified.receipt.leaf == leaf;
         fits.then_some(verified).ok_or(Reason::ForgedReceipt)
     });
-    Ok(Proved {
-        statement,
-        receipt: receipt.transpose()?,
-    })
+    let receipt = match receipt.transpose() {
+        // By a key that is not in force now, or by our clock is not: the statement is good without it.
+        Err(reason) if reason.class() == Class::Retry => None,
+        receipt => receipt?,
+    };
+    Ok(Proved { statement, receipt })
 }
 
 fn verified_receipt(
@@ -176,12 +216,14 @@ struct Sitting<'a> {
     peer: AuthorityId,
     now: Timestamp,
     missing: Vec<MissingEntry>,
+    /// Our own receipts that stand beside lost bodies.
+    saved: BTreeMap<EntryIndex, (Bytes, Proof)>,
     events: usize,
     settled: Settled,
     /// Signatures of statements and receipts that are kept, with the place of the event.
     statements: Vec<(usize, ProofSource)>,
     /// Receipts that we had issued.
-    receipts: Vec<(Proof, bytes::Bytes, usize)>,
+    receipts: Vec<(Proof, Bytes, usize)>,
     /// Statements of which nobody could give our receipt back.
     to_receipt: Vec<(AuthorityId, receipts::ToReceipt)>,
 }
@@ -264,6 +306,9 @@ impl Sitting<'_> {
                     let document = again.verified.document().clone();
                     self.receipts.push((proof, document, event));
                 }
+            }
+            None if let Some((document, proof)) = lost.and_then(|index| self.saved.remove(&index)) => {
+                self.receipts.push((proof, document, event));
             }
             None => self.to_receipt.push((
                 name.origin,

@@ -24,12 +24,12 @@ use std::{
 
 use crate::{
     domain::{
-        id::{AuthorityId, StatementRef},
+        id::{AuthorityId, MessageId, StatementRef},
         limits::RECLAIM_PER_MINUTE,
         reason::Reason,
         time::Timestamp,
     },
-    store::record::Ordinal,
+    store::{entry::Act, journal::Loss, record::Ordinal},
     trust::batch::Unverified,
 };
 
@@ -121,6 +121,10 @@ struct AskingState {
     /// True until every partner was tried once: until then nothing of our own is accepted, as a number in a thread or
     /// an id might be given a second time.
     first_round: bool,
+    /// While partners are asked: ids that were made before this may have been accepted, and lost.
+    since: Option<Timestamp>,
+    /// Ids of our own that are known to be lost.
+    lost: BTreeSet<MessageId>,
     told: ReclaimState,
 }
 
@@ -141,6 +145,30 @@ impl Asking {
             true => Err(Reason::Reclaiming),
             false => Ok(()),
         }
+    }
+
+    /// Whether a draft may have this id, which is not here.
+    ///
+    /// # Errors
+    /// `RECLAIMING` while a partner that was not asked may hold it; `ENTRY_MISSING` when it was accepted and nobody has it.
+    pub(super) fn check_id(&self, id: &MessageId) -> Result<(), Reason> {
+        let state = self.lock();
+        match state.since {
+            Some(since) if id.time() <= since => Err(Reason::Reclaiming),
+            None if state.lost.contains(id) => Err(Reason::EntryMissing),
+            _ => Ok(()),
+        }
+    }
+
+    /// Takes up what is lost of our own, as it is now.
+    fn note_lost(&self, own: AuthorityId, loss: &Loss) {
+        let headers = loss.missing.iter().filter_map(|it| it.header.as_ref());
+        let accepted = headers.filter(|header| header.act == Act::Accepted);
+        let subjects = accepted.filter_map(|header| header.subject);
+        self.lock().lost = subjects
+            .filter(|subject| subject.origin == own)
+            .map(|subject| subject.id)
+            .collect();
     }
 }
 

@@ -87,7 +87,10 @@ impl LossBook {
     fn note(&mut self, header: &EntryHeader) {
         match header.act {
             Act::TailCut => self.ask(),
-            Act::ReclaimEnded => self.ask_since = None,
+            // Told before a later repair, it did not know of all that is lost here.
+            Act::ReclaimEnded if self.missing.len() as u64 <= u64::from(header.count) => {
+                self.ask_since = None;
+            }
             Act::EpochBegun => {
                 self.epoch = header.count;
                 self.broken_at = None;

@@ -27,6 +27,8 @@ mod group;
 mod loss;
 mod mend;
 mod open;
+#[cfg(any(test, feature = "faults"))]
+mod place;
 mod reading;
 mod scan;
 mod segment;
@@ -59,6 +61,8 @@ pub use self::{
     mend::{RepairReport, repair},
     walk::Hole,
 };
+#[cfg(any(test, feature = "faults"))]
+pub(crate) use self::place::{Place, places};
 use self::{commit::Order, reading::Places, sizes::SizesCounted, stock::Stock, tree::Tree};
 use super::{
     Figures, OpenError, ReadError, StoreFailed,

@@ -28,7 +28,7 @@ use super::{
     entry::{Actor, EntryIndex},
     event::Event,
     record::MessageRecord,
-    view::{View, ViewError},
+    view::{View, ViewError, rows::Position},
 };
 use crate::{
     domain::{
@@ -55,6 +55,8 @@ pub struct Ledger {
     incidents: Incidents,
     /// Small rows that changed since the last tick.
     changes: Changes,
+    /// Writings of the view so far.
+    ticks: u64,
     /// Events of the decision that is being taken.
     decided: Vec<(EntryIndex, Timestamp, Arc<Event>)>,
 }
@@ -69,6 +71,8 @@ pub(in crate::store) struct Changes {
 
 /// A state that may be written into the view once everything before `next` is durable.
 pub(in crate::store) struct Snapshot {
+    /// Which writing of the view this is, from 1.
+    pub(in crate::store) tick: u64,
     pub(in crate::store) next: EntryIndex,
     pub(in crate::store) rows: Vec<(u64, Arc<Row>)>,
     pub(in crate::store) changes: Changes,
@@ -130,6 +134,7 @@ impl Ledger {
             actors: HashMap::new(),
             incidents: Incidents::default(),
             changes: Changes::default(),
+            ticks: 0,
             decided: Vec::new(),
         }
     }
@@ -155,7 +160,9 @@ impl Ledger {
 
     /// Takes all that changed since the last snapshot. Rows stay in memory until [`Self::written`].
     pub(in crate::store) fn snapshot(&mut self) -> Snapshot {
+        self.ticks += 1;
         Snapshot {
+            tick: self.ticks,
             next: self.next,
             rows: self.rows.take_dirty(),
             changes: std::mem::take(&mut self.changes),
@@ -170,6 +177,7 @@ impl Ledger {
     /// The last snapshot did not reach the view: it is taken again next time.
     pub(in crate::store) fn not_written(&mut self, snapshot: Snapshot) {
         self.rows.not_written();
+        self.ticks = snapshot.tick - 1;
         let mut changes = snapshot.changes;
         changes.refusals.append(&mut self.changes.refusals);
         changes.directories.append(&mut self.changes.directories);
@@ -200,12 +208,13 @@ impl Ledger {
     }
 
     /// Takes the small rows that the view holds, and the position that it stands at.
-    pub(in crate::store) fn load_rest(&mut self, changes: Changes, next: EntryIndex) {
+    pub(in crate::store) fn load_rest(&mut self, changes: Changes, position: &Position) {
         for (statement, refusal) in changes.refusals {
             self.ids.refuse(statement, refusal);
         }
         self.directories.extend(changes.directories);
         self.actors.extend(changes.actors);
-        self.next = next;
+        self.next = position.next;
+        self.ticks = position.tick;
     }
 }

@@ -2,13 +2,18 @@
 //!
 //! | key | value |
 //! | --- | --- |
-//! | `m` | format version, position (next entry index), header of the entry before it |
+//! | `m` | format version, tick, position (next entry index), header of the entry before it |
+//! | `t`, tick modulo 4,096 (2) | the tick that wrote it: one of these goes with each writing |
 //! | `r`, row number (8 bytes), part (2) | packed records, 32 a row, in parts under 8 KiB |
 //! | `x`, entry index (8) | a statement refused for good |
 //! | `d`, version (8) | entry in which this directory was adopted |
 //! | `a`, pseudonym | entry in which its certificate was named |
 //!
 //! Every value begins with a CRC32C of its key and the rest. Keys are never reused for anything else.
+//!
+//! A crash may take any of the last writings, not only the newest. A position says nothing of the writings before its
+//! own, so each leaves its number: a view in which one of the last 4,096 is absent is rebuilt. What is older was on the
+//! disk long before.
 
 use std::sync::Arc;
 
@@ -25,8 +30,11 @@ use crate::{
 };
 
 /// Of keys and values; another one is rebuilt.
-const FORMAT: u8 = 1;
+const FORMAT: u8 = 2;
+/// Writings whose numbers are kept: 13 minutes of ticks, beside a flush twice a second.
+const TICKS_KEPT: u64 = 4096;
 const META: &[u8] = b"m";
+const TICK: u8 = b't';
 const RECORDS: u8 = b'r';
 const REFUSAL: u8 = b'x';
 const DIRECTORY: u8 = b'd';
@@ -37,6 +45,8 @@ const PART_HEAD_BYTES: usize = 4 + 2;
 /// Where a view stands in the journal.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::store) struct Position {
+    /// Which writing of this view was the last.
+    pub(in crate::store) tick: u64,
     /// Index of the first entry that is not in it.
     pub(in crate::store) next: EntryIndex,
     /// Bytes of the header before that: the same journal has them.
@@ -70,8 +80,12 @@ pub(in crate::store) fn encode(
         let key = [&[ACTOR], actor.as_str().as_bytes()].concat();
         rows.push(checked(key, value.bytes()));
     }
+    let mut tick = Packer::default();
+    tick.number(snapshot.tick);
+    rows.push(checked(tick_key(snapshot.tick), tick.bytes()));
     let mut meta = Packer::default();
     meta.raw(&[FORMAT]);
+    meta.number(snapshot.tick);
     meta.number(snapshot.next);
     meta.raw(header);
     rows.push(checked(META.to_vec(), meta.bytes()));
@@ -89,6 +103,7 @@ pub(in crate::store) fn position(view: &dyn View) -> Result<Option<Position>, Vi
         let [format] = meta.raw::<1>()?;
         (format == FORMAT).then_some(())?;
         Some(Position {
+            tick: meta.number()?,
             next: meta.number()?,
             header: meta.raw()?,
         })
@@ -103,8 +118,10 @@ pub(in crate::store) fn position(view: &dyn View) -> Result<Option<Position>, Vi
 pub(in crate::store) fn load(
     view: &dyn View,
     ledger: &mut Ledger,
-    next: EntryIndex,
+    position: &Position,
 ) -> Result<(), ViewError> {
+    no_tick_is_absent(view, position.tick)?;
+    let next = position.next;
     let mut expected = 0;
     while let Some(row) = read_row_if_any(view, expected)? {
         let full = row.len() as u64 == VIEW_ROW_RECORDS;
@@ -127,7 +144,26 @@ pub(in crate::store) fn load(
         directories: load_directories(view)?,
         actors: load_actors(view)?,
     };
-    ledger.load_rest(changes, next);
+    ledger.load_rest(changes, position);
+    Ok(())
+}
+
+/// That every writing of late is there, up to the one that the position is of.
+fn no_tick_is_absent(view: &dyn View, last: u64) -> Result<(), ViewError> {
+    let first = last.saturating_sub(TICKS_KEPT - 1).max(1);
+    for tick in first..=last {
+        let key = tick_key(tick);
+        let value = view.read(&key)?;
+        let found = match &value {
+            Some(value) => Unpacker::new(check(&key, value)?).number(),
+            None => None,
+        };
+        if found != Some(tick) {
+            return Err(ViewError(format!(
+                "writing {tick} of {last} is absent: a crash took it"
+            )));
+        }
+    }
     Ok(())
 }
 
@@ -233,6 +269,11 @@ fn record_key(number: u64, part: u16) -> Vec<u8> {
     let mut key = numbered(RECORDS, number);
     key.extend_from_slice(&part.to_be_bytes());
     key
+}
+
+fn tick_key(tick: u64) -> Vec<u8> {
+    let place = u16::try_from(tick % TICKS_KEPT).unwrap_or(u16::MAX);
+    [&[TICK], place.to_be_bytes().as_slice()].concat()
 }
 
 fn numbered(kind: u8, number: u64) -> Vec<u8> {
@@ -383,9 +424,60 @@ mod tests {
             record.ordinal = ordinal;
         }
         Snapshot {
+            tick: 1,
             next: 1,
             rows: vec![(number, Arc::new(row))],
             changes: Changes::default(),
+        }
+    }
+
+    /// A view after so many writings, of which each wrote nothing but its number.
+    fn written(ticks: u64) -> MemoryView {
+        let view = MemoryView::default();
+        for tick in 1..=ticks {
+            let snapshot = Snapshot {
+                tick,
+                next: 0,
+                rows: Vec::new(),
+                changes: Changes::default(),
+            };
+            view.apply(encode(&snapshot, &[7; HEADER_BYTES])).unwrap();
+        }
+        view
+    }
+
+    fn loaded(view: MemoryView) -> Result<u64, String> {
+        let view: Arc<dyn View> = Arc::new(view);
+        let position = position(&*view).unwrap().unwrap();
+        let mut ledger = Ledger::new(authority(0), Arc::clone(&view));
+        load(&*view, &mut ledger, &position).map_err(|fault| fault.0)?;
+        Ok(ledger.snapshot().tick)
+    }
+
+    #[test]
+    fn a_view_goes_on_counting_its_writings() {
+        for ticks in [1, 3, TICKS_KEPT - 1, TICKS_KEPT, TICKS_KEPT + 5] {
+            assert_eq!(loaded(written(ticks)), Ok(ticks + 1));
+        }
+    }
+
+    #[test]
+    fn a_view_that_misses_a_writing_is_refused() {
+        // The place of writing 2: never written, or of the round before.
+        for (ticks, absent) in [(3, 2), (TICKS_KEPT + 5, TICKS_KEPT + 2)] {
+            let view = written(absent - 1);
+            let snapshot = Snapshot {
+                tick: ticks,
+                next: 0,
+                rows: Vec::new(),
+                changes: Changes::default(),
+            };
+            view.apply(encode(&snapshot, &[7; HEADER_BYTES])).unwrap();
+            let fault = loaded(view).unwrap_err();
+            assert_eq!(
+                fault,
+                format!("writing {absent} of {ticks} is absent: a crash took it")
+            );
         }
     }
 
@@ -400,7 +492,7 @@ mod tests {
             view.apply(encode(&snapshot, &[7; HEADER_BYTES])).unwrap();
             prop_assert_eq!(&read_row(&view, number).unwrap(), &*snapshot.rows[0].1);
             let position = position(&view).unwrap().unwrap();
-            prop_assert_eq!(position, Position { next: 1, header: [7; HEADER_BYTES] });
+            prop_assert_eq!(position, Position { tick: 1, next: 1, header: [7; HEADER_BYTES] });
         }
 
         #[test]
