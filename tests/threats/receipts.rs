@@ -133,6 +133,9 @@ fn t24_a_forged_receipt_is_ignored_told_and_the_statement_stays_pending() {
             link.still_waits_after(&sent, 2).await;
             entries.push("incident FORGED_RECEIPT");
             assert_eq!(realm.journal(SENDER, "XC-T24").await, entries, "{what}");
+            let written = realm.entries(SENDER, "XC-T24").await;
+            let incident = written.last().expect("an incident");
+            assert_eq!(incident.statement.as_ref(), Some(&sent), "{what}");
             link.impostor.is_honest();
             link.until(&sent, Delivered, "").await;
             entries.push("receipt-stored");
@@ -145,6 +148,9 @@ fn t24_a_forged_receipt_is_ignored_told_and_the_statement_stays_pending() {
         link.until(&sent, Delivered, "").await;
         entries.push("receipt-stored");
         link.sender_wrote(&entries).await;
+        let alarms = realm.status(SENDER).await.alarms;
+        let forged = |alarm: &&String| alarm.starts_with("FORGED_RECEIPT by XC-T24 at ");
+        assert_eq!(alarms.iter().filter(forged).count(), FORGERIES.len());
     });
 }
 
@@ -160,6 +166,7 @@ fn t25_a_statement_refused_for_the_clock_is_kept_and_sent_again() {
         link.until(&sent, Delivered, "").await;
         link.sender_wrote(&["incident CLOCK_SKEW", "receipt-stored"])
             .await;
+        realm.alarms(SENDER, "CLOCK_SKEW by XC-T25S").await;
     });
 }
 

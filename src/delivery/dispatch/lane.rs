@@ -116,8 +116,9 @@ impl LaneHandle {
     }
 }
 
-/// Keeps the lane up until it is stopped.
-pub(super) async fn keep_up(core: Arc<Core>, handle: Arc<LaneHandle>) {
+/// Keeps the lane up until it is stopped. When it comes up the partner is there: the other lane need not wait any
+/// longer, so that after an outage what is urgent does not come behind what is not.
+pub(super) async fn keep_up(core: Arc<Core>, handle: Arc<LaneHandle>, other: Arc<LaneHandle>) {
     let mut memory = Memory::default();
     let mut backoff = Backoff::default();
     while !handle.is_stopping() {
@@ -129,6 +130,7 @@ pub(super) async fn keep_up(core: Arc<Core>, handle: Arc<LaneHandle>) {
         let error = match opened {
             Err(error) => error,
             Ok(link) => {
+                other.heard();
                 let (ended, use_) = pump::run(&core, &handle, link, &mut memory).await;
                 if use_ == pump::Use::Proved {
                     backoff.failures = 0;
