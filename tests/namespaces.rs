@@ -20,8 +20,15 @@ mod fleet;
 mod skip;
 
 use std::{
-    collections::BTreeSet, fs::File, net::SocketAddr, os::fd::AsFd as _, path::Path,
-    process::Command, thread, time::Duration,
+    collections::BTreeSet,
+    fs::File,
+    net::SocketAddr,
+    os::fd::AsFd as _,
+    path::Path,
+    process::Command,
+    sync::atomic::{AtomicBool, Ordering},
+    thread,
+    time::Duration,
 };
 
 use allpoints::{
@@ -39,8 +46,8 @@ const XA: usize = 0;
 const XB: usize = 1;
 const XC: usize = 2;
 
-/// Alerts of one round: before, while and after the wire is cut.
-const ALERTS: usize = 2_000;
+/// Alerts that are accepted after the wire was cut; before that they are sent without end.
+const AFTER: usize = 1_000;
 /// Alerts of one call.
 const AT_ONCE: usize = 50;
 /// Alerts of each other road in use, while the wire is cut.
@@ -237,7 +244,10 @@ impl Scene {
 
     /// All of it is delivered, once: held once there, under one receipt here, and nothing waits.
     fn all_delivered_once(&self, from: usize, to: usize, count: usize) {
-        until("all is delivered", || self.link(from, to).queued == 0);
+        until("all is delivered", || {
+            self.journal(from, "receipt-stored", to).len() >= count
+        });
+        until("nothing waits", || self.link(from, to).queued == 0);
         let (held, receipted) = (
             self.journal(to, "received", from),
             self.journal(from, "receipt-stored", to),
@@ -260,13 +270,18 @@ struct Errand<'a> {
 }
 
 impl Errand<'_> {
-    /// Sends so many, some at once; each call is answered: accepted, durable.
-    fn run(self, count: usize) {
+    /// Sends some at once until this is so, and then so many; each call is answered: accepted, durable. Gives how many.
+    fn run(self, is_so: impl Fn() -> bool + Sync, after: usize) -> usize {
         let mut supply = drafts(self.recipe);
         let door = &self.door;
         self.networks.within(self.from, async || {
             let mut desk = door.open().await.expect("a desk");
-            for _ in 0..count / AT_ONCE {
+            let (mut count, mut left) = (0, after / AT_ONCE);
+            while left > 0 {
+                if is_so() {
+                    left -= 1;
+                }
+                count += AT_ONCE;
                 let request = pb::SubmitRequest {
                     drafts: supply.by_ref().take(AT_ONCE).collect(),
                     dry_run: false,
@@ -274,7 +289,8 @@ impl Errand<'_> {
                 let accepted = desk.submit(request).await.expect("accepted").into_inner();
                 assert_eq!(accepted.submitted.len(), AT_ONCE);
             }
-        });
+            count
+        })
     }
 }
 
@@ -286,26 +302,32 @@ fn until(what: &str, is_so: impl Fn() -> bool) {
     }
 }
 
-/// Cuts while the alerts go over, and says how the rest of the federation fares; gives what had come over by then.
-fn cut_in_the_middle(scene: &Scene, before: usize, cut: impl Fn()) -> usize {
-    thread::scope(|scope| {
+/// Cuts while alerts go over; gives how many were accepted in all, and how many of all so far had come over.
+fn cut_in_the_middle(scene: &Scene, before: usize, cut: impl Fn()) -> (usize, usize) {
+    let is_cut = AtomicBool::new(false);
+    let sent = thread::scope(|scope| {
         let errand = scene.errand(XA, XB);
-        let sending = scope.spawn(|| errand.run(ALERTS));
+        let sending = scope.spawn(|| errand.run(|| is_cut.load(Ordering::SeqCst), AFTER));
         until("some of it is there", || {
             scene.journal(XB, "received", XA).len() > before
         });
         cut();
+        is_cut.store(true, Ordering::SeqCst);
         // Both accept on: what goes to the other waits, what goes to the third is delivered.
-        scene.errand(XB, XA).run(MEANWHILE);
-        scene.errand(XA, XC).run(MEANWHILE);
-        scene.errand(XB, XC).run(MEANWHILE);
-        sending.join().expect("all was accepted");
+        scene.errand(XB, XA).run(|| true, MEANWHILE);
+        scene.errand(XA, XC).run(|| true, MEANWHILE);
+        scene.errand(XB, XC).run(|| true, MEANWHILE);
+        sending.join().expect("all was accepted")
     });
     let over = scene.journal(XB, "received", XA).len();
-    let waiting = scene.link(XA, XB).queued;
-    assert!(waiting > 0, "cut in the middle: {over} came over");
-    assert!(scene.link(XB, XA).queued > 0);
-    over
+    assert!(
+        over > before && over < before + sent,
+        "in the middle: {over}"
+    );
+    until("both say what waits", || {
+        scene.link(XA, XB).queued > 0 && scene.link(XB, XA).queued > 0
+    });
+    (sent, over)
 }
 
 /// Verifies that two partners whose wire is cut in the middle of a delivery, shortly and for long, lose nothing and
@@ -321,16 +343,16 @@ fn what_a_cut_wire_holds_up_is_delivered_once_when_it_is_mended() {
     });
 
     // One end is down, for so short that the streams may outlive it.
-    cut_in_the_middle(&scene, 0, || scene.networks.cut(XA, XB));
+    let (first, _) = cut_in_the_middle(&scene, 0, || scene.networks.cut(XA, XB));
     for from in [XA, XB] {
         scene.all_delivered_once(from, XC, MEANWHILE);
     }
     scene.networks.mend(XA, XB);
-    scene.all_delivered_once(XA, XB, ALERTS);
+    scene.all_delivered_once(XA, XB, first);
     scene.all_delivered_once(XB, XA, MEANWHILE);
 
     // The wire is taken out, until both have given their streams up.
-    let over = cut_in_the_middle(&scene, ALERTS, || scene.networks.take_out(XA, XB));
+    let (second, over) = cut_in_the_middle(&scene, first, || scene.networks.take_out(XA, XB));
     for (here, there) in [(XA, XB), (XB, XA)] {
         until("the link is shown as down", || {
             let link = scene.link(here, there);
@@ -348,6 +370,6 @@ fn what_a_cut_wire_holds_up_is_delivered_once_when_it_is_mended() {
     let other = scene.link(XA, XC);
     assert!(other.healthy, "{other:?}");
     scene.networks.wire(XA, XB);
-    scene.all_delivered_once(XA, XB, 2 * ALERTS);
+    scene.all_delivered_once(XA, XB, first + second);
     scene.all_delivered_once(XB, XA, 2 * MEANWHILE);
 }

@@ -103,7 +103,10 @@ async fn story(waiting: usize) {
     let flash = flash.expect("an endless supply");
     node.accepts(vec![flash]).await;
     // Each partner has all of it still to come.
-    assert_eq!(node.queued().await, vec![waiting as u64 + 1; PARTNERS]);
+    until("all of it is shown to wait", async || {
+        node.queued().await == vec![waiting as u64 + 1; PARTNERS]
+    })
+    .await;
     let waits_in = peak.load(Ordering::Relaxed);
 
     let begun = Instant::now();
