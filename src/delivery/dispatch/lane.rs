@@ -40,6 +40,7 @@ pub(super) struct LaneHandle {
     pub(super) beats: Beats,
     /// The partner greeted us: it is there.
     heard: Notify,
+    other_up: Notify,
     resumed: Mutex<Vec<StatementRef>>,
     stopping: watch::Sender<bool>,
     over: watch::Sender<bool>,
@@ -54,6 +55,7 @@ impl LaneHandle {
             heartbeat: Notify::new(),
             beats: watch::Sender::new(0),
             heard: Notify::new(),
+            other_up: Notify::new(),
             resumed: Mutex::default(),
             stopping: watch::Sender::new(false),
             over: watch::Sender::new(false),
@@ -95,6 +97,11 @@ impl LaneHandle {
         self.heard.notify_one();
     }
 
+    /// The other lane is up: so the partner is there. A lane that does not wait at this moment is told nothing.
+    fn need_not_wait(&self) {
+        self.other_up.notify_waiters();
+    }
+
     /// The task has ended.
     pub(super) fn ended(&self) {
         self.over.send_replace(true);
@@ -130,7 +137,7 @@ pub(super) async fn keep_up(core: Arc<Core>, handle: Arc<LaneHandle>, other: Arc
         let error = match opened {
             Err(error) => error,
             Ok(link) => {
-                other.heard();
+                other.need_not_wait();
                 let (ended, use_) = pump::run(&core, &handle, link, &mut memory).await;
                 if use_ == pump::Use::Proved {
                     backoff.failures = 0;
@@ -168,6 +175,7 @@ impl Backoff {
             () = tokio::time::sleep(wait) => {}
             () = handle.stopped() => {}
             () = handle.heartbeat.notified() => {}
+            () = handle.other_up.notified() => self.failures = 0,
             () = self.heard(core, handle) => self.failures = 0,
         }
     }
