@@ -213,6 +213,15 @@ fn t31_what_a_partner_does_not_know_yet_is_held_until_a_person_acts() {
             let again = realm.resumes(SENDER, resumed, &[]).await;
             assert_eq!(again, Err(Code::NotFound), "nothing is held any more");
         }
+        let mut entries = realm.journal(SENDER, "XC-T31S").await;
+        let resumed = entries.split_off(3);
+        let held = "delivery-held UNSUPPORTED_VERSION";
+        let stored = "receipt-stored UNSUPPORTED_VERSION";
+        assert_eq!(entries, [stored, held, "receipt-stored"]);
+        // Both may be let go on before either is delivered.
+        let count = |line: &str| resumed.iter().filter(|it| *it == line).count();
+        assert_eq!((count("delivery-resumed"), count("receipt-stored")), (2, 2));
+        assert_eq!(resumed.len(), 4, "{resumed:?}");
     });
 }
 
@@ -242,6 +251,10 @@ fn t33_one_that_is_always_refused_holds_up_no_other() {
             .answers(|_| Answer::Bare(Some(Reason::Malformed)));
         let unsigned = link.sends(1).await.remove(0);
         link.until(&unsigned, Held, "MALFORMED").await;
+        let mut entries = vec!["receipt-stored MALFORMED"];
+        entries.extend(["receipt-stored"; 5]);
+        entries.push("delivery-held MALFORMED");
+        link.sender_wrote(&entries).await;
     });
 }
 
