@@ -29,8 +29,8 @@ use std::{path::Path, sync::Arc, time::Duration};
 
 use allpoints::domain::{
     limits::{
-        FIRST_CALL_TIMEOUT, GREETING_TIMEOUT, HANDSHAKE_TIMEOUT, HTTP2_UNIT_TIMEOUT,
-        QUOTA_CONNECTIONS,
+        FIRST_CALL_TIMEOUT, GREETING_TIMEOUT, HANDSHAKE_LINES_MAX, HANDSHAKE_TIMEOUT,
+        HTTP2_UNIT_TIMEOUT, QUOTA_CONNECTIONS,
     },
     reason::Reason,
 };
@@ -88,6 +88,10 @@ fn t52_rapid_resets_end_the_connection_and_are_journaled() {
             .until_journaled(Reason::ConnectionBroken.name())
             .await
             .expect("an entry");
+        siege
+            .journaled_only(&[Reason::ConnectionBroken])
+            .await
+            .expect("nothing else");
         siege.foe_is_served().await.expect("once it behaves");
     });
 }
@@ -103,6 +107,10 @@ fn t53_header_blocks_without_end_or_measure_end_the_connection() {
             .await
             .expect("an entry");
         withstands(&siege, Attack::Bomb).await;
+        siege
+            .journaled_only(&[Reason::ConnectionBroken])
+            .await
+            .expect("nothing else");
         siege.foe_is_served().await.expect("once it behaves");
     });
 }
@@ -189,6 +197,10 @@ fn t56_what_is_begun_and_never_ended_is_put_out_within_its_deadline() {
             .until_journaled(Reason::GreetingTimeout.name())
             .await
             .expect("an entry");
+        siege
+            .journaled_only(&[Reason::ConnectionBroken, Reason::GreetingTimeout])
+            .await
+            .expect("nothing else");
         siege.foe_is_served().await.expect("once it behaves");
     });
 }
@@ -252,6 +264,16 @@ fn t58_descriptors_that_run_out_hold_up_nobody_who_is_there() {
             assert!(begun.elapsed() < HANDSHAKE_TIMEOUT * 3, "nobody is let in");
             tokio::time::sleep(Duration::from_millis(200)).await;
         }
+        // Operators hear of it: each pause is counted, and some of them are told in the log.
+        let pauses = siege.figure("allpoints_accept_pauses_total{listener=\"exchange\"} ");
+        let pauses = pauses.await.expect("a figure");
+        assert!(pauses > 0, "counted");
+        let log = siege.log();
+        let told = log.matches("no connection can be accepted").count();
+        let told = u64::try_from(told).expect("a number");
+        let most = u64::from(HANDSHAKE_LINES_MAX);
+        assert!(told > 0 && told <= most.min(pauses), "{told} of {pauses}");
+        assert!(log.contains("Too many open files"), "{log}");
     });
 }
 
@@ -289,6 +311,8 @@ fn t59_connections_beyond_the_quota_are_refused_and_journaled() {
             .until_journaled(Reason::Quota.name())
             .await
             .expect("an entry");
+        let entries = siege.journal().await.expect("a journal");
+        assert_eq!(entries, ["refused-input QUOTA"], "one for the one");
         let span = siege
             .quiet(Duration::from_millis(500))
             .await
@@ -333,6 +357,10 @@ fn t59_statements_beyond_the_quota_are_told_so_and_others_flow() {
             .until_journaled(Reason::Quota.name())
             .await
             .expect("an entry");
+        let entries = siege.journal().await.expect("a journal");
+        let mut expected = vec!["received "; 60];
+        expected.push("refused-input QUOTA");
+        assert_eq!(entries, expected, "one for the frame");
         // The same statements come again more slowly, and are held.
         tokio::time::sleep(Duration::from_millis(2500)).await;
         let (results, receipts) = errand.hand_over(flood).await.expect("results");

@@ -4,7 +4,6 @@
 //! plan is durable (invariant I1), and never drop a plan uncommitted.
 
 use std::{
-    collections::BTreeSet,
     pin::Pin,
     sync::{
         Arc, Mutex, PoisonError,
@@ -15,8 +14,10 @@ use std::{
 
 use tokio::{runtime::Handle, sync::oneshot};
 
+pub(super) use super::alarms::Incident;
 use super::{
     Connector, Random, SubmitError,
+    alarms::Alarms,
     links::LinkTable,
     quota::Quotas,
     reclaim::{Asking, Shares},
@@ -27,10 +28,8 @@ use super::{
 };
 use crate::{
     domain::{
-        id::{AuthorityId, StatementRef},
-        limits::INCIDENTS_TOLD_MAX,
+        id::AuthorityId,
         reason::Reason,
-        receipt::LeafHash,
         routing::Lane,
         time::{Clock, Timestamp},
     },
@@ -60,18 +59,9 @@ pub(super) struct Core {
     pub(super) refusals: Mutex<Refusals>,
     pub(super) quotas: Quotas,
     pub(super) stopping: AtomicBool,
-    pub(super) told: Mutex<BTreeSet<Incident>>,
+    pub(super) alarms: Mutex<Alarms>,
     pub(super) given: Shares,
     pub(super) asking: Asking,
-}
-
-/// Something that a person must look at, told once.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Incident {
-    pub(super) peer: AuthorityId,
-    pub(super) reason: Reason,
-    pub(super) statement: Option<StatementRef>,
-    pub(super) leaf: Option<LeafHash>,
 }
 
 /// A commit under way; answers when it is durable, or the store has failed.
@@ -200,11 +190,20 @@ impl Core {
             .note(peer, reason, now)
     }
 
-    /// The incident's event, the first time that it is seen since the start.
+    /// Whether this alarm, which somebody else journals, is to be told now.
+    pub(super) fn alarm_is_due(&self, peer: Option<AuthorityId>, reason: Reason) -> bool {
+        let mut alarms = self.alarms.lock().unwrap_or_else(PoisonError::into_inner);
+        alarms.is_due(peer, reason, self.clock.monotonic())
+    }
+
+    /// The incident's event, when it is to be told: about one statement once since the start, about a partner once in
+    /// its time.
     pub(super) fn incident(&self, incident: Incident) -> Option<Event> {
-        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
-        if told.len() >= INCIDENTS_TOLD_MAX || !told.insert(incident) {
-            return None;
+        {
+            let mut alarms = self.alarms.lock().unwrap_or_else(PoisonError::into_inner);
+            if !alarms.incident_is_due(incident, self.clock.monotonic()) {
+                return None;
+            }
         }
         tracing::warn!(peer = %incident.peer, reason = %incident.reason, "incident");
         Some(Event::Incident {

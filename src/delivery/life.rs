@@ -39,7 +39,7 @@ pub(super) fn start(parts: BrokerParts, runs: Runs) -> Broker {
         refusals: Mutex::default(),
         quotas: super::quota::Quotas::default(),
         stopping: false.into(),
-        told: Mutex::default(),
+        alarms: Mutex::default(),
         given: super::reclaim::Shares::default(),
         asking: super::reclaim::Asking::default(),
     });

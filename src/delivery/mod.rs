@@ -27,6 +27,7 @@ use crate::{
 };
 
 mod address;
+mod alarms;
 pub mod clocks;
 mod consult;
 mod core;
@@ -255,6 +256,13 @@ impl Broker {
     /// A whole stream of a peer was refused or broken: journaled, within the cap of the minute. Durable when it returns.
     pub async fn refused(&self, peer: AuthorityId, reason: Reason) {
         receive::turned_away(&self.core, peer, reason).await;
+    }
+
+    /// Whether an alarm about a partner, or about the node itself, is to be journaled now: once in its time, whoever
+    /// has seen it. It counts as told when it is.
+    #[must_use]
+    pub fn alarm_is_due(&self, peer: Option<AuthorityId>, reason: Reason) -> bool {
+        self.core.alarm_is_due(peer, reason)
     }
 
     /// An officer's full view: journals it, and the first time answers `opened` to the origin.

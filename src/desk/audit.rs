@@ -136,5 +136,10 @@ fn entry(header: &EntryHeader) -> pb::AuditEntry {
         peer: header
             .peer
             .map_or_else(String::new, |peer| peer.to_string()),
+        leaf: header.leaf.map_or_else(Vec::new, |leaf| leaf.0.to_vec()),
+        count: match header.act {
+            Act::RefusalsCounted => header.count,
+            _ => 0,
+        },
     }
 }

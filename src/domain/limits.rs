@@ -183,14 +183,17 @@ pub const BULK_WINDOW_MAX_BYTES: usize = 4 * 1024 * 1024;
 pub const EXPIRY_SWEEP_STATEMENTS: usize = 1024;
 /// Between two ticks of the broker's housekeeping: expiry, counts, refusals.
 pub const HOUSEKEEPING_INTERVAL: Duration = Duration::from_secs(1);
-/// Incidents that are remembered so that each is told once.
+/// Incidents about statements that are remembered so that each is told once; what is more is told as an alarm about
+/// the partner, in its time.
 pub const INCIDENTS_TOLD_MAX: usize = 4096;
 /// HTTP/2 flow-control window of one stream on the exchange and the desk.
 pub const HTTP2_STREAM_WINDOW_BYTES: u32 = 4 * 1024 * 1024;
 /// HTTP/2 flow-control window of one connection.
 pub const HTTP2_CONNECTION_WINDOW_BYTES: u32 = 8 * 1024 * 1024;
 /// Between two looks whether an open stream's peer is still admitted.
-pub const ADMISSION_INTERVAL: Duration = Duration::from_secs(15);
+pub const ADMISSION_INTERVAL: Duration = Duration::from_secs(1);
+/// Until the connections of a member that was suspended are cut: its calls are told why before that.
+pub const SUSPENDED_LINGER: Duration = Duration::from_secs(5);
 /// Responses that wait for the transport on one stream.
 pub const RESPONSE_QUEUE_MESSAGES: usize = 256;
 /// Bytes of the field faults that one refused `Submit` lists: they travel in a header list.
@@ -247,11 +250,11 @@ pub const QUOTA_BYTES: u64 = 256 * 1024 * 1024;
 pub const QUOTA_CONNECTIONS: usize = 16;
 /// Calls that each partner may have open at our exchange, where the configuration does not say.
 pub const QUOTA_STREAMS: u64 = 32;
-/// Log lines of refused TLS handshakes that one listener writes in a window; the rest are counted.
+/// Log lines of refused TLS handshakes, and of its own pauses, that one listener writes in a window; the rest are counted.
 pub const HANDSHAKE_LINES_MAX: u32 = 10;
 /// That window.
 pub const HANDSHAKE_LINES_WINDOW: Duration = Duration::from_secs(60);
-/// Until a partner's greeting that alarms is journaled again for the same reason.
+/// Until an alarm about a partner, or about the node itself, is journaled again for the same reason.
 pub const ALARM_REPEAT_AFTER: Duration = Duration::from_secs(3600);
 /// Ids of settled drafts in one message of `SubmitStream`.
 pub const SETTLED_MAX_IDS: usize = 4096;

@@ -226,6 +226,8 @@ reasons! {
         "the node asks its partners for what it lost before it sends anything new" "wait some seconds: it ends by itself";
     92 NotReceipted "NOT_RECEIPTED" Final PermissionDenied
         "a statement was given back that we never receipted" "an attack or a fault at the peer: its origin sends it itself";
+    100 NotOffered "NOT_OFFERED" Final Unimplemented
+        "the exchange port offers no such service or method, or no compression" "call the methods of `allpoints.exchange.v1.Exchange`, uncompressed";
 }
 
 impl fmt::Display for Reason {

@@ -63,8 +63,10 @@ impl Giving {
         request: &DirectoryRequest,
     ) -> Result<Pieces, Reason> {
         let (pieces, stream) = mpsc::channel(1);
-        if let Some(bytes) = lacking(directory, request) {
+        if request.held_version < directory.version() {
+            // The turn first: who asks out of turn costs us nothing.
             let turn = self.enter(peer)?;
+            let bytes = lacking(directory, request.held_roots);
             tokio::spawn(async move {
                 let sending = send(bytes, pieces);
                 if timeout(DIRECTORY_STREAM_TIMEOUT, sending).await.is_err() {
@@ -106,13 +108,10 @@ impl Drop for Turn {
     }
 }
 
-/// The bundle without the roots that the asker holds; `None` when the asker is not behind.
-fn lacking(directory: &Directory, request: &DirectoryRequest) -> Option<Bytes> {
-    if request.held_version >= directory.version() {
-        return None;
-    }
+/// The bundle without the roots that the asker holds.
+fn lacking(directory: &Directory, held_roots: u32) -> Bytes {
     let bundle = directory.bundle();
-    let held = usize::try_from(request.held_roots).unwrap_or(usize::MAX);
+    let held = usize::try_from(held_roots).unwrap_or(usize::MAX);
     let rest = pb::Bundle {
         roots: bundle.roots.iter().skip(held).cloned().collect(),
         membership: bundle.membership.clone(),
@@ -120,7 +119,7 @@ fn lacking(directory: &Directory, request: &DirectoryRequest) -> Option<Bytes> {
         timestamp: bundle.timestamp.clone(),
         crls: bundle.crls.clone(),
     };
-    Some(rest.encode_to_vec().into())
+    rest.encode_to_vec().into()
 }
 
 async fn send(mut bytes: Bytes, pieces: mpsc::Sender<Result<DirectoryResponse, Status>>) {
@@ -165,5 +164,45 @@ pub(super) fn refused(reason: Reason, detail: &str) -> LinkError {
     LinkError {
         reason,
         detail: detail.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio_stream::StreamExt as _;
+
+    use super::*;
+    use crate::trust::testing::TestFederation;
+
+    /// Verifies that a partner has one turn at a time, and no way to make us work out of it.
+    #[tokio::test]
+    async fn a_partner_is_given_one_directory_at_a_time() {
+        let directory = TestFederation::new().directory();
+        let giving = Giving::default();
+        let [one, other] = ["XB-POL", "XC-POL"].map(|id| id.parse().expect("legal id"));
+        let behind = DirectoryRequest::default();
+        let level = DirectoryRequest {
+            held_version: directory.version(),
+            ..behind
+        };
+        let mut first = giving.give(one, &directory, &behind).expect("its turn");
+        let again = giving.give(one, &directory, &behind);
+        assert_eq!(again.err(), Some(Reason::Overloaded));
+        giving.give(other, &directory, &behind).expect("its turn");
+        let mut nothing = giving.give(one, &directory, &level).expect("answered");
+        assert!(nothing.next().await.is_none(), "it has all of it");
+        let mut bytes = Vec::new();
+        while let Some(piece) = first.next().await {
+            bytes.extend_from_slice(&piece.expect("a piece").chunk);
+        }
+        let given = pb::Bundle::decode(bytes.as_slice()).expect("a bundle");
+        assert_eq!(&given, directory.bundle());
+        for _ in 0..100 {
+            if giving.give(one, &directory, &behind).is_ok() {
+                return;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+        panic!("its turn is never over");
     }
 }

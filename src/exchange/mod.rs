@@ -9,6 +9,7 @@ pub mod convert;
 mod directory;
 #[cfg(feature = "fuzz")]
 pub mod fuzz;
+mod offered;
 mod reclaim;
 mod server;
 mod session;

@@ -1,7 +1,7 @@
 //! The exchange listener: others deliver to us.
 //!
 //! The way in is [`serve`], over connections that TLS has accepted. Offers `allpoints.exchange.v1.Exchange`
-//! and nothing else: any other method answers UNIMPLEMENTED.
+//! and nothing else: any other method answers UNIMPLEMENTED with `NOT_OFFERED`, and is journaled.
 
 use std::{
     future::Future,
@@ -27,6 +27,7 @@ use super::{
     PROTOCOL_VERSIONS,
     convert::{self, own_limits},
     directory::{Giving, Pieces},
+    offered::Offered,
     reclaim,
     session::{Deadlines, Host, Session},
     sightings::{Sighting, Sightings},
@@ -89,6 +90,9 @@ where
     C: Stream<Item = io::Result<I>>,
     I: AsyncRead + AsyncWrite + Connected<ConnectInfo = PeerIdentity> + Unpin + Send + 'static,
 {
+    let offered = Offered {
+        broker: parts.broker.clone(),
+    };
     let service = ExchangeService {
         open: Tally::default(),
         streams_each: Arc::clone(&parts.streams_each),
@@ -104,6 +108,7 @@ where
         .http2_keepalive_timeout(Some(limits::KEEP_ALIVE_TIMEOUT))
         .initial_stream_window_size(limits::HTTP2_STREAM_WINDOW_BYTES)
         .initial_connection_window_size(limits::HTTP2_CONNECTION_WINDOW_BYTES)
+        .layer(offered)
         .add_service(
             ExchangeServer::new(service)
                 .max_decoding_message_size(limits::EXCHANGE_MESSAGE_MAX_BYTES)
@@ -173,10 +178,13 @@ impl Exchange for ExchangeService {
     ) -> Result<Response<Self::DirectoryStream>, Status> {
         let peer = self.admitted(&request).await?;
         let directory = self.host.parts.directory.load_full();
-        self.giving
-            .give(peer, &directory, request.get_ref())
-            .map(Response::new)
-            .map_err(status::to_peer)
+        match self.giving.give(peer, &directory, request.get_ref()) {
+            Ok(pieces) => Ok(Response::new(pieces)),
+            Err(reason) => {
+                self.host.refused(peer, reason).await;
+                Err(status::to_peer(reason))
+            }
+        }
     }
 }
 

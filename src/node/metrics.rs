@@ -33,6 +33,7 @@ pub(super) struct Metrics {
     refused: Family<Refusal, Counter>,
     incidents: Family<OfReason, Counter>,
     handshakes_refused: Family<OfListener, Counter>,
+    accept_pauses: Family<OfListener, Counter>,
     queued: Family<OfLane, Gauge>,
     link_healthy: Family<OfPartner, Gauge>,
     journal_entries: Gauge,
@@ -159,6 +160,14 @@ impl Metrics {
         self.handshakes_refused.get_or_create(&label).inc();
     }
 
+    /// Counts a pause of a listener that had no descriptor or memory for one more connection.
+    pub(super) fn accept_paused(&self, listener: &'static str) {
+        let label = OfListener {
+            listener: Label(listener),
+        };
+        self.accept_pauses.get_or_create(&label).inc();
+    }
+
     /// The figures as text, in the OpenMetrics format.
     pub(super) fn text(&self, present: &Present<'_>) -> Result<String, fmt::Error> {
         let figures = present.figures;
@@ -240,6 +249,11 @@ impl Metrics {
             "handshakes_refused",
             "TLS handshakes refused",
             self.handshakes_refused.clone(),
+        );
+        all.register(
+            "accept_pauses",
+            "Pauses of a listener for want of descriptors or memory",
+            self.accept_pauses.clone(),
         );
         all.register(
             "queued",
@@ -383,6 +397,7 @@ mod tests {
             count: 4,
         });
         metrics.handshake_refused("exchange");
+        metrics.accept_paused("desk");
         let mut figures = Figures::default();
         figures.group_entries.buckets[1] = 3;
         figures.group_entries.buckets[Sizes::BUCKETS - 1] = 1;
@@ -411,6 +426,7 @@ mod tests {
         assert!(text.contains(line), "{text}");
         assert!(text.contains("allpoints_handshakes_refused_total{listener=\"exchange\"} 1"));
         for line in [
+            "allpoints_accept_pauses_total{listener=\"desk\"} 1",
             "allpoints_queued{partner=\"XB-POL\",lane=\"bulk\"} 12",
             "allpoints_expiry_timestamp_seconds{what=\"node certificate\"} 1800000000",
             "allpoints_loaded_timestamp_seconds{what=\"desk trust\"} 1800000000",

@@ -4,7 +4,7 @@
 //! the log or the journal (invariant I9).
 
 use std::{
-    collections::HashMap,
+    io,
     net::SocketAddr,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
@@ -15,7 +15,7 @@ use crate::{
     delivery::Broker,
     domain::{
         id::AuthorityId,
-        limits::{ALARM_REPEAT_AFTER, HANDSHAKE_LINES_MAX, HANDSHAKE_LINES_WINDOW},
+        limits::{HANDSHAKE_LINES_MAX, HANDSHAKE_LINES_WINDOW},
         reason::Reason,
         time::Clock,
     },
@@ -35,7 +35,7 @@ pub(super) struct Observer {
     store: Store,
     clock: Arc<dyn Clock>,
     lines: Mutex<Lines>,
-    journaled: Mutex<Journaled>,
+    pauses: Mutex<Lines>,
 }
 
 impl Observer {
@@ -53,7 +53,7 @@ impl Observer {
             store,
             clock,
             lines: Mutex::default(),
-            journaled: Mutex::default(),
+            pauses: Mutex::default(),
         }
     }
 
@@ -69,9 +69,10 @@ impl Observer {
         });
     }
 
-    /// Something that people must look at, journaled at most once in its time for each partner and reason.
+    /// Something that people must look at, journaled at most once in its time for each partner and reason, whoever
+    /// else has seen it.
     pub(super) fn incident(&self, peer: Option<AuthorityId>, reason: Reason) {
-        if !self.is_due(peer, reason, ALARM_REPEAT_AFTER) {
+        if !self.broker.alarm_is_due(peer, reason) {
             return;
         }
         match peer {
@@ -84,14 +85,6 @@ impl Observer {
             reason,
             leaf: None,
         });
-    }
-
-    fn is_due(&self, peer: Option<AuthorityId>, reason: Reason, again_after: Duration) -> bool {
-        let mut journaled = self
-            .journaled
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        journaled.is_due(peer, reason, self.clock.monotonic(), again_after)
     }
 }
 
@@ -119,32 +112,25 @@ impl HandshakeObserver for Observer {
             tokio::spawn(async move { broker.refused(authority, reason).await });
         }
     }
+
+    fn paused(&self, why: &io::Error) {
+        self.metrics.accept_paused(self.listener);
+        let listener = self.listener;
+        let mut pauses = self.pauses.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Line::Tell { held_back } = pauses.next(self.clock.monotonic()) {
+            tracing::error!(
+                listener,
+                held_back,
+                error = %why,
+                "no connection can be accepted: raise the limit of open files, or look who holds them"
+            );
+        }
+    }
 }
 
 impl ExchangeObserver for Observer {
     fn alarming_greeting(&self, peer: AuthorityId, reason: Reason) {
         self.incident(Some(peer), reason);
-    }
-}
-
-/// When which reason of which partner was journaled last. Bounded: only members of the directory get here.
-#[derive(Debug, Default)]
-struct Journaled(HashMap<(Option<AuthorityId>, Reason), Duration>);
-
-impl Journaled {
-    fn is_due(
-        &mut self,
-        peer: Option<AuthorityId>,
-        reason: Reason,
-        monotonic: Duration,
-        again_after: Duration,
-    ) -> bool {
-        let last = self.0.get(&(peer, reason));
-        let due = last.is_none_or(|last| monotonic.saturating_sub(*last) >= again_after);
-        if due {
-            self.0.insert((peer, reason), monotonic);
-        }
-        due
     }
 }
 
@@ -199,21 +185,5 @@ mod tests {
         let later = at + HANDSHAKE_LINES_WINDOW;
         assert_eq!(lines.next(later), Line::Tell { held_back: 7 });
         assert_eq!(lines.next(later), Line::Tell { held_back: 0 });
-    }
-
-    #[test]
-    fn each_partner_and_reason_is_journaled_once_in_its_time() {
-        let mut journaled = Journaled::default();
-        let id = |id: &str| id.parse::<AuthorityId>().expect("legal id");
-        let hour = Duration::from_secs(3600);
-        let at = Duration::from_secs(10);
-        let mut due = |peer: &str, reason, at| journaled.is_due(Some(id(peer)), reason, at, hour);
-        assert!(due("XB-POL", Reason::ClockSkew, at));
-        assert!(!due("XB-POL", Reason::ClockSkew, at + hour / 2));
-        assert!(due("XB-POL", Reason::DirectoryFork, at));
-        assert!(due("XC-POL", Reason::ClockSkew, at));
-        assert!(due("XB-POL", Reason::ClockSkew, at + hour));
-        assert!(journaled.is_due(None, Reason::ClockSkew, at, hour));
-        assert!(!journaled.is_due(None, Reason::ClockSkew, at, hour));
     }
 }

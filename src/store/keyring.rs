@@ -86,6 +86,11 @@ pub enum KeyringError {
         "the keyring {0} is missing, but there are segments: restore it from a copy; nothing was changed"
     )]
     KeyringMissing(PathBuf),
+    /// A keyring that was put back from a copy that is too old.
+    #[error(
+        "the keyring {0} has no key for segment {1}, which is in use: it is older than the journal; put its newest copy back; nothing was changed"
+    )]
+    Older(PathBuf, KeyNumber),
     /// Random numbers or sealing failed.
     #[error("the cryptographic library failed to {0}")]
     Library(&'static str),
@@ -258,6 +263,14 @@ impl Keyring {
             Ok(SegmentKey { number, cipher })
         })
         .transpose()
+    }
+    /// The key of a segment that is in use.
+    ///
+    /// # Errors
+    /// When the keyring is older than the segment, or the library refuses the key.
+    pub fn key_in_use(&self, number: KeyNumber) -> Result<SegmentKey, KeyringError> {
+        self.key(number)?
+            .ok_or_else(|| KeyringError::Older(self.path.clone(), number))
     }
     /// Segments that are in use for certain: the key of the next is made after groups were written into them.
     #[must_use]
@@ -515,9 +528,11 @@ mod tests {
         keyring.add(&disk, 3).unwrap();
         let path = Keyring::path(Path::new(FOLDER));
         for at in 0..disk.snapshot()[&path].len() {
-            disk.corrupt(&path, at as u64, |bytes| bytes[0] ^= 1);
-            assert!(open(&disk, &key).is_err(), "byte {at}");
-            disk.corrupt(&path, at as u64, |bytes| bytes[0] ^= 1);
+            for bit in 0..8 {
+                disk.corrupt(&path, at as u64, |bytes| bytes[0] ^= 1 << bit);
+                assert!(open(&disk, &key).is_err(), "bit {bit} of byte {at}");
+                disk.corrupt(&path, at as u64, |bytes| bytes[0] ^= 1 << bit);
+            }
         }
         assert!(open(&disk, &key).is_ok());
     }

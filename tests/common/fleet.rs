@@ -62,6 +62,7 @@ pub(crate) struct Member {
     /// How its officers come in.
     pub(crate) door: Door,
     home: PathBuf,
+    through: Vec<String>,
     child: Option<Child>,
     said: Option<mpsc::Receiver<String>>,
 }
@@ -84,18 +85,24 @@ impl Door {
 impl Fleet {
     /// Makes a federation of these; starts nothing.
     pub(crate) fn found(program: &Path, ids: &[&str]) -> Outcome<Self> {
+        let places: Vec<(&str, [SocketAddr; 3])> = ids
+            .iter()
+            .map(|id| (*id, [(); 3].map(|()| ports::free())))
+            .collect();
+        Self::found_at(program, &places)
+    }
+
+    /// The same at these addresses, each its exchange, desk and ops.
+    pub(crate) fn found_at(program: &Path, places: &[(&str, [SocketAddr; 3])]) -> Outcome<Self> {
         let folder = tempfile::Builder::new()
             .prefix("allpoints-fleet-")
             .tempdir()?;
         let clock = Arc::new(SystemClock::new());
+        let (ids, ports): (Vec<_>, Vec<_>) = places.iter().copied().unzip();
         let ids = ids
             .iter()
             .map(|id| id.parse())
             .collect::<Result<Vec<AuthorityId>, _>>()?;
-        let ports: Vec<[SocketAddr; 3]> = ids
-            .iter()
-            .map(|_| [(); 3].map(|()| ports::free()))
-            .collect();
         let anchor = establish(folder.path(), &ids, &ports, &clock)?;
         let members = ids
             .iter()
@@ -138,6 +145,13 @@ impl Fleet {
         Ok(())
     }
 
+    /// From now on a node is started by this command, to which its own is added: `ip netns exec NAME`.
+    pub(crate) fn start_through(&mut self, at: usize, command: &[&str]) -> Outcome<()> {
+        let member = self.members.get_mut(at).ok_or("no such member")?;
+        member.through = command.iter().map(|&word| word.to_owned()).collect();
+        Ok(())
+    }
+
     /// Starts a node and waits until it serves.
     pub(crate) fn start(&mut self, at: usize) -> Outcome<()> {
         self.launch(at)?;
@@ -161,7 +175,15 @@ impl Fleet {
             .create(true)
             .append(true)
             .open(member.home.join("node.log"))?;
-        let mut child = Command::new(&self.program)
+        let mut command = match member.through.split_first() {
+            None => Command::new(&self.program),
+            Some((first, rest)) => {
+                let mut command = Command::new(first);
+                command.args(rest).arg(&self.program);
+                command
+            }
+        };
+        let mut child = command
             .args(["serve", "--exit-with-parent", "--config"])
             .arg(member.home.join("node.toml"))
             .stdin(Stdio::piped())
@@ -350,6 +372,7 @@ fn member(
         config: config::check(&file)?,
         door: door(&home, id, *desk, Role::Officer, clock)?,
         home,
+        through: Vec::new(),
         child: None,
         said: None,
     })

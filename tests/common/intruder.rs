@@ -371,6 +371,18 @@ pub(crate) async fn handshake(at: SocketAddr, badge: Badge) -> Result<(), Reason
     }
 }
 
+/// How long a connection stands on which nothing is ever called.
+pub(crate) async fn stands_for(at: SocketAddr, badge: Badge) -> Duration {
+    let tcp = tokio::net::TcpStream::connect(at).await.expect("connected");
+    let name = ServerName::try_from("node.invalid").expect("legal");
+    let connecting = tokio_rustls::TlsConnector::from(Arc::new(client(badge))).connect(name, tcp);
+    let mut tls = connecting.await.expect("let in");
+    let begun = tokio::time::Instant::now();
+    let mut heard = [0; 256];
+    while matches!(tls.read(&mut heard).await, Ok(1..)) {}
+    begun.elapsed()
+}
+
 /// The first call fails, and it is not the service that says so.
 #[track_caller]
 pub(crate) fn refused_without_a_word(answer: Result<Intruder, Status>) {

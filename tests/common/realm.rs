@@ -112,6 +112,37 @@ pub(crate) fn alone(design: &Design, story: impl AsyncFnOnce(Arc<Realm>)) {
     RUNTIME.block_on(async { story(Arc::new(Realm::founded(design).await)).await });
 }
 
+/// A node has counted each refusal of this partner's that it wrote down, and none besides.
+pub(crate) async fn counts_refusals(
+    realm: &Realm,
+    node: &str,
+    peer: &str,
+    entries: &[pb::AuditEntry],
+) {
+    let mut written: BTreeMap<String, usize> = BTreeMap::new();
+    for entry in entries {
+        if entry.act == "refused" || entry.act == "refused-input" {
+            *written.entry(entry.reason.clone()).or_default() += 1;
+        }
+    }
+    // Counters follow the journal.
+    let mut counted = BTreeMap::new();
+    for _ in 0..100 {
+        counted = realm.refusals_counted(node, peer).await;
+        if counted == written {
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    assert_eq!(counted, written, "{node} counts what it refuses {peer}");
+}
+
+/// An entry in short: act and reason.
+pub(crate) fn line_of(entry: &pb::AuditEntry) -> String {
+    let line = format!("{} {}", entry.act, entry.reason);
+    line.trim_end().to_owned()
+}
+
 impl Realm {
     async fn founded(design: &Design) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
@@ -228,6 +259,25 @@ impl Realm {
 
     /// A node's counter of refused handshakes on its exchange.
     pub(crate) async fn handshakes_refused(&self, id: &str) -> u64 {
+        let page = self.metrics(id).await;
+        let name = "allpoints_handshakes_refused_total{listener=\"exchange\"} ";
+        let line = page.lines().find_map(|line| line.strip_prefix(name));
+        line.map_or(0, |count| count.trim().parse().expect("a number"))
+    }
+
+    /// How often a node has counted that it refused something of this partner's, by reason.
+    pub(crate) async fn refusals_counted(&self, id: &str, peer: &str) -> BTreeMap<String, usize> {
+        let page = self.metrics(id).await;
+        let name = format!("allpoints_refused_total{{partner=\"{peer}\",side=\"here\",reason=\"");
+        let counted = page.lines().filter_map(|line| {
+            let (reason, count) = line.strip_prefix(&name)?.split_once("\"} ")?;
+            Some((reason.to_owned(), count.trim().parse().expect("a number")))
+        });
+        counted.collect()
+    }
+
+    /// A node's page of figures.
+    pub(crate) async fn metrics(&self, id: &str) -> String {
         use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
         let at = self.addresses(id).await.ops;
         let mut ops = tokio::net::TcpStream::connect(at).await.expect("connected");
@@ -235,9 +285,7 @@ impl Realm {
         ops.write_all(request.as_bytes()).await.expect("asked");
         let mut page = String::new();
         ops.read_to_string(&mut page).await.expect("answered");
-        let name = "allpoints_handshakes_refused_total{listener=\"exchange\"} ";
-        let line = page.lines().find_map(|line| line.strip_prefix(name));
-        line.map_or(0, |count| count.trim().parse().expect("a number"))
+        page
     }
 
     /// A desk client of a node.
@@ -366,8 +414,14 @@ impl Realm {
 
     /// What a victim's journal says of a peer, oldest first: `refused-input BAD_BATCH`, `received`.
     pub(crate) async fn journal(&self, victim: &str, peer: &str) -> Vec<String> {
+        let entries = self.entries(victim, peer).await;
+        entries.iter().map(line_of).collect()
+    }
+
+    /// The same with all that the entries say.
+    pub(crate) async fn entries(&self, victim: &str, peer: &str) -> Vec<pb::AuditEntry> {
         let mut desk = self.desk(victim, Role::Auditor).await;
-        let mut lines = Vec::new();
+        let mut entries = Vec::new();
         let mut cursor = String::new();
         loop {
             let request = pb::AuditListRequest {
@@ -376,14 +430,11 @@ impl Realm {
                 id: String::new(),
             };
             let page = desk.audit_list(request).await.expect("listed").into_inner();
-            let of_peer = page.entries.iter().filter(|entry| entry.peer == peer);
-            lines.extend(of_peer.map(|entry| {
-                let line = format!("{} {}", entry.act, entry.reason);
-                line.trim_end().to_owned()
-            }));
+            let of_peer = page.entries.into_iter();
+            entries.extend(of_peer.filter(|entry| entry.peer == peer));
             if page.next_cursor.is_empty() {
-                lines.reverse();
-                return lines;
+                entries.reverse();
+                return entries;
             }
             cursor = page.next_cursor;
         }
@@ -491,6 +542,14 @@ impl Realm {
         let mut desk = self.desk(id, Role::Ops).await;
         let status = desk.status(pb::StatusRequest {}).await;
         status.expect("told").into_inner()
+    }
+
+    /// A node shows exactly one alarm that begins so: reason, and partner.
+    pub(crate) async fn alarms(&self, id: &str, begins: &str) {
+        let alarms = self.status(id).await.alarms;
+        let at = format!("{begins} at ");
+        let count = alarms.iter().filter(|it| it.starts_with(&at)).count();
+        assert_eq!(count, 1, "{begins}: {alarms:?}");
     }
 
     /// Publishes a newer directory with these changes; without any, its renewal. Nobody has installed it yet.

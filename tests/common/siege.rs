@@ -21,7 +21,7 @@ use std::{
 
 use allpoints::{
     delivery::LinkError,
-    domain::{id::AuthorityId, time::Clock as _},
+    domain::{id::AuthorityId, reason::Reason, time::Clock as _},
     proto::desk::v1 as pb,
     trust::tls::Role,
 };
@@ -244,6 +244,36 @@ impl Siege {
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
         Err(format!("no entry `{wanted}`: {:?}", self.journal().await?).into())
+    }
+
+    /// The journal has no line about the turned member but of these reasons, and of what was received from it.
+    pub(crate) async fn journaled_only(&self, reasons: &[Reason]) -> Outcome<()> {
+        for line in self.journal().await? {
+            let is_expected = match line.trim_end().split_once(' ') {
+                Some(("refused-input" | "refusals-counted", named)) => {
+                    reasons.iter().any(|reason| reason.name() == named)
+                }
+                Some(_) => false,
+                None => line.trim_end() == "received",
+            };
+            if !is_expected {
+                return Err(format!("an entry besides: `{line}`").into());
+            }
+        }
+        Ok(())
+    }
+
+    /// A figure of the node's, by its whole name; 0 when it is not there.
+    pub(crate) async fn figure(&self, name: &str) -> Outcome<u64> {
+        use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+        let at = self.member().config.ops.listen;
+        let mut ops = tokio::net::TcpStream::connect(at).await?;
+        let request = b"GET /metrics HTTP/1.1\r\nhost: ops\r\nconnection: close\r\n\r\n";
+        ops.write_all(request).await?;
+        let mut page = String::new();
+        ops.read_to_string(&mut page).await?;
+        let line = page.lines().find_map(|line| line.strip_prefix(name));
+        Ok(line.map_or(Ok(0), |count| count.trim().parse())?)
     }
 
     /// The turned member, behaving: it is let in and gets a receipt.

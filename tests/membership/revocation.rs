@@ -1,14 +1,16 @@
 //! Rows 3, 4 and 7 in both directions, and at the desk: who is revoked or suspended is refused, and what stands is closed.
 
 use allpoints::{
-    domain::time::Clock as _,
+    domain::{reason::Reason, time::Clock as _},
     proto::desk::v1 as pb,
     trust::{federation::Change, pki, tls::Role},
 };
 
+use tonic::Code;
+
 use crate::{
     VICTIM,
-    intruder::{Badge, Intruder, handshake},
+    intruder::{Badge, Intruder, handshake, refused_by_service},
     mirror::{Gives, Mirror},
     realm::{self, Design, Realm},
     within_a_minute,
@@ -62,7 +64,8 @@ fn t04_connections_that_we_opened_end_when_the_partner_is_revoked() {
     });
 }
 
-/// Verifies that a member that is suspended while it is connected is cut off in both directions.
+/// Verifies that a member that is suspended while it is connected is told so on its open call, with one entry in the
+/// journal, and is cut off in both directions.
 #[test]
 fn t07_open_connections_in_both_directions_end_when_a_member_is_suspended() {
     realm::alone(&ONE_NODE, async |realm| {
@@ -76,7 +79,10 @@ fn t07_open_connections_in_both_directions_end_when_a_member_is_suspended() {
             (outbound.streams() == 0).then_some(())
         })
         .await;
-        inbound.end().await;
+        let told = Err::<(), _>(inbound.end().await);
+        refused_by_service(told, Code::PermissionDenied, Reason::PeerSuspended);
+        let entries = realm.journal(VICTIM, "XC-R04").await;
+        assert_eq!(entries, ["refused-input PEER_SUSPENDED"]);
         assert!(link(&realm, "XC-R04").await.is_none(), "no lane is kept");
         assert_eq!(good.streams(), 2);
     });
@@ -147,13 +153,13 @@ fn t02_many_partners_that_look_out_of_date_alarm_for_our_own_clock() {
         expired("XC-K01").await;
         tokio::time::sleep(std::time::Duration::from_secs(1)).await;
         assert_eq!(alarms().await, 0, "one alone");
+        assert_eq!(realm.handshakes_refused(VICTIM).await, 1, "counted");
         expired("XC-K02").await;
         within_a_minute("alarms", || async { (alarms().await == 1).then_some(()) }).await;
-        assert!(
-            realm
-                .journal(VICTIM, "")
-                .await
-                .contains(&"incident CHECK_OWN_CLOCK".to_owned())
-        );
+        assert_eq!(realm.handshakes_refused(VICTIM).await, 2, "counted");
+        let entries = realm.journal(VICTIM, "").await;
+        let of_clock = entries.iter().filter(|it| it.starts_with("incident "));
+        let of_clock: Vec<_> = of_clock.collect();
+        assert_eq!(of_clock, ["incident CHECK_OWN_CLOCK"]);
     });
 }

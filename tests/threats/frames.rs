@@ -83,12 +83,32 @@ fn t27_too_large_an_alert_is_refused_at_submit() {
             drafts: vec![draft],
             dry_run: false,
         };
-        let refused = officer.submit(submit(large)).await.expect_err("refused");
-        let reason = wire::status::reason_of(&refused).expect("a reason");
-        assert!(
-            [Reason::FaultyDraft, Reason::TooLarge].contains(&reason),
-            "{refused}"
-        );
+        let refused = officer.submit(submit(large)).await;
+        refused_by_service(refused, Code::InvalidArgument, Reason::FaultyDraft);
+        // Each field is within its own bound, and all together are too many bytes.
+        let mut heavy = realm.draft(SENDER);
+        let payload = heavy.payload.as_mut().expect("a payload");
+        let registration = allpoints::proto::alert::v1::Registration {
+            register: "Register of specimens".to_owned(),
+            country: "XB".to_owned(),
+            conditions: vec!["x".repeat(limits::LINE_MAX_CHARS); limits::LIST_MAX_ITEMS],
+            ..<_>::default()
+        };
+        payload.registrations = vec![registration; limits::LIST_MAX_ITEMS];
+        let id = heavy.id.clone();
+        let refused = officer.submit(submit(heavy)).await;
+        let faults = refused
+            .as_ref()
+            .err()
+            .map(tonic_types::StatusExt::get_error_details);
+        let faults = faults.and_then(|it| it.bad_request().cloned());
+        let faults = faults.expect("the faults").field_violations;
+        let fields: Vec<_> = faults.iter().map(|fault| fault.field.as_str()).collect();
+        assert_eq!(fields, ["payload"], "{faults:?}");
+        refused_by_service(refused, Code::InvalidArgument, Reason::FaultyDraft);
+        let show = pb::ShowRequest { id, peek: true };
+        let shown = officer.show(show).await;
+        refused_by_service(shown, Code::NotFound, Reason::NotFound);
         officer.submit(submit(legal)).await.expect("accepted");
     });
 }
@@ -112,12 +132,18 @@ fn t28_a_compressed_message_is_not_unpacked() {
             let channel = channel.ready().await.expect("connected");
             let answer = channel.call(request).await.expect("an answer");
             let status = Status::from_header_map(answer.headers()).expect("a status");
-            assert_eq!(status.code(), Code::Unimplemented, "{encoding}: {status}");
+            refused_by_service(
+                Err::<(), _>(status),
+                Code::Unimplemented,
+                Reason::NotOffered,
+            );
         }
         let mut scene = Scene::of(&realm, "XC-T28").await;
         let plain = scene.alert();
         scene.sign_and_send(&plain).await.is_held();
-        scene.victim_wrote(&["received"], 1).await;
+        let not_offered = "refused-input NOT_OFFERED";
+        let entries = [not_offered, not_offered, not_offered, "received"];
+        scene.victim_wrote(&entries, 1).await;
     });
 }
 
@@ -212,14 +238,15 @@ fn t60_what_is_not_the_exchange_is_not_there() {
         let badge = Badge::of_member(&realm, "XC-T60");
         let at = realm.exchange_of(VICTIM);
         let mut channel = intruder::dial(at, badge).await.expect("let in");
-        for path in [
+        let paths = [
             "/allpoints.desk.v1.Desk/Submit",
             "/allpoints.desk.v1.Desk/List",
             "/allpoints.exchange.v1.Exchange/Nothing",
             "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
             "/grpc.health.v1.Health/Check",
             "/",
-        ] {
+        ];
+        for path in paths {
             let request = http::Request::post(format!("http://node.invalid{path}"))
                 .header("content-type", "application/grpc")
                 .header("te", "trailers")
@@ -228,11 +255,17 @@ fn t60_what_is_not_the_exchange_is_not_there() {
             let channel = channel.ready().await.expect("connected");
             let answer = channel.call(request).await.expect("an answer");
             let status = Status::from_header_map(answer.headers()).expect("a status");
-            assert_eq!(status.code(), Code::Unimplemented, "{path}");
+            refused_by_service(
+                Err::<(), _>(status),
+                Code::Unimplemented,
+                Reason::NotOffered,
+            );
         }
         let mut scene = Scene::of(&realm, "XC-T60").await;
         let plain = scene.alert();
         scene.sign_and_send(&plain).await.is_held();
-        scene.victim_wrote(&["received"], 1).await;
+        let mut entries = vec!["refused-input NOT_OFFERED"; paths.len()];
+        entries.push("received");
+        scene.victim_wrote(&entries, 1).await;
     });
 }

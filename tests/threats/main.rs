@@ -6,7 +6,8 @@
 //!                           ==exchange==> impostor (an XC-T.. that answers with receipts of its own making)
 //! ```
 //!
-//! After each attack the victim's journal is read: exactly one entry with the reason, and nothing else kept.
+//! After each attack the victim's journal is read: exactly one entry with reason, peer and the hash of the envelope that
+//! was sent, counted once, and nothing else kept.
 //! Each refusal has its accepting twin beside it. [`matrix`] holds the list of rows and their tests.
 
 #![allow(
@@ -36,11 +37,13 @@ mod store;
 mod threads;
 
 use std::{
-    path::Path,
-    sync::{Arc, Weak},
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    sync::{Arc, PoisonError, Weak},
 };
 
 use allpoints::{
+    domain::{reason::Reason, receipt::LeafHash},
     proto::{
         directory::v1::{Entry, Key, KeyUse},
         envelope::v1::Statement,
@@ -49,7 +52,7 @@ use allpoints::{
 };
 use forge::{Envelope, Partner};
 use intruder::{Intruder, Said};
-use realm::{Design, Realm};
+use realm::{Design, Realm, line_of};
 use tokio::sync::Mutex;
 
 /// A whole node with its own officers.
@@ -168,7 +171,30 @@ impl Scene {
 
     /// Sends any envelope to the victim.
     async fn send(&mut self, envelope: Envelope) -> Said {
-        self.intruder.send(envelope).await
+        let leaf = envelope.leaf();
+        let said = self.intruder.send(envelope).await;
+        self.has_sent(leaf, &said.reason);
+        said
+    }
+
+    /// What the victim must have in its journal of an envelope to which it said this.
+    fn has_sent(&self, leaf: LeafHash, reason: &str) {
+        // Put off, not refused: the alarm is told once, and no envelope is written down.
+        if reason == Reason::ClockSkew.name() {
+            return;
+        }
+        let entry = (reason.to_owned(), leaf.0.to_vec());
+        let mut sent = SENT.lock().unwrap_or_else(PoisonError::into_inner);
+        let sent = sent.entry(self.home()).or_default();
+        let is_repeat = reason.is_empty() && sent.contains(&entry);
+        if !is_repeat {
+            sent.push(entry);
+        }
+    }
+
+    /// Names partner and federation.
+    fn home(&self) -> PathBuf {
+        self.realm.folder_of(&self.partner.id)
     }
 
     /// Signs as this partner would, and sends.
@@ -181,13 +207,48 @@ impl Scene {
         self.partner.alert(&[VICTIM])
     }
 
-    /// The victim's journal has exactly these entries about this partner, and its inbox that many statements.
+    /// The victim's journal has exactly these entries about this partner, each with the hash of the envelope that was
+    /// sent; its inbox that many statements; and it has counted each refusal.
     async fn victim_wrote(&self, entries: &[&str], held: usize) {
         let (realm, id) = (&self.realm, &self.partner.id);
-        assert_eq!(realm.journal(VICTIM, id).await, entries, "journal on {id}");
+        let written = realm.entries(VICTIM, id).await;
+        let lines: Vec<_> = written.iter().map(line_of).collect();
+        assert_eq!(lines, entries, "journal on {id}");
+        let of_envelopes: Vec<Word> = written
+            .iter()
+            .filter(|entry| entry.act != "incident" && !entry.leaf.is_empty())
+            .map(|entry| (entry.reason.clone(), entry.leaf.clone()))
+            .collect();
+        let sent = {
+            let sent = SENT.lock().unwrap_or_else(PoisonError::into_inner);
+            sent.get(&self.home()).cloned().unwrap_or_default()
+        };
+        assert_eq!(of_envelopes, sent, "reasons and hashes of what {id} sent");
+        // A refusal that names no envelope is of a whole frame, greeting or call.
+        let unnamed = written.iter().filter(|entry| entry.leaf.is_empty());
+        for entry in unnamed {
+            let line = line_of(entry);
+            assert!(WITHOUT_ENVELOPE.contains(&line.as_str()), "{line} of {id}");
+        }
         assert_eq!(realm.inbox(VICTIM, id).await.len(), held, "inbox from {id}");
+        realm::counts_refusals(realm, VICTIM, id, &written).await;
     }
 }
+
+/// What is written down of no envelope.
+const WITHOUT_ENVELOPE: [&str; 3] = [
+    "refused-input FRAME_BROKEN",
+    "refused-input NOT_OFFERED",
+    "incident CLOCK_SKEW",
+];
+
+/// What each partner sent and the victim answered for good, with the answer: held or the reason. By the partner's folder,
+/// as a test may open more than one stream.
+static SENT: std::sync::Mutex<BTreeMap<PathBuf, Vec<Word>>> =
+    std::sync::Mutex::new(BTreeMap::new());
+
+/// The reason, empty for held, and the hash of the envelope.
+type Word = (String, Vec<u8>);
 
 /// A desk client of the victim's officer.
 async fn officer(realm: &Realm) -> realm::Desk {

@@ -133,6 +133,9 @@ fn t24_a_forged_receipt_is_ignored_told_and_the_statement_stays_pending() {
             link.still_waits_after(&sent, 2).await;
             entries.push("incident FORGED_RECEIPT");
             assert_eq!(realm.journal(SENDER, "XC-T24").await, entries, "{what}");
+            let written = realm.entries(SENDER, "XC-T24").await;
+            let incident = written.last().expect("an incident");
+            assert_eq!(incident.statement.as_ref(), Some(&sent), "{what}");
             link.impostor.is_honest();
             link.until(&sent, Delivered, "").await;
             entries.push("receipt-stored");
@@ -145,6 +148,9 @@ fn t24_a_forged_receipt_is_ignored_told_and_the_statement_stays_pending() {
         link.until(&sent, Delivered, "").await;
         entries.push("receipt-stored");
         link.sender_wrote(&entries).await;
+        let alarms = realm.status(SENDER).await.alarms;
+        let forged = |alarm: &&String| alarm.starts_with("FORGED_RECEIPT by XC-T24 at ");
+        assert_eq!(alarms.iter().filter(forged).count(), FORGERIES.len());
     });
 }
 
@@ -160,6 +166,7 @@ fn t25_a_statement_refused_for_the_clock_is_kept_and_sent_again() {
         link.until(&sent, Delivered, "").await;
         link.sender_wrote(&["incident CLOCK_SKEW", "receipt-stored"])
             .await;
+        realm.alarms(SENDER, "CLOCK_SKEW by XC-T25S").await;
     });
 }
 
@@ -206,6 +213,15 @@ fn t31_what_a_partner_does_not_know_yet_is_held_until_a_person_acts() {
             let again = realm.resumes(SENDER, resumed, &[]).await;
             assert_eq!(again, Err(Code::NotFound), "nothing is held any more");
         }
+        let mut entries = realm.journal(SENDER, "XC-T31S").await;
+        let resumed = entries.split_off(3);
+        let held = "delivery-held UNSUPPORTED_VERSION";
+        let stored = "receipt-stored UNSUPPORTED_VERSION";
+        assert_eq!(entries, [stored, held, "receipt-stored"]);
+        // Both may be let go on before either is delivered.
+        let count = |line: &str| resumed.iter().filter(|it| *it == line).count();
+        assert_eq!((count("delivery-resumed"), count("receipt-stored")), (2, 2));
+        assert_eq!(resumed.len(), 4, "{resumed:?}");
     });
 }
 
@@ -235,6 +251,10 @@ fn t33_one_that_is_always_refused_holds_up_no_other() {
             .answers(|_| Answer::Bare(Some(Reason::Malformed)));
         let unsigned = link.sends(1).await.remove(0);
         link.until(&unsigned, Held, "MALFORMED").await;
+        let mut entries = vec!["receipt-stored MALFORMED"];
+        entries.extend(["receipt-stored"; 5]);
+        entries.push("delivery-held MALFORMED");
+        link.sender_wrote(&entries).await;
     });
 }
 

@@ -1,9 +1,12 @@
 //! Rows 17, 18, 35, 72: the same again, the same name for something else, and a lost acknowledgement.
 
-use allpoints::{domain::reason::Reason, proto::envelope::v1::Statement};
+use allpoints::{
+    domain::{reason::Reason, receipt::Verdict},
+    proto::envelope::v1::Statement,
+};
 use tonic::Code;
 
-use crate::{Scene, VICTIM, in_realm, intruder::Intruder};
+use crate::{Scene, VICTIM, forge::name_of, in_realm, intruder::Intruder, rules::verdict_of};
 
 #[test]
 fn t17_an_exact_replay_gets_the_same_receipt_and_no_second_effect() {
@@ -46,12 +49,22 @@ fn t18_other_content_under_a_known_id_is_refused_and_alarms() {
         };
         let said = scene.sign_and_send(&conflicting).await;
         said.refused_with(Code::AlreadyExists, Reason::IdConflict);
-        scene
-            .victim_wrote(
-                &["received", "incident ID_CONFLICT", "refused ID_CONFLICT"],
-                1,
-            )
-            .await;
+        let refused = Verdict::Refused(Reason::IdConflict);
+        assert_eq!(verdict_of(&said.receipts), refused);
+        let all = ["received", "incident ID_CONFLICT", "refused ID_CONFLICT"];
+        scene.victim_wrote(&all, 1).await;
+        // Both hashes: the incident has the first one's, the refusal the other's; both name the statement.
+        let entries = realm.entries(VICTIM, "XC-T18").await;
+        let [_, incident, refusal] = entries.as_slice() else {
+            panic!("{entries:?}")
+        };
+        let leaf = |statement| scene.partner.signs(statement).leaf().0.to_vec();
+        assert_eq!(incident.leaf, leaf(&first));
+        assert_eq!(refusal.leaf, leaf(&conflicting));
+        for entry in [incident, refusal] {
+            assert_eq!(entry.statement, Some(name_of(&first)));
+        }
+        realm.alarms(VICTIM, "ID_CONFLICT by XC-T18").await;
         // The first one stands, and is still receipted as held.
         scene.sign_and_send(&first).await.is_held();
         assert_eq!(realm.inbox(VICTIM, "XC-T18").await.len(), 1);
@@ -65,6 +78,7 @@ fn t35_after_a_lost_acknowledgement_the_repeat_is_acknowledged() {
         let envelope = scene.partner.signs(&scene.alert());
         let hasty = Intruder::as_member(&realm, "XC-T35", VICTIM).await;
         hasty.send_and_hang_up(envelope.clone()).await;
+        scene.has_sent(envelope.leaf(), "");
         let mut again = Intruder::as_member(&realm, "XC-T35", VICTIM).await;
         again.send(envelope).await.is_held();
         scene.victim_wrote(&["received"], 1).await;

@@ -154,11 +154,13 @@ fn t15_no_flipped_byte_of_header_signature_or_statement_is_accepted() {
         let mut scene = Scene::of(&realm, "XC-T15").await;
         let genuine = scene.partner.signs(&scene.alert());
         let mut flipped = 0;
+        let mut told = Vec::new();
         for part in [Part::Header, Part::Signature, Part::Statement] {
             let spoilt: Vec<SignedBatch> = (0..genuine.length_of(part))
                 .map(|at| genuine.clone().with_flipped_byte(part, at).0)
                 .collect();
             flipped += spoilt.len();
+            let leaf = |batch: &SignedBatch| Envelope(batch.clone()).leaf().0.to_vec();
             for frame in spoilt.chunks(256) {
                 let result = scene.intruder.send_frame(frame.to_vec()).await;
                 let result = result.expect("the stream goes on");
@@ -174,21 +176,24 @@ fn t15_no_flipped_byte_of_header_signature_or_statement_is_accepted() {
                     assert_eq!(code, expected, "{part:?}: {}", said.reason);
                 }
                 assert_eq!(result.results.len(), frame.len());
+                let reasons = result.results.iter().map(|said| said.reason.clone());
+                told.extend(reasons.zip(frame.iter().map(leaf)));
             }
         }
         assert!(flipped > 500, "a real frame: {flipped} bytes");
         scene.send(genuine).await.is_held();
-        let entries = realm.journal(VICTIM, "XC-T15").await;
-        let (held, refused): (Vec<_>, Vec<_>) =
-            entries.iter().partition(|entry| *entry == "received");
-        assert_eq!(held.len(), 1);
+        let entries = realm.entries(VICTIM, "XC-T15").await;
+        let of_act = |act: &'static str| entries.iter().filter(move |entry| entry.act == act);
+        assert_eq!(of_act("received").count(), 1);
         assert_eq!(realm.inbox(VICTIM, "XC-T15").await.len(), 1);
-        // One by one up to a hundred a minute, then counted.
-        let told = |line: &&String| line.starts_with("refused-input ");
-        let singles = refused.iter().filter(|line| told(line)).count();
-        assert!((100..=200).contains(&singles), "{singles} single entries");
-        let counted = |line: &&String| line.starts_with("refusals-counted ");
-        assert!(refused.iter().all(|line| told(line) || counted(line)));
+        // One by one up to a hundred a minute, each with its reason and the hash of what came; then counted.
+        let singles: Vec<_> = of_act("refused-input")
+            .map(|entry| (entry.reason.clone(), entry.leaf.clone()))
+            .collect();
+        assert!((100..=200).contains(&singles.len()), "{}", singles.len());
+        assert_eq!(singles[..100], told[..100]);
+        let counted = of_act("refusals-counted").count();
+        assert_eq!(entries.len(), 1 + singles.len() + counted);
     });
 }
 

@@ -11,7 +11,7 @@ use crate::{
         session::{Session, read_failed},
         verify::{self, VerifyArgs},
     },
-    proto::desk::v1::{AuditExportRequest, AuditListRequest, AuditListResponse},
+    proto::desk::v1::{AuditEntry, AuditExportRequest, AuditListRequest, AuditListResponse},
 };
 
 /// Subcommands of `audit`.
@@ -79,7 +79,7 @@ fn render(page: &AuditListResponse) -> String {
             entry.index.to_string(),
             time(entry.at_us),
             said(&entry.actor),
-            said(&entry.act),
+            act(entry),
             said(&entry.reason),
             said(&entry.peer),
             names::statement(entry.statement.as_ref()),
@@ -89,6 +89,14 @@ fn render(page: &AuditListResponse) -> String {
         return shown.to_string();
     }
     format!("{shown}\nmore: --cursor {}", escape(&page.next_cursor))
+}
+
+/// What was done, and how often where one entry stands for many.
+fn act(entry: &AuditEntry) -> String {
+    match entry.count {
+        0 => said(&entry.act),
+        count => format!("{} ({count})", said(&entry.act)),
+    }
 }
 
 /// A dash where there is nothing to say.
@@ -147,7 +155,6 @@ pub async fn fetch(desk: &mut crate::cli::connection::Desk, id: &str) -> Result<
 mod tests {
     use super::super::specimens::{NOW_US, statement};
     use super::*;
-    use crate::proto::desk::v1::AuditEntry;
 
     #[test]
     fn entries_say_who_did_what_to_which_statement_and_why() {

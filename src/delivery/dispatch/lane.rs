@@ -40,6 +40,7 @@ pub(super) struct LaneHandle {
     pub(super) beats: Beats,
     /// The partner greeted us: it is there.
     heard: Notify,
+    other_up: Notify,
     resumed: Mutex<Vec<StatementRef>>,
     stopping: watch::Sender<bool>,
     over: watch::Sender<bool>,
@@ -54,6 +55,7 @@ impl LaneHandle {
             heartbeat: Notify::new(),
             beats: watch::Sender::new(0),
             heard: Notify::new(),
+            other_up: Notify::new(),
             resumed: Mutex::default(),
             stopping: watch::Sender::new(false),
             over: watch::Sender::new(false),
@@ -95,6 +97,11 @@ impl LaneHandle {
         self.heard.notify_one();
     }
 
+    /// The other lane is up: so the partner is there. A lane that does not wait at this moment is told nothing.
+    fn need_not_wait(&self) {
+        self.other_up.notify_waiters();
+    }
+
     /// The task has ended.
     pub(super) fn ended(&self) {
         self.over.send_replace(true);
@@ -116,8 +123,9 @@ impl LaneHandle {
     }
 }
 
-/// Keeps the lane up until it is stopped.
-pub(super) async fn keep_up(core: Arc<Core>, handle: Arc<LaneHandle>) {
+/// Keeps the lane up until it is stopped. When it comes up the partner is there: the other lane need not wait any
+/// longer, so that after an outage what is urgent does not come behind what is not.
+pub(super) async fn keep_up(core: Arc<Core>, handle: Arc<LaneHandle>, other: Arc<LaneHandle>) {
     let mut memory = Memory::default();
     let mut backoff = Backoff::default();
     while !handle.is_stopping() {
@@ -129,6 +137,7 @@ pub(super) async fn keep_up(core: Arc<Core>, handle: Arc<LaneHandle>) {
         let error = match opened {
             Err(error) => error,
             Ok(link) => {
+                other.need_not_wait();
                 let (ended, use_) = pump::run(&core, &handle, link, &mut memory).await;
                 if use_ == pump::Use::Proved {
                     backoff.failures = 0;
@@ -166,6 +175,7 @@ impl Backoff {
             () = tokio::time::sleep(wait) => {}
             () = handle.stopped() => {}
             () = handle.heartbeat.notified() => {}
+            () = handle.other_up.notified() => self.failures = 0,
             () = self.heard(core, handle) => self.failures = 0,
         }
     }

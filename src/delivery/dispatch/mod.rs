@@ -173,11 +173,12 @@ impl Partner {
 
 fn start_partner(core: &Arc<Core>, peer: AuthorityId, ending: CancellationToken) -> Partner {
     let lanes = [Lane::Fast, Lane::Bulk].map(|lane| Arc::new(LaneHandle::new(peer, lane)));
-    for lane in &lanes {
-        let (core, lane, ending) = (Arc::clone(core), Arc::clone(lane), ending.clone());
+    for (lane, other) in lanes.iter().zip(lanes.iter().rev()) {
+        let (core, ending) = (Arc::clone(core), ending.clone());
+        let (lane, other) = (Arc::clone(lane), Arc::clone(other));
         let broker = Arc::clone(&core);
         broker.spawn(async move {
-            let work = lane::keep_up(core, Arc::clone(&lane));
+            let work = lane::keep_up(core, Arc::clone(&lane), other);
             tokio::select! {
                 biased;
                 () = ending.cancelled() => {}

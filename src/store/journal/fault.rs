@@ -44,10 +44,15 @@ pub enum OpenFault {
 impl OpenFault {
     /// True when nothing is broken: key, lock, place or version are not what this start needs.
     fn is_configuration(&self) -> bool {
-        use KeyringError::{KeyExposed, KeyMalformed, KeyMissing, Newer, WrongKey};
+        use KeyringError::{KeyExposed, KeyMalformed, KeyMissing, Newer, Older, WrongKey};
         match self {
             Self::Keys(
-                KeyMissing(_) | KeyExposed(..) | KeyMalformed(_) | Newer(_) | WrongKey { .. },
+                KeyMissing(_)
+                | KeyExposed(..)
+                | KeyMalformed(_)
+                | Newer(_)
+                | Older(..)
+                | WrongKey { .. },
             )
             | Self::Locked(_)
             | Self::SegmentBytes(..) => true,

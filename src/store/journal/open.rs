@@ -75,9 +75,8 @@ pub(super) fn open(
     not_cut_short(&config, &segments, &end)?;
     for segment in segments.iter().filter(|segment| segment.header.is_some()) {
         places.add_file(segment.id, segment.file.clone());
-        if let Some(key) = keyring.key(segment.id)? {
-            places.add_key(key);
-        }
+        // Its key was on disk before it was: without one its bodies would be lost, and nobody told.
+        places.add_key(keyring.key_in_use(segment.id)?);
     }
     let recovery = JournalRecovery {
         entries: end.position.index,

@@ -27,7 +27,7 @@ use crate::{
             simulated::{Fault, SimulatedDisk},
         },
         entry::{Act, Actor},
-        keyring::KeyEncryptionKey,
+        keyring::{KeyEncryptionKey, Keyring},
     },
     trust::{
         batch::{Batch, SignedHeader},

@@ -330,7 +330,7 @@ fn row_15_in_a_whole_batch_a_flipped_document_refuses_all() {
 }
 
 #[test]
-fn rows_16_and_20_other_bytes_or_recipients_of_a_statement_are_refused() {
+fn row_16_and_20_other_bytes_or_recipients_of_a_statement_are_refused() {
     let net = net();
     let recipient = |authority: &str| pb::Recipient {
         authority: authority.to_owned(),

@@ -1,28 +1,20 @@
 //! Accepts TLS connections, and can close them again.
 //!
 //! The way in is [`accept`]. Each handshake has a deadline, pending ones are capped in all and per
-//! address, and running out of descriptors only pauses the loop (threats, rows 55 and 58). A
-//! connection that comes out of it carries the identity of its verified peer; [`Connections`] ends
-//! those whose certificate or standing no longer holds (rows 4 and 7).
+//! address, and running out of descriptors only pauses the loop, which is told (threats, rows 55 and
+//! 58). A connection that comes out of it carries the identity of its verified peer; [`Connections`]
+//! ends those whose certificate or standing no longer holds (rows 4 and 7).
 
 use std::{
-    collections::HashMap,
     io,
     net::{IpAddr, SocketAddr},
     pin::Pin,
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU64, AtomicUsize, Ordering},
-    },
+    sync::Arc,
     task::{Context, Poll, ready},
 };
 
 use arc_swap::ArcSwap;
-use rustls::{
-    ServerConfig,
-    pki_types::{CertificateDer, UnixTime},
-    server::danger::ClientCertVerifier,
-};
+use rustls::ServerConfig;
 use tokio::{
     io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadBuf},
     net::{TcpListener, TcpStream},
@@ -31,25 +23,21 @@ use tokio::{
 };
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
 use tokio_stream::wrappers::ReceiverStream;
-use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use tonic::transport::server::Connected;
 
 use super::{
-    ALPN, ConnectionIdentity, DeskTrust, HandshakeObserver, MemberSource, Name,
+    ALPN, ConnectionIdentity, Connections, HandshakeObserver, Name,
     callers::Callers,
-    exchange::NodeGate,
+    connections::Place,
     patience::{Impatience, Patience},
     reason::why,
-    unix_time, verified_leaf,
+    verified_leaf,
 };
 use crate::domain::{
     id::AuthorityId,
-    limits::{
-        ACCEPT_BACK_OFF, CONNECTIONS_MAX, HANDSHAKE_TIMEOUT, HANDSHAKES_PENDING_MAX, REFUSAL_LINGER,
-    },
+    limits::{ACCEPT_BACK_OFF, HANDSHAKE_TIMEOUT, HANDSHAKES_PENDING_MAX, REFUSAL_LINGER},
     reason::Reason,
     tally,
-    time::Timestamp,
 };
 
 /// Accepts TLS connections: handshake deadline, cap on pending ones, back-off when descriptors run out.
@@ -83,154 +71,6 @@ pub fn accept_into<I: ConnectionIdentity>(
     };
     tokio::spawn(doorman.run(listener));
     ReceiverStream::new(incoming)
-}
-
-/// The open connections of one listener. Cheap to clone.
-#[derive(Debug, Clone)]
-pub struct Connections {
-    open: Arc<Mutex<HashMap<u64, Open>>>,
-    next: Arc<AtomicU64>,
-    most: Arc<AtomicUsize>,
-    per_authority: Arc<AtomicUsize>,
-}
-
-impl Default for Connections {
-    fn default() -> Self {
-        Self {
-            open: Arc::default(),
-            next: Arc::default(),
-            most: Arc::new(AtomicUsize::new(CONNECTIONS_MAX)),
-            per_authority: Arc::new(AtomicUsize::new(CONNECTIONS_MAX)),
-        }
-    }
-}
-
-#[derive(Debug)]
-struct Open {
-    authority: AuthorityId,
-    chain: Vec<CertificateDer<'static>>,
-    end: CancellationToken,
-}
-
-impl Open {
-    fn passes(&self, gate: &dyn ClientCertVerifier, now: UnixTime) -> bool {
-        self.chain
-            .split_first()
-            .is_some_and(|(leaf, rest)| gate.verify_client_cert(leaf, rest, now).is_ok())
-    }
-}
-
-impl Connections {
-    /// How many are open.
-    #[must_use]
-    pub fn count(&self) -> usize {
-        self.lock().len()
-    }
-
-    /// From now on at most so many are open; more than there are stay until they end.
-    pub fn limit(&self, most: usize) {
-        self.most.store(most, Ordering::Relaxed);
-    }
-
-    /// From now on one authority may have so many open; those that are stay.
-    pub fn allow_each(&self, connections: usize) {
-        self.per_authority.store(connections, Ordering::Relaxed);
-    }
-
-    /// Closes the connections of one authority; tells how many.
-    pub fn close_authority(&self, authority: &AuthorityId) -> usize {
-        self.close(|open| open.authority == *authority)
-    }
-
-    /// Closes all; tells how many. For a node that stops: an open stream would otherwise go on.
-    pub fn close_all(&self) -> usize {
-        self.close(|_| true)
-    }
-
-    /// Closes every exchange connection that would not be let in now: revoked, out of date,
-    /// unlisted, under an expired list, no longer pinned, or of a suspended authority. Call it
-    /// after each change of the directory, and at least once a minute.
-    pub fn close_unwelcome(&self, members: Arc<dyn MemberSource>, now: Timestamp) -> usize {
-        let gate = NodeGate::new(members);
-        let now = unix_time(now);
-        self.close(|open| !open.passes(&gate, now) || gate.shuts_out(&open.authority))
-    }
-
-    /// Closes every desk connection that would not be let in now: its certificate is revoked or out of date, or the
-    /// desk's list is. Call it after each change of the desk's CA and list, and at least once a minute.
-    pub fn close_unwelcome_at_desk(&self, desk: &DeskTrust, now: Timestamp) -> usize {
-        let now = unix_time(now);
-        self.close(|open| !open.passes(desk.gate(), now))
-    }
-
-    fn close(&self, unwelcome: impl Fn(&Open) -> bool) -> usize {
-        let ending: Vec<CancellationToken> = self
-            .lock()
-            .values()
-            .filter(|open| !open.end.is_cancelled() && unwelcome(open))
-            .map(|open| open.end.clone())
-            .collect();
-        for end in &ending {
-            end.cancel();
-        }
-        ending.len()
-    }
-
-    fn enter(
-        &self,
-        authority: AuthorityId,
-        connection: &rustls::ServerConnection,
-    ) -> Result<Place, Reason> {
-        let end = CancellationToken::new();
-        let number = self.next.fetch_add(1, Ordering::Relaxed);
-        let chain = connection
-            .peer_certificates()
-            .unwrap_or_default()
-            .iter()
-            .map(|certificate| certificate.clone().into_owned())
-            .collect();
-        let mut open = self.lock();
-        if open.len() >= self.most.load(Ordering::Relaxed) {
-            return Err(Reason::Overloaded);
-        }
-        let of_this_authority = |open: &&Open| open.authority == authority;
-        if open.values().filter(of_this_authority).count()
-            >= self.per_authority.load(Ordering::Relaxed)
-        {
-            return Err(Reason::Quota);
-        }
-        open.insert(
-            number,
-            Open {
-                authority,
-                chain,
-                end: end.clone(),
-            },
-        );
-        Ok(Place {
-            connections: self.clone(),
-            number,
-            ended: Box::pin(end.cancelled_owned()),
-        })
-    }
-
-    fn lock(&self) -> MutexGuard<'_, HashMap<u64, Open>> {
-        // Entries are inserted and removed whole: a panic elsewhere leaves the map good.
-        self.open.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// A connection's place among the open ones; given up when it is dropped.
-struct Place {
-    connections: Connections,
-    number: u64,
-    ended: Pin<Box<WaitForCancellationFutureOwned>>,
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        self.connections.lock().remove(&self.number);
-    }
 }
 
 /// A connection with the identity of its peer.
@@ -433,7 +273,10 @@ impl<I: ConnectionIdentity> Doorman<I> {
                 },
                 Err(error) if is_the_callers(&error) => {}
                 // Out of descriptors or memory: others must finish first (threats, row 58).
-                Err(_) => tokio::time::sleep(ACCEPT_BACK_OFF).await,
+                Err(error) => {
+                    this.observer.paused(&error);
+                    tokio::time::sleep(ACCEPT_BACK_OFF).await;
+                }
             }
         }
     }

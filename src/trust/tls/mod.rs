@@ -7,6 +7,7 @@
 //! session, speaks TLS 1.2, or makes a [`PeerIdentity`] from anything but a finished handshake.
 
 mod callers;
+mod connections;
 mod desk;
 mod dial;
 mod dialled;
@@ -25,6 +26,7 @@ mod reason;
 mod tests;
 
 use std::{
+    io,
     net::SocketAddr,
     sync::{Arc, LazyLock},
     time::Duration,
@@ -46,6 +48,7 @@ use super::directory::DirectoryHandle;
 use crate::domain::{id::AuthorityId, limits::EXCHANGE_IDLE_MAX, reason::Reason, time::Timestamp};
 
 pub use self::{
+    connections::Connections,
     desk::{DeskTrust, desk_client, desk_server, desk_server_under},
     dial::{DialError, dial, dial_desk, dial_into},
     dialled::Dialled,
@@ -56,7 +59,7 @@ pub use self::{
         exchange_server, exchange_server_from, exchange_server_watched,
     },
     identity::{TlsError, TlsIdentity},
-    listener::{Connections, SecureStream, accept, accept_into},
+    listener::{SecureStream, accept, accept_into},
     name::{CertificateNameError, DeskName, Name, NameError},
     reason::reason_of,
 };
@@ -180,6 +183,11 @@ pub trait HandshakeObserver: Send + Sync + 'static {
     fn put_out(&self, remote: SocketAddr, authority: AuthorityId, reason: Reason, why: &str) {
         let _ = (authority, reason);
         self.refused(remote, why);
+    }
+
+    /// Descriptors or memory have run out: nobody new is accepted for a moment. Told at each pause.
+    fn paused(&self, why: &io::Error) {
+        let _ = why;
     }
 }
 

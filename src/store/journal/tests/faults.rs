@@ -261,6 +261,39 @@ fn row_77_a_missing_or_wrong_key_refuses_the_start_and_touches_nothing() {
 }
 
 #[test]
+fn row_77_a_keyring_older_than_the_journal_refuses_the_start_and_touches_nothing() {
+    let bench = Bench::new(8 * 1024);
+    let disk = SimulatedDisk::new();
+    let mut writer = bench.opened(&disk);
+    writer.write(3);
+    let keyring = Keyring::path(Path::new(FOLDER));
+    let copy = disk.snapshot()[&keyring].clone();
+    for _ in 0..12 {
+        writer.write(3);
+    }
+    assert!(writer.journal.figures().segments > 2);
+    let all = writer.index;
+    writer.journal.close().unwrap();
+    let put = |bytes: &[u8]| {
+        disk.remove(&keyring).unwrap();
+        disk.create(&keyring)
+            .unwrap()
+            .write_all_at(bytes, 0)
+            .unwrap();
+    };
+    let newest = disk.snapshot()[&keyring].clone();
+    assert_ne!(copy, newest);
+    put(&copy);
+    let before = disk.snapshot();
+    let error = bench.open(&disk).err().unwrap().to_string();
+    assert!(error.contains("is older than the journal"), "{error}");
+    assert!(error.contains("put its newest copy back"), "{error}");
+    assert_eq!(disk.snapshot(), before);
+    put(&newest);
+    assert_whole(&bench.open(&disk).unwrap().0, all, "with the newest");
+}
+
+#[test]
 fn row_38_a_full_disk_is_told_before_the_reserve_is_used_and_recovers() {
     let bench = Bench::new(32 * 1024);
     let disk = SimulatedDisk::new();

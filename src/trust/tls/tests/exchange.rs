@@ -4,6 +4,7 @@ use rcgen::CrlDistributionPoint;
 use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
 
 use super::*;
+use crate::domain::limits::SUSPENDED_LINGER;
 
 #[tokio::test]
 async fn t01_a_member_is_let_in_and_its_key_exchange_is_post_quantum() {
@@ -120,13 +121,25 @@ async fn t07_a_suspended_member_passes_tls_and_its_open_connections_end() {
     let door = Door::exchange(&xa, &listed).await;
     let (_, mut open) = door.enter(Arc::new(xb.node_leaf().caller())).await.unwrap();
     listed.change(&xb, |member| member.suspended = true);
-    assert_eq!(
+    let close = || {
         door.connections
-            .close_unwelcome(listed.clone(), TODAY.now()),
-        1
-    );
+            .close_unwelcome(listed.clone(), TODAY.now())
+    };
+    assert_eq!(close(), 1);
+    // It has its time to hear why, and gets no more of it at the next look.
+    assert!(!ends(&mut open).await);
+    assert_eq!(close(), 0);
+    tokio::time::sleep(SUSPENDED_LINGER).await;
     assert!(ends(&mut open).await);
     door.accepts(xb.node_leaf().caller(), XB_NODE).await;
+    // Revoked as well, it is cut at once.
+    let (_, mut open) = door.enter(Arc::new(xb.node_leaf().caller())).await.unwrap();
+    close();
+    xb.revoke(&xb.node_leaf().chain[0]);
+    listed.list(&xb);
+    listed.change(&xb, |member| member.suspended = true);
+    close();
+    assert!(ends(&mut open).await);
 }
 
 #[tokio::test]
