@@ -9,6 +9,8 @@ use crate::trust::{
     testing::{DAY, FixedClock, NOW, TestMember},
 };
 
+mod cas;
+
 struct Office {
     _root: tempfile::TempDir,
     folder: PathBuf,

@@ -341,6 +341,35 @@ fn row_67_a_desk_ca_is_replaced_step_by_step_and_both_are_trusted_meanwhile() {
     assert_eq!(named(&office).len(), 1);
 }
 
+/// As `certs/README.md` says.
+#[test]
+fn a_replacement_that_is_given_up_leaves_the_present_ca_alone() {
+    let mut office = Office::founded();
+    let present = certificate(&office, "ca/exchange-ca.pem");
+    office.steps(EXCHANGE);
+    office.publish();
+    assert_eq!(named(&office).len(), 2);
+    for file in [
+        "ca/exchange-ca-next.pem",
+        "ca/exchange-ca-next.key",
+        "ca/exchange-next-crl.toml",
+        "ca/exchange-ca-rotation.toml",
+        "exchange-next.crl",
+    ] {
+        fs::remove_file(office.file(file)).unwrap();
+    }
+    office.later(HOUR);
+    let (home, clock) = (office.home(), FixedClock(office.now));
+    publish_crl(&home, CRL_DAYS, &clock).unwrap();
+    application(&home, &clock).unwrap();
+    office.publish();
+    assert_eq!(named(&office), [(present, true)]);
+    assert_eq!(stage(&home, EXCHANGE).unwrap(), Stage::Settled);
+    office.steps(EXCHANGE);
+    office.publish();
+    assert_eq!(named(&office).len(), 2);
+}
+
 #[test]
 fn both_cas_can_be_under_way_at_once() {
     let mut office = Office::founded();
