@@ -341,6 +341,27 @@ fn row_67_a_desk_ca_is_replaced_step_by_step_and_both_are_trusted_meanwhile() {
     assert_eq!(named(&office).len(), 1);
 }
 
+#[test]
+fn a_ca_that_is_named_without_a_list_is_not_known() {
+    let mut office = Office::founded();
+    office.steps(EXCHANGE);
+    let file = office.file("application.json");
+    let whole = fs::read(&file).unwrap();
+    let mut without: crate::proto::directory::v1::Application =
+        serde_json::from_slice(&whole).unwrap();
+    without.other_crls.clear();
+    fs::write(&file, serde_json::to_vec(&without).unwrap()).unwrap();
+    office.publish();
+    let lists = named(&office).into_iter().map(|(_, has_list)| has_list);
+    assert!(lists.eq([true, false]));
+    office.later(HOUR * 30);
+    let told = office.rotate(EXCHANGE).unwrap_err();
+    assert!(matches!(told, PkiError::NotPublished { .. }), "{told}");
+    fs::write(&file, whole).unwrap();
+    office.publish();
+    assert_eq!(office.too_early(EXCHANGE), office.now.plus(HOUR * 24));
+}
+
 /// As `certs/README.md` says.
 #[test]
 fn a_replacement_that_is_given_up_leaves_the_present_ca_alone() {

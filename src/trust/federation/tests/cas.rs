@@ -69,7 +69,7 @@ fn a_second_ca_comes_and_the_first_one_goes_by_the_hand_of_the_roots_alone() {
     let goes = format!("exchange CA {} of XA-POL goes", fingerprint(&member.ca_der));
     assert!(proposed.changes.contains(&goes), "{:?}", proposed.changes);
     office.agree(&change);
-    assert_eq!(cas(&office.install().unwrap()), [second.ca_der.clone()]);
+    assert_eq!(cas(&office.install().unwrap()), [second.ca_der]);
 }
 
 #[test]
