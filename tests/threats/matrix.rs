@@ -43,6 +43,7 @@ const MATRIX: &str = r#"
     t06_two_distribution_points_hide_no_revocation
     t06_a_malformed_list_or_another_cas_list_refuses
     row_6_no_bytes_of_a_revocation_list_end_the_program
+    row_6_no_changed_byte_of_a_list_is_sound_be_it_signed_or_not
 7 | listed, but suspended (an unlisted authority has no CA here: TLS refused) | PERMISSION_DENIED PEER_SUSPENDED; open connections close
     t07_a_suspended_member_passes_tls_and_is_told_so
     t07_a_suspended_member_passes_tls_and_its_open_connections_end

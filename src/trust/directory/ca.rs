@@ -1,7 +1,9 @@
 //! The exchange CAs of members, and what they have revoked.
 //!
 //! The ways in: [`read`] for the CAs that the roots give to a member, [`newest_crls`] for the lists of all of them. A CA
-//! has one owner, and a list is of one CA: nothing here lets the word of one count for another.
+//! has one owner, and a list is of one CA: nothing here lets the word of one count for another. A list that handshakes
+//! could not be verified under is refused here: a signature does not cover all of its bytes, and whoever passes a
+//! directory on could cut a member off with one that only looks sound.
 
 use std::{collections::BTreeMap, iter};
 
@@ -14,7 +16,10 @@ use super::{DirectoryError, Document, member::MemberOnly, signed};
 use crate::{
     domain::{id::AuthorityId, limits},
     proto::directory::v1 as pb,
-    trust::merkle::{Hash, sha256},
+    trust::{
+        merkle::{Hash, sha256},
+        tls::can_verify,
+    },
 };
 
 /// A CA that vouches for the nodes of one member.
@@ -97,13 +102,17 @@ pub(super) fn newest_crls(
         limits::MEMBERS_MAX * limits::CAS_MAX,
         Document::Membership,
     )?;
-    let mut by_subject: BTreeMap<&[u8], Vec<(CaRef, X509Certificate<'_>)>> = BTreeMap::new();
+    let mut by_subject: BTreeMap<&[u8], Vec<Issuer<'_>>> = BTreeMap::new();
     for (id, member) in members {
         for ca in &member.cas {
             // It parsed when the member was read.
             if let Ok((_, parsed)) = X509Certificate::from_der(&ca.der) {
                 let known = by_subject.entry(ca.subject.as_slice()).or_default();
-                known.push(((*id, ca.key_hash), parsed));
+                known.push(Issuer {
+                    name: (*id, ca.key_hash),
+                    der: &ca.der,
+                    parsed,
+                });
             }
         }
     }
@@ -120,13 +129,14 @@ pub(super) fn newest_crls(
 
 /// Checks one revocation list against an exchange CA, and gives its number.
 pub(in crate::trust) fn crl_number(der: &[u8], ca: &[u8]) -> Result<u64, String> {
-    let (_, ca) = X509Certificate::from_der(ca).map_err(|error| error.to_string())?;
+    let (_, parsed) = X509Certificate::from_der(ca).map_err(|error| error.to_string())?;
     let crl = parse_crl(der)?;
-    if crl.issuer().as_raw() != ca.subject().as_raw() {
+    if crl.issuer().as_raw() != parsed.subject().as_raw() {
         return Err("its issuer is not the exchange CA".to_owned());
     }
-    crl.verify_signature(ca.public_key())
+    crl.verify_signature(parsed.public_key())
         .map_err(|_| "it is not signed by the exchange CA".to_owned())?;
+    can_verify(ca, der)?;
     number_of(&crl)
 }
 
@@ -154,9 +164,16 @@ impl CaOnly {
     }
 }
 
+/// A CA that lists may be from.
+struct Issuer<'a> {
+    name: CaRef,
+    der: &'a [u8],
+    parsed: X509Certificate<'a>,
+}
+
 fn read_crl(
     der: &[u8],
-    cas: &BTreeMap<&[u8], Vec<(CaRef, X509Certificate<'_>)>>,
+    cas: &BTreeMap<&[u8], Vec<Issuer<'_>>>,
 ) -> Result<(CaRef, u64), DirectoryError> {
     let refuse = |why: String| DirectoryError::Crl { why };
     let crl = parse_crl(der).map_err(refuse)?;
@@ -164,12 +181,14 @@ fn read_crl(
         .get(crl.issuer().as_raw())
         .into_iter()
         .flatten()
-        .find(|(_, ca)| crl.verify_signature(ca.public_key()).is_ok());
-    let Some((ca, _)) = owner else {
+        .find(|ca| crl.verify_signature(ca.parsed.public_key()).is_ok());
+    let Some(ca) = owner else {
         return Err(refuse("no member's exchange CA signed it".to_owned()));
     };
-    let number = number_of(&crl).map_err(|why| refuse(format!("{}: {why}", ca.0)))?;
-    Ok((*ca, number))
+    let number = can_verify(ca.der, der)
+        .and_then(|()| number_of(&crl))
+        .map_err(|why| refuse(format!("{}: {why}", ca.name.0)))?;
+    Ok((ca.name, number))
 }
 
 fn parse_crl(der: &[u8]) -> Result<CertificateRevocationList<'_>, String> {

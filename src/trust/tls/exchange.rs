@@ -17,7 +17,7 @@ use rustls::{
         danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
     },
     crypto::verify_tls13_signature,
-    pki_types::{CertificateDer, ServerName, UnixTime},
+    pki_types::{CertificateDer, CertificateRevocationListDer, ServerName, UnixTime},
     server::{
         WebPkiClientVerifier,
         danger::{ClientCertVerified, ClientCertVerifier},
@@ -408,10 +408,7 @@ fn server_verifier(
         .map_err(|error| unusable(authority, error.to_string()).into())
 }
 
-type Anchors = (
-    Arc<RootCertStore>,
-    rustls::pki_types::CertificateRevocationListDer<'static>,
-);
+type Anchors = (Arc<RootCertStore>, CertificateRevocationListDer<'static>);
 
 fn anchors(authority: AuthorityId, ca: &ExchangeCa) -> Result<Anchors, Refusal> {
     // webpki checks nothing at all without a list: its absence is refused here.
@@ -424,6 +421,19 @@ fn anchors(authority: AuthorityId, ca: &ExchangeCa) -> Result<Anchors, Refusal> 
         .add(ca)
         .map_err(|error| unusable(authority, error.to_string()))?;
     Ok((Arc::new(roots), crl))
+}
+
+/// Whether handshakes can be verified under this CA and list: both are read as strictly as then.
+pub(in crate::trust) fn can_verify(ca: &[u8], crl: &[u8]) -> Result<(), String> {
+    let mut roots = RootCertStore::empty();
+    roots
+        .add(CertificateDer::from(ca.to_vec()))
+        .map_err(|error| error.to_string())?;
+    WebPkiClientVerifier::builder_with_provider(Arc::new(roots), PROVIDER.clone())
+        .with_crls([CertificateRevocationListDer::from(crl.to_vec())])
+        .build()
+        .map(drop)
+        .map_err(|error| error.to_string())
 }
 
 fn unusable(authority: AuthorityId, why: String) -> Refusal {

@@ -45,6 +45,7 @@ use x509_parser::prelude::{FromDer as _, X509Certificate};
 use super::directory::{DirectoryHandle, ExchangeCa};
 use crate::domain::{id::AuthorityId, limits::EXCHANGE_IDLE_MAX, reason::Reason, time::Timestamp};
 
+pub(in crate::trust) use self::exchange::can_verify;
 pub use self::{
     desk::{DeskTrust, desk_client, desk_server, desk_server_under},
     dial::{DialError, dial, dial_desk, dial_into},

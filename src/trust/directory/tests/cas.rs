@@ -208,6 +208,27 @@ fn row_45_a_list_never_goes_back_while_its_ca_is_named_and_goes_with_it() {
     );
 }
 
+/// The signature covers neither the outer tag nor the outer name of the algorithm: whoever passes a directory on could
+/// change them, and with them cut a member off.
+#[test]
+fn row_6_no_changed_byte_of_a_list_is_sound_be_it_signed_or_not() {
+    let federation = TestFederation::new();
+    let member = federation.member("XA-POL");
+    let sound = member.crl(1);
+    for at in 0..sound.len() {
+        for change in [0x01, 0x02, 0x20, 0x40, 0x80, 0xff] {
+            let mut changed = sound.clone();
+            changed[at] ^= change;
+            let told = crl_number(&changed, &member.ca_der);
+            assert!(told.is_err(), "byte {at} of {}, {change:#x}", sound.len());
+        }
+    }
+    let mut changed = sound;
+    changed[0] ^= 0x20;
+    let told = refused(&federation, |draft| draft.crls[0] = changed);
+    assert!(matches!(told, DirectoryError::Crl { .. }), "{told}");
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
     #[test]
