@@ -403,8 +403,13 @@ fn member_text(member: &Member) -> String {
     line("endpoints", member.endpoints.join(", "));
     line("groups", member.groups.join(", "));
     line("contact", member.contact.clone());
-    if member.crl.is_none() {
-        line("crl", "none: no connection can be verified".to_owned());
+    for ca in &member.exchange_cas {
+        if member.exchange_cas.len() > 1 {
+            line("exchange CA", ca.fingerprint());
+        }
+        if ca.crl.is_none() {
+            line("crl", "none: no connection can be verified".to_owned());
+        }
     }
     for key in &member.keys {
         let revoked = key

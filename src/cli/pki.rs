@@ -40,7 +40,7 @@ enum PkiCommand {
     Desk(DeskArgs),
     /// Revoke certificates and publish both revocation lists and the application anew
     Crl(CrlArgs),
-    /// Replace a key without a gap: take the next step, or learn from when on it is safe
+    /// Replace a key or a CA without a gap: take the next step, or learn from when on it is safe
     Rotate(RotateArgs),
 }
 
@@ -147,7 +147,7 @@ struct CrlArgs {
 struct RotateArgs {
     /// The authority's folder
     dir: PathBuf,
-    /// statement, receipt, node, exchange-ca or desk-ca; without it every replacement's stage is shown
+    /// statement, receipt, log, directory, node, exchange-ca or desk-ca; without it every replacement's stage is shown
     what: Option<Rotating>,
 }
 
@@ -300,9 +300,9 @@ fn crl(args: &CrlArgs, clock: &dyn Clock) -> Result<(), CliError> {
 
 fn rotate(args: &RotateArgs, clock: &dyn Clock) -> Result<(), CliError> {
     let Some(what) = args.what else {
-        for what in [Rotating::Statement, Rotating::Receipt, Rotating::Node] {
+        for what in Rotating::ALL {
             say(&format!(
-                "{what:<10} {}",
+                "{what:<11} {}",
                 stage_text(pki::stage(&args.dir, what)?)
             ))?;
         }
@@ -343,8 +343,7 @@ impl From<PkiError> for CliError {
             | PkiError::Issued(_)
             | PkiError::NotOurs(_)
             | PkiError::TooEarly { .. }
-            | PkiError::NotPublished { .. }
-            | PkiError::NoOverlap(_) => Exit::Refused,
+            | PkiError::NotPublished { .. } => Exit::Refused,
             PkiError::Missing(_)
             | PkiError::Content { .. }
             | PkiError::KeyExposed(_)
@@ -505,9 +504,16 @@ mod tests {
         // A minute after 1,800,000,000 seconds.
         let at = "the earliest safe time is 2027-01-15T08:01:00Z";
         assert!(early.message.contains(at), "{early}");
-        for ca in ["exchange-ca", "desk-ca"] {
+        // A day after 1,800,000,000 seconds, and not before a directory names it.
+        for (ca, until) in [
+            ("exchange-ca", "does not name the new CA"),
+            ("desk-ca", "the earliest safe time is 2027-01-16T08:00:00Z"),
+        ] {
+            desktop.pki("rotate", &[ca]).unwrap();
+            assert!(desktop.file(&format!("ca/{ca}-next.key")).exists());
             let refused = desktop.pki("rotate", &[ca]).unwrap_err();
             assert_eq!(refused.exit, Exit::Refused, "{refused}");
+            assert!(refused.message.contains(until), "{refused}");
         }
     }
 

@@ -153,7 +153,7 @@ fn build(
         directories,
         checkpoint: log.checkpoint(
             log_origin(&parts.authority, parts.log_epoch),
-            &parts.log_key,
+            &parts.log_key.load(),
         ),
         entries,
     })

@@ -60,8 +60,8 @@ pub struct DeskParts {
     pub clock: Arc<dyn Clock>,
     /// Keys the pseudonyms of callers: secret, and the same after a restart.
     pub pseudonym_key: [u8; 32],
-    /// Signs the checkpoints of exports.
-    pub log_key: Arc<SigningKey>,
+    /// Signs the checkpoints of exports; may be replaced while the node runs.
+    pub log_key: Arc<ArcSwap<SigningKey>>,
     /// Number of the present log, in the name of its origin.
     pub log_epoch: u32,
     /// On what ground follow-ups go abroad when neither they nor their thread name one; may change while the node runs.

@@ -40,6 +40,8 @@ pub const SEGMENT_BYTES: u64 = 64 * 1024 * 1024;
 pub const VERIFIED_HEADERS_MAX: usize = 4096;
 /// Members of one federation.
 pub const MEMBERS_MAX: usize = 1024;
+/// CAs of one member, and of one desk: one, or two while one replaces the other.
+pub const CAS_MAX: usize = 2;
 /// Refusals of one peer that are journaled one by one each minute; more are counted.
 pub const REFUSALS_PER_MINUTE: u32 = 100;
 /// Connections that are in their TLS handshake.
@@ -137,7 +139,7 @@ pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// HTTP/2 flow-control window of a stream and of a connection, both sides.
 pub const HTTP2_WINDOW_BYTES: u32 = 16 * 1024 * 1024;
 /// Verifiers built from the directory that are kept for the next handshake.
-pub const VERIFIERS_KEPT_MAX: usize = 1024;
+pub const VERIFIERS_KEPT_MAX: usize = MEMBERS_MAX * CAS_MAX;
 /// Bytes of a batch header: a federation's name is at most 64 of them.
 pub const BATCH_HEADER_MAX_BYTES: usize = 256;
 /// Bytes of a signed note.

@@ -43,17 +43,22 @@ impl Expiries {
                     format!("{} {what}", member.id)
                 }
             };
-            let ca = certificate_validity(&member.exchange_ca);
-            let crl = member.crl.as_deref().and_then(crl_validity);
-            all.extend(ca.map(|validity| Expiry::of(of("exchange CA"), validity)));
-            all.push(match crl {
-                Some(validity) => Expiry::of(of("exchange CRL"), validity),
-                None => Expiry {
-                    what: of("exchange CRL"),
-                    at: Timestamp::default(),
-                    warning: Warning::Missing,
-                },
-            });
+            for (ca, which) in member.exchange_cas.iter().zip(["", "second "]) {
+                let (name, list) = (
+                    format!("{which}exchange CA"),
+                    format!("{which}exchange CRL"),
+                );
+                let validity = certificate_validity(&ca.der);
+                all.extend(validity.map(|validity| Expiry::of(of(&name), validity)));
+                all.push(match ca.crl.as_deref().and_then(crl_validity) {
+                    Some(validity) => Expiry::of(of(&list), validity),
+                    None => Expiry {
+                        what: of(&list),
+                        at: Timestamp::default(),
+                        warning: Warning::Missing,
+                    },
+                });
+            }
         }
         all.push(Expiry {
             what: "membership".to_owned(),

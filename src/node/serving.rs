@@ -69,7 +69,7 @@ pub(super) struct Serving {
     metrics: Metrics,
     expiries: Expiries,
     pseudonym_key: [u8; 32],
-    log_key: Arc<SigningKey>,
+    log_key: Arc<ArcSwap<SigningKey>>,
     started_at: Timestamp,
     stopping: watch::Receiver<bool>,
 }
@@ -153,7 +153,7 @@ impl Serving {
             metrics: ops.metrics.clone(),
             expiries,
             pseudonym_key: parts.pseudonym_key,
-            log_key: Arc::new(parts.log_key),
+            log_key: Arc::new(ArcSwap::from_pointee(parts.log_key)),
             started_at,
             stopping: stop.subscribe(),
         }
@@ -229,6 +229,7 @@ impl Serving {
             desk_connections: self.desk_connections.clone(),
             streams_each: Arc::clone(&self.streams_each),
             default_ground: Arc::clone(&self.default_ground),
+            log_key: Arc::clone(&self.log_key),
             adoption: self.adoption.clone(),
             observer: Arc::clone(&self.observer),
             book: self.book.clone(),

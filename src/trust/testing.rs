@@ -95,6 +95,7 @@ impl TestMember {
             name: format!("Police of {}", self.id.country()),
             status: pb::MemberStatus::Active.into(),
             exchange_ca: self.ca_der.clone(),
+            other_exchange_cas: Vec::new(),
             directory_key: self.directory.public().to_vec(),
             groups: vec!["nordic".to_owned()],
         }
@@ -138,6 +139,7 @@ impl TestMember {
                 &[&self.directory],
             )),
             crl: self.crl(number),
+            other_crls: Vec::new(),
         }
     }
 }

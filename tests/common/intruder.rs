@@ -100,11 +100,14 @@ impl Badge {
         algorithm: &'static rcgen::SignatureAlgorithm,
         change: impl FnOnce(&mut CertificateParams),
     ) -> Self {
-        let ca = realm.folder_of(member).join("ca");
-        let read = |name: &str| std::fs::read_to_string(ca.join(name)).expect("read");
-        let ca_key = KeyPair::from_pem(&read("exchange-ca.key")).expect("a key");
-        let issuer = Issuer::from_ca_cert_pem(&read("exchange-ca.pem"), ca_key).expect("a CA");
-        Self::signed_by(&issuer, uris, algorithm, change)
+        let ca = realm.folder_of(member).join("ca/exchange-ca");
+        Self::signed_by(&issuer_from(&ca), uris, algorithm, change)
+    }
+
+    /// A certificate by the CA whose files are these, without their ends.
+    pub(crate) fn by_ca(files: &Path, uris: &[&str]) -> Self {
+        let algorithm = &rcgen::PKCS_ECDSA_P256_SHA256;
+        Self::signed_by(&issuer_from(files), uris, algorithm, |_| {})
     }
 
     /// A certificate of a CA that nobody knows.
@@ -139,6 +142,12 @@ impl Badge {
             key: PrivatePkcs8KeyDer::from(key.serialize_der()).into(),
         }
     }
+}
+
+fn issuer_from(files: &Path) -> Issuer<'static, KeyPair> {
+    let read = |end: &str| std::fs::read_to_string(files.with_extension(end)).expect("read");
+    let key = KeyPair::from_pem(&read("key")).expect("a key");
+    Issuer::from_ca_cert_pem(&read("pem"), key).expect("a CA")
 }
 
 /// A greeted stream to a victim.

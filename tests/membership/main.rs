@@ -9,6 +9,7 @@
 //!
 //! [`reload`]: what a node takes from its files, and what it refuses. [`revocation`]: who is shut out, in both
 //! directions. [`passing_on`]: newer directories go from node to node. [`attacks`]: what a partner may try with one.
+//! [`succession`]: a CA gives way to another.
 
 #![allow(
     clippy::expect_used,
@@ -38,6 +39,7 @@ mod offer;
 mod passing_on;
 mod reload;
 mod revocation;
+mod succession;
 
 use std::time::Duration;
 

@@ -2,11 +2,18 @@
 
 use std::{fs, os::unix::fs::PermissionsExt as _, path::Path};
 
-use allpoints::domain::time::Clock as _;
-use allpoints::trust::{
-    keys::{KeyUse, SigningKey},
-    pki::{self, NodeProfile, Replace},
+use allpoints::{
+    cli::verify::{self, report::Verdict},
+    domain::time::Clock as _,
+    proto::{desk::v1 as pb, evidence::v1::Export},
+    trust::{
+        keys::{KeyUse, SigningKey},
+        note::Checkpoint,
+        pki::{self, NodeProfile, Replace},
+        tls::Role,
+    },
 };
+use prost::Message as _;
 
 use crate::{
     KEEPER, VICTIM,
@@ -69,6 +76,15 @@ const BROKEN: &[Broken] = &[
         says: &["keys/statement.key", "does not name", "pki rotate"],
     },
     Broken {
+        part: "log key",
+        file: "keys/log.key",
+        breaks: |file| {
+            fs::remove_file(file).expect("removed");
+            SigningKey::generate(KeyUse::Log).save(file).expect("saved");
+        },
+        says: &["keys/log.key", "does not name", "pki rotate"],
+    },
+    Broken {
         part: "receipt key",
         file: "keys/receipt.key",
         breaks: |file| fs::write(file, "no key").expect("written"),
@@ -106,7 +122,11 @@ fn mode(file: &Path, mode: u32) {
 }
 
 async fn refusal(realm: &Realm, what: &str) -> String {
-    part(&realm.status(VICTIM).await, what).refused
+    refusal_at(realm, VICTIM, what).await
+}
+
+async fn refusal_at(realm: &Realm, id: &str, what: &str) -> String {
+    part(&realm.status(id).await, what).refused
 }
 
 /// Verifies for each part that a broken file takes nothing down: partners and desk are served as before, the refusal
@@ -224,7 +244,7 @@ fn t13_a_new_signing_key_is_taken_once_it_is_published() {
         .await;
         realm.install(VICTIM);
         realm.start(VICTIM).await.expect("it starts");
-        let delivered = (allpoints::proto::desk::v1::DeliveryState::Delivered, "");
+        let delivered = (pb::DeliveryState::Delivered, "");
         for statement in &queued {
             realm
                 .until_delivery(KEEPER, VICTIM, statement, delivered)
@@ -235,6 +255,72 @@ fn t13_a_new_signing_key_is_taken_once_it_is_published() {
             received, ["received"; 3],
             "none was refused under the old key"
         );
+    });
+}
+
+/// An auditor of the keeper exports a thread.
+async fn exported(realm: &Realm, id: &[u8]) -> Vec<u8> {
+    let id = uuid::Uuid::from_slice(id).expect("an id").to_string();
+    let mut auditor = realm.desk(KEEPER, Role::Auditor).await;
+    let chunks = auditor.audit_export(pb::AuditExportRequest { id }).await;
+    let (mut chunks, mut bytes) = (chunks.expect("exported").into_inner(), Vec::new());
+    while let Some(part) = chunks.message().await.expect("a chunk") {
+        bytes.extend_from_slice(&part.chunk);
+    }
+    bytes
+}
+
+/// Verifies that a new log key signs exports once the directory names it and not before, without a restart, and that
+/// what was exported under the old one is proved as well as what comes after.
+#[test]
+fn row_67_a_new_log_key_is_taken_once_it_is_published_and_old_exports_stay_proved() {
+    let design = Design {
+        nodes: &[KEEPER, VICTIM],
+        partners: &[],
+        suspended: &[],
+        tailor: |_, _, _| {},
+    };
+    realm::alone(&design, async |realm| {
+        let alert = realm.sends(KEEPER, VICTIM, 1).await.remove(0);
+        let delivered = (pb::DeliveryState::Delivered, "");
+        realm
+            .until_delivery(KEEPER, VICTIM, &alert, delivered)
+            .await;
+        let signed_by = |export: &[u8], key: &SigningKey| {
+            let export = Export::decode(export).expect("evidence");
+            Checkpoint::verify(&export.checkpoint, &key.public()).is_ok()
+        };
+        let old = realm.key_of(KEEPER, KeyUse::Log, "log");
+        let first = exported(&realm, &alert.id).await;
+        assert!(signed_by(&first, &old));
+
+        let home = realm.folder_of(KEEPER);
+        let (file, next) = (home.join("keys/log.key"), home.join("keys/log-next.key"));
+        let new = SigningKey::generate(KeyUse::Log);
+        new.save(&next).expect("saved");
+        pki::application(&home, realm.clock()).expect("written");
+        fs::rename(&next, &file).expect("renamed");
+        within_a_minute("refused", || async {
+            let told = refusal_at(&realm, KEEPER, "log key").await;
+            told.contains("does not name").then_some(())
+        })
+        .await;
+        let second = exported(&realm, &alert.id).await;
+        assert!(signed_by(&second, &old), "the old one goes on");
+
+        realm.publish(&[realm.admission(KEEPER)]);
+        realm.install(KEEPER);
+        within_a_minute("taken", || async {
+            let told = part(&realm.status(KEEPER).await, "log key");
+            (told.version == new.id().to_string() && told.refused.is_empty()).then_some(())
+        })
+        .await;
+        let third = exported(&realm, &alert.id).await;
+        assert!(signed_by(&third, &new) && !signed_by(&third, &old));
+        for export in [first, second, third] {
+            let report = verify::check(&export, Some(realm.anchor()), realm.clock().now());
+            assert_eq!(report.verdict, Verdict::Proved, "{}", report.render());
+        }
     });
 }
 

@@ -28,6 +28,7 @@ const MATRIX: &str = r#"
 3 | revoked, new connection | TLS refused ≤60 s after publication
     t03_a_revoked_certificate_is_refused_by_reload_and_after_a_restart
     t03_a_revocation_reaches_a_node_through_its_partner
+    t03_each_ca_revokes_its_own_and_only_its_own
     row_3_and_4_and_7_the_interval_as_shipped_and_as_configurable_is_under_a_minute
     t03_a_revoked_certificate_is_refused_as_soon_as_the_list_is_known
     t03_a_revoked_person_is_refused_after_the_list_is_loaded
@@ -37,14 +38,18 @@ const MATRIX: &str = r#"
     t04_connections_that_we_opened_end_when_the_partner_is_revoked
     t04_an_open_desk_connection_ends_when_its_certificate_is_revoked
     row_3_and_4_and_7_the_interval_as_shipped_and_as_configurable_is_under_a_minute
+    t04_a_connection_ends_when_its_ca_leaves_and_the_other_stands
+    t04_an_open_desk_connection_ends_when_its_ca_is_trusted_no_more
 5 | CRL past nextUpdate / missing | TLS refused; ops alarm 24 h ahead
     t05_without_a_valid_list_nobody_is_let_in
+    t05_a_ca_without_a_valid_list_of_its_own_lets_nobody_in
     row_5_a_list_alarms_a_day_ahead_however_short_its_life_is
     t05_an_expired_list_refuses_everybody_at_the_desk
 6 | cert with 2 distribution points, revoked; malformed CRL | TLS refused; no panic (rustls-webpki ≥ 0.103.13: RUSTSEC-2026-0049, -0098, -0104)
     t06_two_distribution_points_hide_no_revocation
     t06_a_malformed_list_or_another_cas_list_refuses
     row_6_no_bytes_of_a_revocation_list_end_the_program
+    row_6_no_changed_byte_of_a_list_is_sound_be_it_signed_or_not
 7 | listed, but suspended (an unlisted authority has no CA here: TLS refused) | PERMISSION_DENIED PEER_SUSPENDED; open connections close
     t07_a_suspended_member_passes_tls_and_is_told_so
     t07_a_suspended_member_passes_tls_and_its_open_connections_end
@@ -61,6 +66,9 @@ const MATRIX: &str = r#"
 9 | A's name issued by B's CA | TLS refused/PERMISSION_DENIED: never merge CA pools (SPIFFE 4.2)
     t09_a_name_under_another_authoritys_ca_is_refused
     t09_a_name_issued_by_another_ca_is_refused
+    t09_certificates_of_both_cas_are_let_in_and_nobody_elses
+    t09_a_ca_is_replaced_while_running_with_nothing_lost_and_nobody_else_let_in
+    row_9_three_cas_one_twice_and_one_of_somebody_else_are_refused
 10 | SAN ≠ claimed origin | PERMISSION_DENIED ORIGIN_MISMATCH
     t10_an_origin_that_is_not_the_peer_is_refused
     row_10_a_signer_that_is_not_the_origin_is_refused
@@ -175,6 +183,7 @@ const MATRIX: &str = r#"
     later: a restore is compared with nothing yet: comes with witnesses
 45 | directory rollback/fork | keep current; alarm ROLLBACK
     row_45_nothing_goes_back_and_nothing_forks
+    row_45_a_list_never_goes_back_while_its_ca_is_named_and_goes_with_it
     t45_arbitrary_installation_does_not_verify
     t45_rollback_of_a_part_is_refused
     t45_rollback_of_the_whole_is_refused
@@ -260,6 +269,11 @@ const MATRIX: &str = r#"
     row_67_a_node_certificate_is_replaced_and_the_old_one_revoked_a_minute_later
     row_67_a_pinned_certificate_is_published_before_it_is_shown
     row_67_a_key_whose_directory_was_replaced_by_one_without_it_waits_anew
+    row_67_a_new_log_key_is_taken_once_it_is_published_and_old_exports_stay_proved
+    row_67_a_directory_key_takes_over_with_the_directory_that_names_it_and_not_before
+    row_67_an_exchange_ca_is_replaced_step_by_step_and_no_step_comes_too_early
+    row_67_the_old_exchange_ca_stays_while_a_certificate_of_it_is_in_force
+    row_67_a_desk_ca_is_replaced_step_by_step_and_both_are_trusted_meanwhile
 68 | operator: older binary on newer store | refuses, store untouched
     row_40_and_68_a_damaged_journal_and_a_newer_store_are_refused_untouched
 69 | path, index or tree size of a batch changed; header of one purpose used for another | UNAUTHENTICATED BAD_BATCH

@@ -21,6 +21,7 @@ pub(in crate::node) enum Part {
     NodeCertificate,
     DeskCertificate,
     DeskTrust,
+    LogKey,
     StatementKey,
     ReceiptKey,
 }
@@ -34,6 +35,7 @@ impl Part {
             Self::NodeCertificate => "node certificate",
             Self::DeskCertificate => "desk certificate",
             Self::DeskTrust => "desk trust",
+            Self::LogKey => "log key",
             Self::StatementKey => "statement key",
             Self::ReceiptKey => "receipt key",
         }

@@ -36,7 +36,7 @@ use crate::{
     store::StoreFailed,
     trust::{
         directory::{Directory, DirectoryError},
-        keys::KeyUse,
+        keys::{KeyUse, SigningKey},
         tls::Connections,
     },
 };
@@ -55,6 +55,8 @@ pub(super) struct Reload {
     /// Streams that each partner may have open.
     pub(super) streams_each: Arc<AtomicU64>,
     pub(super) default_ground: Arc<ArcSwap<Option<TransferGround>>>,
+    /// Signs the checkpoints of exports.
+    pub(super) log_key: Arc<ArcSwap<SigningKey>>,
     pub(super) adoption: Adoption,
     pub(super) observer: Arc<Observer>,
     pub(super) book: Book,
@@ -191,25 +193,28 @@ impl Reload {
     }
 
     async fn look_at_signing_keys(&mut self) {
-        let directory = self.adoption.held();
-        let read = self.read(Part::StatementKey, move |config, clock| {
-            let (file, own) = (&config.keys.statement, config.authority);
-            signing::while_running(file, KeyUse::Statement, &directory, own, clock.now())
-        });
-        if let Some(key) = read.await {
+        for (part, key_use) in [
+            (Part::LogKey, KeyUse::Log),
+            (Part::StatementKey, KeyUse::Statement),
+            (Part::ReceiptKey, KeyUse::Receipt),
+        ] {
+            let directory = self.adoption.held();
+            let read = self.read(part, move |config, clock| {
+                let file = match part {
+                    Part::LogKey => &config.keys.log,
+                    Part::ReceiptKey => &config.keys.receipt,
+                    _ => &config.keys.statement,
+                };
+                signing::while_running(file, key_use, &directory, config.authority, clock.now())
+            });
+            let Some(key) = read.await else { continue };
             let version = key.id().to_string();
-            self.broker.use_statement_key(key);
-            self.took(Part::StatementKey, version);
-        }
-        let directory = self.adoption.held();
-        let read = self.read(Part::ReceiptKey, move |config, clock| {
-            let (file, own) = (&config.keys.receipt, config.authority);
-            signing::while_running(file, KeyUse::Receipt, &directory, own, clock.now())
-        });
-        if let Some(key) = read.await {
-            let version = key.id().to_string();
-            self.broker.use_receipt_key(key);
-            self.took(Part::ReceiptKey, version);
+            match part {
+                Part::LogKey => self.log_key.store(Arc::new(key)),
+                Part::ReceiptKey => self.broker.use_receipt_key(key),
+                _ => self.broker.use_statement_key(key),
+            }
+            self.took(part, version);
         }
     }
 

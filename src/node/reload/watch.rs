@@ -56,6 +56,7 @@ fn files(part: Part, config: &Config) -> Vec<&Path> {
         Part::NodeCertificate => vec![&config.exchange.certificate, &config.exchange.key],
         Part::DeskCertificate => vec![&config.desk.certificate, &config.desk.key],
         Part::DeskTrust => vec![&config.desk.ca, &config.desk.crl],
+        Part::LogKey => vec![&config.keys.log],
         Part::StatementKey => vec![&config.keys.statement],
         Part::ReceiptKey => vec![&config.keys.receipt],
     };

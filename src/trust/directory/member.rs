@@ -1,34 +1,29 @@
 //! One member: what the roots say of it, joined with what it says of itself.
 //!
-//! The way in: [`MemberOnly::read`], then [`MemberOnly::with`]; and [`newest_crls`]. Ids, texts,
-//! endpoints and certificates are checked here, before anybody can use them.
+//! The way in: [`MemberOnly::read`], then [`MemberOnly::with`]. Ids, texts and endpoints are checked here, before
+//! anybody can use them.
 
 use std::collections::BTreeMap;
 
-use x509_parser::{
-    certificate::X509Certificate, extensions::ParsedExtension, prelude::FromDer as _,
-    revocation_list::CertificateRevocationList,
+use super::{
+    DirectoryError, Document, ExchangeCa, Member, MemberKey,
+    ca::{self, CaOnly, CaRef, Crl},
+    signed,
 };
-
-use super::{DirectoryError, Document, Member, MemberKey, signed};
 use crate::{
     domain::{id::AuthorityId, limits, time::Timestamp},
     proto::directory::v1 as pb,
-    trust::{
-        keys::{KeyId, KeyUse},
-        merkle::{Hash, sha256},
-    },
+    trust::keys::{KeyId, KeyUse},
 };
 
 /// What the roots say of a member.
 pub(super) struct MemberOnly {
     pub(super) id: AuthorityId,
     pub(super) directory_key: [u8; 32],
-    /// SHA-256 of the CA's SubjectPublicKeyInfo.
-    pub(super) ca_key_hash: Hash,
+    /// One, or two while one replaces the other.
+    pub(super) cas: Vec<CaOnly>,
     name: String,
     suspended: bool,
-    exchange_ca: Vec<u8>,
     groups: Vec<String>,
 }
 
@@ -71,20 +66,18 @@ impl MemberOnly {
         Ok(Self {
             id,
             directory_key: signed::sound_key(&listed.directory_key, document, "directory key")?,
-            ca_key_hash: ca_key_hash(&listed.exchange_ca)
-                .map_err(|why| DirectoryError::Ca { authority: id, why })?,
+            cas: ca::read(id, listed)?,
             name: listed.name.clone(),
             suspended,
-            exchange_ca: listed.exchange_ca.clone(),
             groups: listed.groups.clone(),
         })
     }
 
-    /// Joins it with its own entry and its newest revocation list.
+    /// Joins it with its own entry and the newest revocation list of each of its CAs.
     pub(super) fn with(
         self,
         entry: &pb::Entry,
-        crl: Option<Vec<u8>>,
+        crls: &BTreeMap<CaRef, Crl>,
     ) -> Result<Member, DirectoryError> {
         let document = Document::Entry(self.id);
         let field = |what| DirectoryError::Field {
@@ -125,120 +118,23 @@ impl MemberOnly {
             .collect::<Result<_, _>>()?;
         let contact = contact_line(entry.contact.as_ref())
             .ok_or_else(|| field("its contact is too long or has control or hidden characters"))?;
+        let exchange_cas = self.cas.into_iter().map(|ca| ExchangeCa {
+            crl: crls.get(&(self.id, ca.key_hash)).map(|crl| crl.der.clone()),
+            der: ca.der,
+        });
         Ok(Member {
             id: self.id,
             name: self.name,
             suspended: self.suspended,
-            exchange_ca: self.exchange_ca,
+            exchange_cas: exchange_cas.collect(),
+            directory_key: self.directory_key,
             endpoints: entry.endpoints.clone(),
             keys,
             contact,
             groups: self.groups,
             spki_pins,
-            crl,
         })
     }
-}
-
-/// A revocation list that its CA signed.
-pub(super) struct Crl {
-    pub(super) number: u64,
-    pub(super) der: Vec<u8>,
-}
-
-/// The newest revocation list of each authority; each must be signed by one member's exchange CA.
-pub(super) fn newest_crls(
-    crls: &[Vec<u8>],
-    members: &BTreeMap<AuthorityId, MemberOnly>,
-) -> Result<BTreeMap<AuthorityId, Crl>, DirectoryError> {
-    signed::at_most(
-        "revocation lists",
-        crls.len(),
-        limits::MEMBERS_MAX,
-        Document::Membership,
-    )?;
-    let mut by_subject: BTreeMap<Vec<u8>, Vec<(AuthorityId, X509Certificate<'_>)>> =
-        BTreeMap::new();
-    for (id, member) in members {
-        // It parsed when the member was read.
-        if let Ok((_, ca)) = X509Certificate::from_der(&member.exchange_ca) {
-            let subject = ca.subject().as_raw().to_vec();
-            by_subject.entry(subject).or_default().push((*id, ca));
-        }
-    }
-    let mut newest: BTreeMap<AuthorityId, Crl> = BTreeMap::new();
-    for der in crls {
-        let (authority, number) = read_crl(der, &by_subject)?;
-        if newest
-            .get(&authority)
-            .is_none_or(|held| held.number < number)
-        {
-            let der = der.clone();
-            newest.insert(authority, Crl { number, der });
-        }
-    }
-    Ok(newest)
-}
-
-/// Checks one revocation list against an exchange CA, and gives its number.
-pub(in crate::trust) fn crl_number(der: &[u8], ca: &[u8]) -> Result<u64, String> {
-    let (_, ca) = X509Certificate::from_der(ca).map_err(|error| error.to_string())?;
-    let crl = parse_crl(der)?;
-    if crl.issuer().as_raw() != ca.subject().as_raw() {
-        return Err("its issuer is not the exchange CA".to_owned());
-    }
-    crl.verify_signature(ca.public_key())
-        .map_err(|_| "it is not signed by the exchange CA".to_owned())?;
-    number_of(&crl)
-}
-
-fn read_crl(
-    der: &[u8],
-    cas: &BTreeMap<Vec<u8>, Vec<(AuthorityId, X509Certificate<'_>)>>,
-) -> Result<(AuthorityId, u64), DirectoryError> {
-    let refuse = |why: String| DirectoryError::Crl { why };
-    let crl = parse_crl(der).map_err(refuse)?;
-    let owner = cas
-        .get(crl.issuer().as_raw())
-        .into_iter()
-        .flatten()
-        .find(|(_, ca)| crl.verify_signature(ca.public_key()).is_ok());
-    let Some((authority, _)) = owner else {
-        return Err(refuse("no member's exchange CA signed it".to_owned()));
-    };
-    let number = number_of(&crl).map_err(|why| refuse(format!("{authority}: {why}")))?;
-    Ok((*authority, number))
-}
-
-fn parse_crl(der: &[u8]) -> Result<CertificateRevocationList<'_>, String> {
-    match CertificateRevocationList::from_der(der) {
-        Ok(([], crl)) => Ok(crl),
-        Ok(_) => Err("bytes follow after its end".to_owned()),
-        Err(error) => Err(format!("it is no DER of a CRL: {error}")),
-    }
-}
-
-fn number_of(crl: &CertificateRevocationList<'_>) -> Result<u64, String> {
-    let number = crl.crl_number().ok_or("it has no CRL number")?;
-    u64::try_from(number).map_err(|_| "its CRL number is over 2^64".to_owned())
-}
-
-fn ca_key_hash(der: &[u8]) -> Result<Hash, String> {
-    let (rest, ca) = X509Certificate::from_der(der)
-        .map_err(|error| format!("it is no DER of a certificate: {error}"))?;
-    if !rest.is_empty() {
-        return Err("bytes follow after its end".to_owned());
-    }
-    let is_ca = ca.extensions().iter().any(|extension| {
-        matches!(
-            extension.parsed_extension(),
-            ParsedExtension::BasicConstraints(constraints) if constraints.ca
-        )
-    });
-    if !is_ca {
-        return Err("its basic constraints do not make it a CA".to_owned());
-    }
-    Ok(sha256(ca.public_key().raw))
 }
 
 fn member_key(authority: AuthorityId, key: &pb::Key) -> Result<MemberKey, DirectoryError> {

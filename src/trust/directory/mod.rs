@@ -6,6 +6,7 @@
 //! never overwrites a version that it has kept.
 
 pub mod author;
+mod ca;
 mod error;
 mod folder;
 mod member;
@@ -15,9 +16,12 @@ mod succeed;
 
 use std::{collections::BTreeMap, fmt, path::Path, str::FromStr, sync::Arc, time::Duration};
 
-pub use error::DirectoryError;
+pub use {ca::ExchangeCa, error::DirectoryError};
 pub(in crate::trust) use {
-    folder::read_bundle, member::crl_number, read::is_federation_name, signed::valid_signers,
+    ca::{crl_number, fingerprint},
+    folder::read_bundle,
+    read::is_federation_name,
+    signed::valid_signers,
 };
 
 use super::{
@@ -119,8 +123,8 @@ struct Heads {
     roots: Vec<Head>,
     membership: Head,
     entries: BTreeMap<AuthorityId, Head>,
-    /// Numbers of the revocation lists.
-    crls: BTreeMap<AuthorityId, Head>,
+    /// Numbers of the revocation lists, for each CA that is named; `None`: it has no list.
+    crls: BTreeMap<ca::CaRef, Option<Head>>,
     timestamp: Head,
 }
 
@@ -146,8 +150,10 @@ pub struct Member {
     pub name: String,
     /// Nothing is exchanged with it while this is true.
     pub suspended: bool,
-    /// DER of the only CA that may vouch for its nodes.
-    pub exchange_ca: Vec<u8>,
+    /// The only CAs that may vouch for its nodes, each for itself: one, or two while one replaces the other.
+    pub exchange_cas: Vec<ExchangeCa>,
+    /// Ed25519: signs its own entry.
+    pub directory_key: [u8; 32],
     /// `host:port` of each node's exchange listener.
     pub endpoints: Vec<String>,
     /// Its signing keys, retired and revoked ones too.
@@ -156,10 +162,8 @@ pub struct Member {
     pub contact: String,
     /// Groups without `@`.
     pub groups: Vec<String>,
-    /// SHA-256 of the public keys allowed in node certificates; empty: any of its CA.
+    /// SHA-256 of the public keys allowed in node certificates; empty: any of its CAs.
     pub spki_pins: Vec<[u8; 32]>,
-    /// DER, newest; `None`: no connection can be verified.
-    pub crl: Option<Vec<u8>>,
 }
 
 impl Member {

@@ -9,8 +9,8 @@ use std::{
 };
 
 use super::{
-    Anchor, Directory, DirectoryError, Document, Head, Heads,
-    member::{self, MemberOnly},
+    Anchor, Directory, DirectoryError, Document, Head, Heads, ca,
+    member::MemberOnly,
     signed::{at_most, check_federation, check_type, escaped, parse, signed_by, sound_key},
 };
 use crate::{
@@ -42,7 +42,7 @@ pub(super) fn read(bundle: &pb::Bundle, anchor: Anchor) -> Result<Directory, Dir
         &mut owners,
     )?;
     let timestamp = read_timestamp(bundle.timestamp.as_ref(), &roots, membership.head, &entries)?;
-    let crls = member::newest_crls(&bundle.crls, &membership.members)?;
+    let crls = ca::newest_crls(&bundle.crls, &membership.members)?;
 
     let mut members = BTreeMap::new();
     let mut heads = Heads {
@@ -54,26 +54,26 @@ pub(super) fn read(bundle: &pb::Bundle, anchor: Anchor) -> Result<Directory, Dir
     };
     for (id, only) in membership.members {
         let entry = entries.get(&id).ok_or(DirectoryError::Unpaired(id))?;
-        let crl = crls.get(&id);
-        if let Some(crl) = crl {
-            if crl.number < entry.content.min_crl_number {
+        for ca in &only.cas {
+            let name = (id, ca.key_hash);
+            let crl = crls.get(&name);
+            if let Some(crl) = crl
+                && crl.number < entry.content.min_crl_number
+            {
                 return Err(DirectoryError::CrlTooOld {
                     authority: id,
                     found: crl.number,
                     minimum: entry.content.min_crl_number,
                 });
             }
-            let head = Head {
+            let head = crl.map(|crl| Head {
                 version: crl.number,
                 hash: sha256(&crl.der),
-            };
-            heads.crls.insert(id, head);
+            });
+            heads.crls.insert(name, head);
         }
         heads.entries.insert(id, entry.head);
-        members.insert(
-            id,
-            only.with(&entry.content, crl.map(|crl| crl.der.clone()))?,
-        );
+        members.insert(id, only.with(&entry.content, &crls)?);
     }
     Ok(Directory {
         bundle: bundle.clone(),
@@ -265,13 +265,15 @@ fn read_membership(
     for listed in &membership.members {
         let only = MemberOnly::read(listed)?;
         owners.claim(&only.directory_key, || format!("{}'s directory", only.id))?;
-        if let Some(first) = ca_owners.insert(only.ca_key_hash, only.id)
-            && first != only.id
-        {
-            return Err(DirectoryError::SharedCa {
-                first,
-                second: only.id,
-            });
+        for ca in &only.cas {
+            if let Some(first) = ca_owners.insert(ca.key_hash, only.id)
+                && first != only.id
+            {
+                return Err(DirectoryError::SharedCa {
+                    first,
+                    second: only.id,
+                });
+            }
         }
         let id = only.id;
         if members.insert(id, only).is_some() {

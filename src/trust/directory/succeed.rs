@@ -79,18 +79,12 @@ fn forward(
 
 /// A revocation list may go only with its authority or its CA.
 fn check_crls(held: &Directory, offered: &Directory) -> Result<(), DirectoryError> {
-    for (authority, crl) in &held.heads.crls {
-        let ca = |directory: &Directory| {
-            directory
-                .member(authority)
-                .map(|member| member.exchange_ca.clone())
-        };
-        if ca(held) != ca(offered) {
+    for (ca, crl) in &held.heads.crls {
+        let (Some(crl), Some(other)) = (crl, offered.heads.crls.get(ca)) else {
             continue;
-        }
-        let other = offered.heads.crls.get(authority);
+        };
         let number = other.map_or(0, |crl| crl.version);
-        forward(Document::Crl(*authority), crl, other, number)?;
+        forward(Document::Crl(ca.0), crl, other.as_ref(), number)?;
     }
     Ok(())
 }

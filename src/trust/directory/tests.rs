@@ -11,6 +11,7 @@ use crate::trust::{
 };
 
 mod addressing;
+mod cas;
 mod keeping;
 
 fn id(text: &str) -> AuthorityId {
@@ -35,8 +36,11 @@ fn a_sound_bundle_verifies_and_says_who_is_who() {
     assert_eq!(ids, [id("XA-POL"), id("XB-POL"), id("XC-POL")]);
     let member = directory.member(&id("XB-POL")).unwrap();
     let fixture = federation.member("XB-POL");
-    assert_eq!(member.exchange_ca, fixture.ca_der);
-    assert!(member.crl.as_ref() == bundle.crls.get(1));
+    let [ca] = member.exchange_cas.as_slice() else {
+        panic!("one CA");
+    };
+    assert_eq!(ca.der, fixture.ca_der);
+    assert!(ca.crl.as_ref() == bundle.crls.get(1));
     assert_eq!(member.contact, "Duty officer, +00 1");
     let key = fixture.statement.id();
     assert!(member.key(KeyUse::Statement, &key).is_some());
@@ -500,8 +504,11 @@ fn revocation_lists_are_their_cas_and_not_older_than_asked() {
     let federation = TestFederation::new();
     let number_of = |crls: Vec<Vec<u8>>| {
         let bundle = federation.bundle_with(1, |draft| draft.crls = crls);
-        Directory::verify(&bundle, federation.anchor(), NOW)
-            .map(|directory| directory.member(&id("XA-POL")).unwrap().crl.clone())
+        Directory::verify(&bundle, federation.anchor(), NOW).map(|directory| {
+            directory.member(&id("XA-POL")).unwrap().exchange_cas[0]
+                .crl
+                .clone()
+        })
     };
     let a = federation.member("XA-POL");
     assert_eq!(number_of(Vec::new()).unwrap(), None);

@@ -3,7 +3,12 @@
 //! The way in: [`propose`]. Checks each application against itself; that all of it holds together is
 //! checked when it is published, by reading it as every node will.
 
-use std::{collections::BTreeMap, fs, path::PathBuf, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs, iter,
+    path::PathBuf,
+    time::Duration,
+};
 
 use prost::Message as _;
 
@@ -12,7 +17,8 @@ use crate::{
     domain::{id::AuthorityId, time::Clock},
     proto::directory::v1 as pb,
     trust::{
-        directory::{Directory, crl_number, valid_signers},
+        directory::{Directory, crl_number, fingerprint, valid_signers},
+        keys::KeyId,
         pae::DocumentType,
     },
 };
@@ -170,11 +176,51 @@ pub(super) fn entry_of(
     pb::Entry::decode(document.document.as_slice()).map_err(|error| error.to_string())
 }
 
+/// Which of a member's CAs signed a revocation list, by its place, and the list's number.
+pub(super) fn crl_of(crl: &[u8], member: &pb::Member) -> Result<(usize, u64), String> {
+    let mut told = "the member names no exchange CA".to_owned();
+    for (place, ca) in exchange_cas(member).enumerate() {
+        match crl_number(crl, ca) {
+            Ok(number) => return Ok((place, number)),
+            Err(why) => told = why,
+        }
+    }
+    Err(told)
+}
+
+fn exchange_cas(member: &pb::Member) -> impl Iterator<Item = &Vec<u8>> {
+    iter::once(&member.exchange_ca).chain(&member.other_exchange_cas)
+}
+
+/// Which CAs and keys come and which go: a root that signs puts its hand to each of them.
+fn key_changes(present: &pb::Member, next: &pb::Member) -> Vec<String> {
+    let (id, mut lines) = (&next.id, Vec::new());
+    let named = |member: &pb::Member, der: &Vec<u8>| exchange_cas(member).any(|ca| ca == der);
+    for ca in exchange_cas(next).filter(|ca| !named(present, ca)) {
+        lines.push(format!("exchange CA {} of {id} comes", fingerprint(ca)));
+    }
+    for ca in exchange_cas(present).filter(|ca| !named(next, ca)) {
+        lines.push(format!("exchange CA {} of {id} goes", fingerprint(ca)));
+    }
+    let key = |member: &pb::Member| {
+        let public = member.directory_key.as_slice().try_into().ok();
+        public.map_or_else(String::new, |public| KeyId::of(public).to_string())
+    };
+    if present.directory_key != next.directory_key {
+        lines.push(format!(
+            "directory key {} of {id} becomes {}",
+            key(present),
+            key(next)
+        ));
+    }
+    lines
+}
+
 struct Draft {
     version: u64,
     members: BTreeMap<AuthorityId, pb::Member>,
     entries: BTreeMap<AuthorityId, pb::SignedDocument>,
-    crls: BTreeMap<AuthorityId, Vec<u8>>,
+    crls: BTreeSet<Vec<u8>>,
     membership_changed: bool,
     /// Entries and revocation lists that change, as a bundle of nothing else.
     parts: pb::Bundle,
@@ -187,7 +233,7 @@ impl Draft {
             version: 0,
             members: BTreeMap::new(),
             entries: BTreeMap::new(),
-            crls: BTreeMap::new(),
+            crls: BTreeSet::new(),
             membership_changed: false,
             parts: pb::Bundle::default(),
             changes: Vec::new(),
@@ -211,11 +257,8 @@ impl Draft {
                 draft.entries.insert(authority, document.clone());
             }
         }
-        for member in present.members() {
-            if let Some(crl) = &member.crl {
-                draft.crls.insert(member.id, crl.clone());
-            }
-        }
+        let cas = present.members().flat_map(|member| &member.exchange_cas);
+        draft.crls.extend(cas.filter_map(|ca| ca.crl.clone()));
         Ok(draft)
     }
 
@@ -302,13 +345,16 @@ impl Draft {
             self.entries.insert(id, document.clone());
             self.parts.entries.push(document.clone());
         }
-        if !application.crl.is_empty() && self.crls.get(&id) != Some(&application.crl) {
-            let number = crl_number(&application.crl, &member.exchange_ca)
+        for crl in iter::once(&application.crl).chain(&application.other_crls) {
+            if crl.is_empty() || self.crls.contains(crl) {
+                continue;
+            }
+            let (_, number) = crl_of(crl, &member)
                 .map_err(|why| refuse(format!("its revocation list: {why}")))?;
             self.changes
                 .push(format!("revocation list {number} of {id}"));
-            self.crls.insert(id, application.crl.clone());
-            self.parts.crls.push(application.crl.clone());
+            self.crls.insert(crl.clone());
+            self.parts.crls.push(crl.clone());
         }
         Ok(())
     }
@@ -330,8 +376,10 @@ impl Draft {
             Some(_) => "change",
             None => "add",
         };
+        let keys = present.map(|present| key_changes(present, &member));
         self.changes
             .push(format!("{word} {id} ({:?})", member.name));
+        self.changes.extend(keys.unwrap_or_default());
         self.members.insert(id, member);
         self.membership_changed = true;
     }

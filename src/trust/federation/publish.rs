@@ -134,7 +134,7 @@ fn take_in_proposal(
     keep_newest(bundle)
 }
 
-/// One entry for each present member, the one with the highest number; one revocation list, the newest.
+/// One entry for each present member, the one with the highest number; one revocation list for each CA, the newest.
 fn keep_newest(bundle: &mut pb::Bundle) -> Result<(), FederationError> {
     let members: Vec<pb::Member> = bundle
         .membership
@@ -166,17 +166,16 @@ fn keep_newest(bundle: &mut pb::Bundle) -> Result<(), FederationError> {
         .map(|(_, document)| document)
         .collect();
 
-    let mut crls: BTreeMap<&str, (u64, Vec<u8>)> = BTreeMap::new();
+    let mut crls: BTreeMap<(&str, usize), (u64, Vec<u8>)> = BTreeMap::new();
     for crl in std::mem::take(&mut bundle.crls) {
         for member in &members {
-            let Ok(number) = crate::trust::directory::crl_number(&crl, &member.exchange_ca) else {
+            // One of a CA that is named no longer falls away here.
+            let Ok((place, number)) = proposal::crl_of(&crl, member) else {
                 continue;
             };
-            if crls
-                .get(member.id.as_str())
-                .is_none_or(|(held, _)| *held <= number)
-            {
-                crls.insert(&member.id, (number, crl.clone()));
+            let ca = (member.id.as_str(), place);
+            if crls.get(&ca).is_none_or(|(held, _)| *held <= number) {
+                crls.insert(ca, (number, crl.clone()));
             }
         }
     }

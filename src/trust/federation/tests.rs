@@ -9,6 +9,8 @@ use crate::trust::{
     testing::{DAY, FixedClock, NOW, TestMember},
 };
 
+mod cas;
+
 struct Office {
     _root: tempfile::TempDir,
     folder: PathBuf,
@@ -104,7 +106,11 @@ fn members_join_once_enough_roots_have_signed() {
     assert!(!files::proposal_path(&office.folder).exists());
     let directory = office.install().unwrap();
     assert_eq!(directory.standing(NOW), Standing::Fresh);
-    assert!(directory.member(&a.id).unwrap().crl.is_some());
+    assert!(
+        directory.member(&a.id).unwrap().exchange_cas[0]
+            .crl
+            .is_some()
+    );
 }
 
 #[test]
@@ -131,7 +137,7 @@ fn new_entries_and_revocation_lists_need_no_root() {
     assert_eq!(proposed.changes.len(), 2);
     office.publish().unwrap();
     let directory = office.install().unwrap();
-    assert!(directory.member(&member.id).unwrap().crl == Some(newer.crl));
+    assert!(directory.member(&member.id).unwrap().exchange_cas[0].crl == Some(newer.crl));
     assert!(matches!(
         office.propose(&change),
         Err(FederationError::NothingNew)

@@ -8,15 +8,18 @@ use std::{path::Path, time::Duration};
 use prost::Message as _;
 
 use super::{
-    Ca, PkiError,
+    Ca, Generation, PkiError,
     authority::{AuthorityPlan, SIGNING_KEYS},
     ca_paths,
     certificate::days,
-    crl::{crl_bytes, crl_number, read_certificate},
+    crl::{crl_number, exchange_list, read_certificate},
     folder,
 };
 use crate::{
-    domain::time::{Clock, Timestamp},
+    domain::{
+        limits,
+        time::{Clock, Timestamp},
+    },
     proto::directory::v1 as pb,
     trust::{
         directory::author::sign_message,
@@ -33,7 +36,7 @@ const BACKDATED: Duration = Duration::from_secs(300);
 /// Writes `application.json` anew: next entry number, present keys, newest list.
 ///
 /// Endpoints, contact, groups and pins stay as they were; a key that is new since then is
-/// published beside those that are still known.
+/// published beside those that are still known, and so is an exchange CA that replaces another.
 ///
 /// # Errors
 /// When there is no earlier application, or files cannot be used.
@@ -93,15 +96,13 @@ pub(super) fn first_application(
     plan: &AuthorityPlan,
     clock: &dyn Clock,
 ) -> Result<(), PkiError> {
-    let directory_key = signing_key(folder, KeyUse::Directory, "directory")?;
     let member = pb::Member {
         id: plan.id.to_string(),
         country: plan.country.clone(),
         name: plan.name.clone(),
         status: pb::MemberStatus::Active.into(),
-        exchange_ca: read_certificate(&ca_paths(folder, Ca::Exchange).0)?.to_vec(),
-        directory_key: directory_key.public().to_vec(),
         groups: plan.groups.clone(),
+        ..pb::Member::default()
     };
     let entry = pb::Entry {
         federation: plan.federation.clone(),
@@ -121,17 +122,31 @@ pub(super) fn first_application(
 
 fn write(
     folder: &Path,
-    member: pb::Member,
+    mut member: pb::Member,
     mut entry: pb::Entry,
     clock: &dyn Clock,
 ) -> Result<(), PkiError> {
+    // The order in which partners came to know them: activating the next one changes nothing that roots must sign.
+    let mut cas = Vec::with_capacity(limits::CAS_MAX);
+    for generation in Generation::of(folder, Ca::Exchange) {
+        let (certificate, _) = ca_paths(folder, Ca::Exchange, generation);
+        let certificate = read_certificate(&certificate)?.to_vec();
+        cas.push((certificate, exchange_list(folder, generation)?));
+    }
+    let mut cas = cas.into_iter();
+    let (first, crl) = cas.next().unwrap_or_default();
+    let (others, other_crls) = cas.unzip();
+    member.exchange_ca = first;
+    member.other_exchange_cas = others;
     entry.min_crl_number = crl_number(folder, Ca::Exchange)?;
     entry.issued_at_us = clock.now().as_micros();
-    let key = signing_key(folder, KeyUse::Directory, "directory")?;
+    let key = directory_key(folder)?;
+    member.directory_key = key.public().to_vec();
     let application = pb::Application {
         member: Some(member),
         entry: Some(sign_message(DocumentType::Entry, &entry, &[&key])),
-        crl: crl_bytes(folder, Ca::Exchange)?,
+        crl,
+        other_crls,
     };
     let file = folder.join("application.json");
     let text = serde_json::to_string_pretty(&application).map_err(|error| PkiError::Content {
@@ -187,6 +202,15 @@ fn published_use(key_use: KeyUse) -> Option<pb::KeyUse> {
         KeyUse::Witness => Some(pb::KeyUse::Witness),
         KeyUse::Directory | KeyUse::Root | KeyUse::Timestamp => None,
     }
+}
+
+/// The one that signs what is handed in from now on: with the next, all of it is the roots' to sign, at once.
+fn directory_key(folder: &Path) -> Result<SigningKey, PkiError> {
+    let next = folder.join("keys").join("directory-next.key");
+    if next.exists() {
+        return Ok(SigningKey::load(&next, KeyUse::Directory)?);
+    }
+    signing_key(folder, KeyUse::Directory, "directory")
 }
 
 fn signing_key(folder: &Path, key_use: KeyUse, name: &str) -> Result<SigningKey, PkiError> {

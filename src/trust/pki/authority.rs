@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::{
-    Ca, PkiError,
+    Ca, Generation, PkiError,
     application::first_application,
     certificate::{NodeProfile, Replace, issue_node, make_ca, random_bytes, require_hosts},
     crl::{CRL_DAYS, publish_crl},
@@ -85,7 +85,7 @@ pub(in crate::trust) fn make_authorities(
         folder::make_folder(&folder.join(part))?;
     }
     for ca in Ca::ALL {
-        make_ca(folder, id, ca, clock)?;
+        make_ca(folder, id, (ca, Generation::Present), clock)?;
     }
     publish_crl(folder, CRL_DAYS, clock)
 }

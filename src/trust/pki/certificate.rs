@@ -14,17 +14,26 @@ use rcgen::{
     Issuer, KeyPair, KeyUsagePurpose, PKCS_ECDSA_P256_SHA256, SanType, SerialNumber,
 };
 use time::OffsetDateTime;
+use x509_parser::{
+    extensions::GeneralName,
+    prelude::{FromDer as _, X509Certificate},
+};
 
 use super::{
-    Ca, PkiError, ca_paths,
+    Ca, Generation, PkiError, ca_paths,
+    crl::read_certificate,
     folder::{self, Access},
+    name_in,
 };
 use crate::{
     domain::{
         id::AuthorityId,
         time::{Clock, Timestamp},
     },
-    trust::tls::{DeskName, Name, Role},
+    trust::{
+        merkle::sha256,
+        tls::{DeskName, Name, Role},
+    },
 };
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
@@ -151,19 +160,72 @@ pub(super) fn issue_next_exchange(
     Ok(next)
 }
 
-/// Makes one of the two CAs: 10 years, signs leaves alone.
+/// Issues the node's certificate of one CA anew: same name, same hosts, same key.
+pub(super) fn reissue(folder: &Path, ca: Ca, clock: &dyn Clock) -> Result<(), PkiError> {
+    let files = files(&folder.join("node"), ca.name());
+    let name = name_in(&files.certificate)?;
+    let usages: &[ExtendedKeyUsagePurpose] = match ca {
+        Ca::Exchange => &[
+            ExtendedKeyUsagePurpose::ClientAuth,
+            ExtendedKeyUsagePurpose::ServerAuth,
+        ],
+        Ca::Desk => &[ExtendedKeyUsagePurpose::ServerAuth],
+    };
+    let hosts = hosts_in(&files.certificate)?;
+    let order = Order::new(ca, &name, hosts, usages, NODE_DAYS);
+    order.issue(folder, &files, Replace::SameKey, clock)
+}
+
+/// The hosts that a certificate names beside its URI.
+fn hosts_in(certificate: &Path) -> Result<Vec<SanType>, PkiError> {
+    let content = |why: &str| PkiError::Content {
+        file: certificate.to_owned(),
+        why: why.to_owned(),
+    };
+    let der = read_certificate(certificate)?;
+    let (_, parsed) =
+        X509Certificate::from_der(&der).map_err(|_| content("it is no certificate"))?;
+    let names = parsed
+        .subject_alternative_name()
+        .map_err(|_| content("it names its hosts twice"))?;
+    let names = names.map_or(&[][..], |names| names.value.general_names.as_slice());
+    let mut hosts = Vec::with_capacity(names.len());
+    for name in names {
+        match name {
+            GeneralName::DNSName(host) => hosts.push(dns(host)?),
+            GeneralName::IPAddress(bytes) => {
+                let address = <[u8; 4]>::try_from(*bytes)
+                    .map(IpAddr::from)
+                    .or_else(|_| <[u8; 16]>::try_from(*bytes).map(IpAddr::from));
+                let address = address.map_err(|_| content("it names an address of odd length"))?;
+                hosts.push(SanType::IpAddress(address));
+            }
+            _ => {}
+        }
+    }
+    Ok(hosts)
+}
+
+/// Makes one of the two CAs, or the next of them: 10 years, signs leaves alone.
 pub(super) fn make_ca(
     folder: &Path,
     authority: AuthorityId,
-    ca: Ca,
+    (ca, generation): (Ca, Generation),
     clock: &dyn Clock,
 ) -> Result<(), PkiError> {
-    let (certificate_file, key_file) = ca_paths(folder, ca);
+    let (certificate_file, key_file) = ca_paths(folder, ca, generation);
     folder::require_absent(&certificate_file)?;
     let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256)?;
     // Names differ per authority and CA: a CRL of another CA of the same name would be taken for
     // this one's, and fail as a bad signature. No name constraints: webpki knows none for URIs.
-    let common_name = format!("Allpoints {authority} {} CA", ca.name());
+    let common_name = match generation {
+        Generation::Present => format!("Allpoints {authority} {} CA", ca.name()),
+        Generation::Next | Generation::Old => {
+            let [a, b, c, d, ..] = sha256(key.public_key_raw());
+            let number = u32::from_be_bytes([a, b, c, d]);
+            format!("Allpoints {authority} {} CA {number:08x}", ca.name())
+        }
+    };
     let mut params = leaf_params(authority, &common_name, CA_DAYS, clock)?;
     params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
     params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
@@ -177,12 +239,21 @@ pub(super) fn make_ca(
     )
 }
 
-/// Reads a CA to sign with.
+/// Reads the CA that issues now.
 pub(in crate::trust) fn issuer(
     folder: &Path,
     ca: Ca,
 ) -> Result<Issuer<'static, KeyPair>, PkiError> {
-    let (certificate_file, key_file) = ca_paths(folder, ca);
+    signer(folder, ca, Generation::Present)
+}
+
+/// Reads a CA to sign with.
+pub(super) fn signer(
+    folder: &Path,
+    ca: Ca,
+    generation: Generation,
+) -> Result<Issuer<'static, KeyPair>, PkiError> {
+    let (certificate_file, key_file) = ca_paths(folder, ca, generation);
     let certificate = folder::read(&certificate_file)?;
     let key_pem = folder::read_private(&key_file)?;
     let content = |file: &Path, error: &rcgen::Error| PkiError::Content {

@@ -3,18 +3,19 @@
 //! The ways in are [`revoke`] and [`publish_crl`]. A list's number only grows; a revoked serial
 //! number stays on every later list.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rcgen::{
-    CertificateRevocationListParams, KeyIdMethod, RevocationReason, RevokedCertParams, SerialNumber,
+    CertificateRevocationList, CertificateRevocationListParams, KeyIdMethod, RevocationReason,
+    RevokedCertParams, SerialNumber,
 };
 use rustls::pki_types::{CertificateDer, pem::PemObject as _};
 use serde::{Deserialize, Serialize};
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
 use super::{
-    PkiError, ca_paths,
-    certificate::{at, days, issuer},
+    Generation, PkiError, ca_paths,
+    certificate::{at, days, signer},
     folder,
 };
 use crate::domain::time::{Clock, Timestamp};
@@ -67,10 +68,10 @@ pub fn revoke(folder: &Path, certificate: &Path, clock: &dyn Clock) -> Result<Re
     let der = read_certificate(certificate)?;
     let (_, parsed) =
         X509Certificate::from_der(&der).map_err(|_| content("it is no certificate"))?;
-    let ca =
+    let (ca, generation) =
         issuer_of(folder, &parsed)?.ok_or_else(|| PkiError::NotOurs(certificate.to_owned()))?;
     let serial = hex(parsed.raw_serial());
-    let mut state = State::read(folder, ca)?;
+    let mut state = State::read(folder, ca, generation)?;
     if state.revoked.iter().any(|known| known.serial == serial) {
         return Ok(Revoked::Before(ca));
     }
@@ -78,11 +79,14 @@ pub fn revoke(folder: &Path, certificate: &Path, clock: &dyn Clock) -> Result<Re
         serial,
         at_us: clock.now().as_micros(),
     });
-    state.write(folder, ca)?;
+    state.write(folder, ca, generation)?;
     Ok(Revoked::Now(ca))
 }
 
-/// Signs both CAs' lists anew, with the next numbers, and writes `exchange.crl` and `desk.crl` (DER).
+/// Signs all CAs' lists anew, with the next numbers, and writes `exchange.crl` and `desk.crl`.
+///
+/// A list is DER. While one desk CA replaces the other, `desk.crl` holds the lists of both, as PEM; those of the exchange
+/// go to the federation in the application.
 ///
 /// # Errors
 /// When `valid_days` is not 1 to 90, or files cannot be used.
@@ -98,14 +102,18 @@ pub fn publish_crl(folder: &Path, valid_days: u32, clock: &dyn Clock) -> Result<
         .try_for_each(|ca| publish_one(folder, ca, valid_days, clock))
 }
 
-/// Number of the list last published.
+/// Number of the list last published by a CA: the least of its generations, which go on together.
 pub(super) fn crl_number(folder: &Path, ca: Ca) -> Result<u64, PkiError> {
-    Ok(State::read(folder, ca)?.number)
+    let mut least = u64::MAX;
+    for generation in Generation::of(folder, ca) {
+        least = least.min(State::read(folder, ca, generation)?.number);
+    }
+    Ok(least)
 }
 
-/// The list last published, DER.
-pub(super) fn crl_bytes(folder: &Path, ca: Ca) -> Result<Vec<u8>, PkiError> {
-    let file = folder.join(format!("{}.crl", ca.name()));
+/// The exchange list last published, DER.
+pub(super) fn exchange_list(folder: &Path, generation: Generation) -> Result<Vec<u8>, PkiError> {
+    let file = list_file(folder, Ca::Exchange, generation);
     std::fs::read(&file).map_err(|source| PkiError::File {
         act: "read",
         file,
@@ -113,16 +121,107 @@ pub(super) fn crl_bytes(folder: &Path, ca: Ca) -> Result<Vec<u8>, PkiError> {
     })
 }
 
+/// Whether a CA has revoked this certificate.
+pub(super) fn is_revoked(
+    folder: &Path,
+    (ca, generation): (Ca, Generation),
+    certificate: &X509Certificate<'_>,
+) -> Result<bool, PkiError> {
+    let serial = hex(certificate.raw_serial());
+    let state = State::read(folder, ca, generation)?;
+    Ok(state.revoked.iter().any(|known| known.serial == serial))
+}
+
+/// Moves on what a CA must remember, when the next one takes the place of the present one. Safe to repeat.
+pub(super) fn succeed(folder: &Path, ca: Ca) -> Result<(), PkiError> {
+    let file = |generation| state_file(folder, ca, generation);
+    let (old, present, next) = (
+        file(Generation::Old),
+        file(Generation::Present),
+        file(Generation::Next),
+    );
+    if !old.exists() {
+        folder::replace(&old, folder::read(&present)?.as_bytes())?;
+    }
+    if next.exists() {
+        folder::put_in_place(&next, &present)?;
+    }
+    let list = list_file(folder, ca, Generation::Next);
+    if list.exists() {
+        // It is signed anew under its new name; one that is left would be taken for a state that was lost.
+        folder::remove(&list)?;
+    }
+    Ok(())
+}
+
+/// Removes what a CA had to remember that is named no more. Safe to repeat.
+pub(super) fn forget(folder: &Path, ca: Ca) -> Result<(), PkiError> {
+    for file in [
+        list_file(folder, ca, Generation::Old),
+        state_file(folder, ca, Generation::Old),
+    ] {
+        if file.exists() {
+            folder::remove(&file)?;
+        }
+    }
+    Ok(())
+}
+
 fn publish_one(folder: &Path, ca: Ca, valid_days: u32, clock: &dyn Clock) -> Result<(), PkiError> {
-    let issuer = issuer(folder, ca)?;
-    let mut state = State::read(folder, ca)?;
-    state.number = state.number.saturating_add(1);
+    let generations = Generation::of(folder, ca);
+    let mut states = Vec::with_capacity(generations.len());
+    for generation in generations {
+        states.push((generation, State::read(folder, ca, generation)?));
+    }
+    // One series of numbers for all: an entry names one number that no list of its authority may be below.
+    let last = states.iter().map(|(_, state)| state.number).max();
+    let number = last.unwrap_or_default().saturating_add(1);
+    let mut lists = Vec::with_capacity(states.len());
+    for (generation, state) in &mut states {
+        state.number = number;
+        let list = signed_list(folder, (ca, *generation), state, valid_days, clock)?;
+        lists.push((*generation, list));
+    }
+    // The numbers first: after a crash between the two, one is skipped and none is used twice.
+    for (generation, state) in &states {
+        state.write(folder, ca, *generation)?;
+    }
+    let together = match ca {
+        Ca::Desk if lists.len() > 1 => Some(pem_of(&lists)?),
+        _ => None,
+    };
+    for (generation, list) in &lists {
+        let file = list_file(folder, ca, *generation);
+        match (&together, generation) {
+            (Some(pem), Generation::Present) => folder::replace(&file, pem.as_bytes())?,
+            _ => folder::replace(&file, list.der())?,
+        }
+    }
+    Ok(())
+}
+
+fn pem_of(lists: &[(Generation, CertificateRevocationList)]) -> Result<String, PkiError> {
+    let mut text = String::new();
+    for (_, list) in lists {
+        text.push_str(&list.pem()?);
+    }
+    Ok(text)
+}
+
+fn signed_list(
+    folder: &Path,
+    (ca, generation): (Ca, Generation),
+    state: &State,
+    valid_days: u32,
+    clock: &dyn Clock,
+) -> Result<CertificateRevocationList, PkiError> {
+    let issuer = signer(folder, ca, generation)?;
     let revoked_certs = state
         .revoked
         .iter()
-        .map(|known| known.for_list(folder, ca))
+        .map(|known| known.for_list(&state_file(folder, ca, generation)))
         .collect::<Result<_, _>>()?;
-    let list = CertificateRevocationListParams {
+    CertificateRevocationListParams {
         this_update: at(clock.now())?,
         next_update: at(clock.now().plus(days(valid_days)))?,
         crl_number: SerialNumber::from(state.number),
@@ -130,10 +229,8 @@ fn publish_one(folder: &Path, ca: Ca, valid_days: u32, clock: &dyn Clock) -> Res
         key_identifier_method: KeyIdMethod::Sha256,
         revoked_certs,
     }
-    .signed_by(&issuer)?;
-    // The number first: after a crash between the two, one is skipped and none is used twice.
-    state.write(folder, ca)?;
-    folder::replace(&folder.join(format!("{}.crl", ca.name())), list.der())
+    .signed_by(&issuer)
+    .map_err(PkiError::from)
 }
 
 /// What a CA has to remember between its lists.
@@ -155,9 +252,9 @@ struct RevokedSerial {
 }
 
 impl RevokedSerial {
-    fn for_list(&self, folder: &Path, ca: Ca) -> Result<RevokedCertParams, PkiError> {
+    fn for_list(&self, file: &Path) -> Result<RevokedCertParams, PkiError> {
         let bytes = unhex(&self.serial).ok_or_else(|| PkiError::Content {
-            file: state_file(folder, ca),
+            file: file.to_owned(),
             why: format!("`{}` is no serial number", self.serial.escape_default()),
         })?;
         Ok(RevokedCertParams {
@@ -170,23 +267,23 @@ impl RevokedSerial {
 }
 
 impl State {
-    fn read(folder: &Path, ca: Ca) -> Result<Self, PkiError> {
-        let file = state_file(folder, ca);
+    fn read(folder: &Path, ca: Ca, generation: Generation) -> Result<Self, PkiError> {
+        let file = state_file(folder, ca, generation);
         match folder::read(&file) {
             Ok(text) => toml::from_str(&text).map_err(|error| PkiError::Content {
                 file,
                 why: error.to_string(),
             }),
             // No list was published yet. Were the state lost later, its CRL would still be there.
-            Err(PkiError::Missing(_)) if !folder.join(format!("{}.crl", ca.name())).exists() => {
+            Err(PkiError::Missing(_)) if !list_file(folder, ca, generation).exists() => {
                 Ok(Self::default())
             }
             Err(error) => Err(error),
         }
     }
 
-    fn write(&self, folder: &Path, ca: Ca) -> Result<(), PkiError> {
-        let file = state_file(folder, ca);
+    fn write(&self, folder: &Path, ca: Ca, generation: Generation) -> Result<(), PkiError> {
+        let file = state_file(folder, ca, generation);
         let text = toml::to_string(self).map_err(|error| PkiError::Content {
             file: file.clone(),
             why: error.to_string(),
@@ -195,8 +292,13 @@ impl State {
     }
 }
 
-fn state_file(folder: &Path, ca: Ca) -> std::path::PathBuf {
-    folder.join("ca").join(format!("{}-crl.toml", ca.name()))
+fn state_file(folder: &Path, ca: Ca, generation: Generation) -> PathBuf {
+    let name = format!("{}{}-crl.toml", ca.name(), generation.suffix());
+    folder.join("ca").join(name)
+}
+
+fn list_file(folder: &Path, ca: Ca, generation: Generation) -> PathBuf {
+    folder.join(format!("{}{}.crl", ca.name(), generation.suffix()))
 }
 
 pub(super) fn read_certificate(file: &Path) -> Result<CertificateDer<'static>, PkiError> {
@@ -208,9 +310,16 @@ pub(super) fn read_certificate(file: &Path) -> Result<CertificateDer<'static>, P
 }
 
 /// Which CA of this folder signed it, if any did.
-fn issuer_of(folder: &Path, certificate: &X509Certificate<'_>) -> Result<Option<Ca>, PkiError> {
-    for ca in Ca::ALL {
-        let file = ca_paths(folder, ca).0;
+pub(super) fn issuer_of(
+    folder: &Path,
+    certificate: &X509Certificate<'_>,
+) -> Result<Option<(Ca, Generation)>, PkiError> {
+    let all = Ca::ALL.into_iter().flat_map(|ca| {
+        let generations = Generation::of(folder, ca).into_iter();
+        generations.map(move |generation| (ca, generation))
+    });
+    for (ca, generation) in all {
+        let file = ca_paths(folder, ca, generation).0;
         let der = read_certificate(&file)?;
         let (_, parsed) = X509Certificate::from_der(&der).map_err(|_| PkiError::Content {
             file,
@@ -220,7 +329,7 @@ fn issuer_of(folder: &Path, certificate: &X509Certificate<'_>) -> Result<Option<
             .verify_signature(Some(parsed.public_key()))
             .is_ok()
         {
-            return Ok(Some(ca));
+            return Ok(Some((ca, generation)));
         }
     }
     Ok(None)
@@ -258,8 +367,10 @@ mod tests {
             std::fs::create_dir(folder.path().join("ca")).unwrap();
             let revoked = serials.into_iter().map(|(serial, at_us)| RevokedSerial { serial, at_us }).collect();
             let state = State { number, revoked };
-            state.write(folder.path(), Ca::Desk).unwrap();
-            prop_assert_eq!(State::read(folder.path(), Ca::Desk).unwrap(), state);
+            for generation in Generation::ALL {
+                state.write(folder.path(), Ca::Desk, generation).unwrap();
+                prop_assert_eq!(&State::read(folder.path(), Ca::Desk, generation).unwrap(), &state);
+            }
         }
 
         #[test]

@@ -6,7 +6,8 @@
 //!
 //! ```text
 //! DIR/ca/{exchange-ca,desk-ca}.{pem,key}   the two CAs      DIR/ca/{exchange,desk}-crl.toml  what they revoked
-//! DIR/{exchange,desk}.crl                  the lists, DER   DIR/application.json             what the roots get
+//! DIR/ca/*-ca-next.*, DIR/ca/*-ca-old.*    while one replaces the other: see `succession`
+//! DIR/{exchange,desk}.crl                  the lists        DIR/application.json             what the roots get
 //! DIR/node/{exchange,desk}.{pem,key}       the node's       DIR/desk/ROLE-NAME.{pem,key}     people and systems
 //! DIR/keys/{directory,statement,receipt,log}.key            DIR/store.key  DIR/directory/  DIR/data/
 //! ```
@@ -16,7 +17,11 @@ mod authority;
 mod certificate;
 mod crl;
 mod folder;
+#[cfg(test)]
+mod office;
+mod rotating;
 mod rotation;
+mod succession;
 #[cfg(test)]
 mod tests;
 
@@ -30,7 +35,8 @@ pub use self::{
     authority::{AuthorityPlan, Contact, init},
     certificate::{CertificateFiles, DeskProfile, NodeProfile, Replace, issue_desk, issue_node},
     crl::{CRL_DAYS, Ca, Revoked, publish_crl, revoke},
-    rotation::{Installed, Rotating, Stage, Step, rotate, stage},
+    rotating::Rotating,
+    rotation::{Installed, Stage, Step, rotate, stage},
 };
 #[cfg(test)]
 pub(in crate::trust) use self::{authority::make_authorities, certificate::issuer};
@@ -108,9 +114,6 @@ pub enum PkiError {
         /// What is missing, and what to do.
         why: String,
     },
-    /// Something that cannot be replaced without a gap.
-    #[error("{0}")]
-    NoOverlap(&'static str),
     /// The directory of the folder.
     #[error(transparent)]
     Directory(#[from] DirectoryError),
@@ -139,11 +142,45 @@ pub fn name_in(certificate: &Path) -> Result<Name, PkiError> {
     })
 }
 
+/// Which of a CA's generations: two stand beside each other while one replaces the other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Generation {
+    /// It has been replaced, and still revokes what it issued.
+    Old,
+    /// It issues.
+    Present,
+    /// It is made, and issues nothing yet.
+    Next,
+}
+
+impl Generation {
+    /// In the order in which partners came to know them.
+    const ALL: [Self; 3] = [Self::Old, Self::Present, Self::Next];
+
+    /// As it stands in file names.
+    const fn suffix(self) -> &'static str {
+        match self {
+            Self::Old => "-old",
+            Self::Present => "",
+            Self::Next => "-next",
+        }
+    }
+
+    /// Those that a CA has now.
+    fn of(folder: &Path, ca: Ca) -> Vec<Self> {
+        let is_there = |it: &Self| {
+            let (certificate, key) = ca_paths(folder, ca, *it);
+            certificate.exists() && key.exists()
+        };
+        let all = Self::ALL.into_iter();
+        all.filter(|it| *it == Self::Present || is_there(it))
+            .collect()
+    }
+}
+
 /// Certificate and key file of a CA.
-fn ca_paths(folder: &Path, ca: Ca) -> (PathBuf, PathBuf) {
-    let ca_folder = folder.join("ca");
-    (
-        ca_folder.join(format!("{}-ca.pem", ca.name())),
-        ca_folder.join(format!("{}-ca.key", ca.name())),
-    )
+fn ca_paths(folder: &Path, ca: Ca, generation: Generation) -> (PathBuf, PathBuf) {
+    let stem = format!("{}-ca{}", ca.name(), generation.suffix());
+    let file = |end: &str| folder.join("ca").join(format!("{stem}.{end}"));
+    (file("pem"), file("key"))
 }

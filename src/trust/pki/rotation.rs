@@ -10,13 +10,13 @@
 //! retired    the old key ends in the entry; its private half is removed
 //! ```
 //!
-//! A node certificate takes the same steps; without a pin in the directory its key need not be published first. Never
-//! activates what partners may not know, and never ends what may still be on its way (threats, row 67).
+//! A node certificate takes the same steps; without a pin in the directory its key need not be published first. A
+//! directory key takes over as soon as the directory that names it is installed; CAs go their own way, in
+//! [`super::succession`]. Never activates what partners may not know, and never ends what may still be on its way
+//! (threats, row 67).
 
 use std::{
-    fmt,
     path::{Path, PathBuf},
-    str::FromStr,
     time::Duration,
 };
 
@@ -24,11 +24,12 @@ use rustls::pki_types::{CertificateDer, pem::PemObject as _};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    PkiError, Replace,
+    PkiError, Replace, Rotating,
     application::{self, renew},
     certificate::issue_next_exchange,
     crl::{CRL_DAYS, publish_crl, revoke},
     folder, name_in,
+    succession::Succession,
 };
 use crate::{
     domain::{
@@ -44,62 +45,6 @@ use crate::{
         tls::spki_hash,
     },
 };
-
-/// What can be asked to be replaced.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Rotating {
-    /// Signs statements.
-    Statement,
-    /// Signs receipts.
-    Receipt,
-    /// The node's certificate towards partners, with its key.
-    Node,
-    /// The CA that the directory names.
-    ExchangeCa,
-    /// The CA of the own desk.
-    DeskCa,
-}
-
-impl Rotating {
-    /// All of them.
-    pub const ALL: [Self; 5] = [
-        Self::Statement,
-        Self::Receipt,
-        Self::Node,
-        Self::ExchangeCa,
-        Self::DeskCa,
-    ];
-
-    /// As it is typed.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Statement => "statement",
-            Self::Receipt => "receipt",
-            Self::Node => "node",
-            Self::ExchangeCa => "exchange-ca",
-            Self::DeskCa => "desk-ca",
-        }
-    }
-}
-
-impl fmt::Display for Rotating {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.name())
-    }
-}
-
-impl FromStr for Rotating {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let known = Self::ALL.into_iter().find(|it| it.name() == text);
-        known.ok_or_else(|| {
-            let names = Self::ALL.map(Self::name).join(", ");
-            format!("expected one of {names}")
-        })
-    }
-}
 
 /// The directory that the authority's own node has.
 #[derive(Debug, Clone, Copy)]
@@ -137,20 +82,26 @@ pub struct Step {
 /// Takes the next step of replacing something.
 ///
 /// # Errors
-/// [`PkiError::TooEarly`] with the earliest safe time, [`PkiError::NotPublished`] when the federation must act first,
-/// [`PkiError::NoOverlap`] for what cannot be replaced so; and when files cannot be used.
+/// [`PkiError::TooEarly`] with the earliest safe time, [`PkiError::NotPublished`] when the federation must act first;
+/// and when files cannot be used.
 pub fn rotate(
     folder: &Path,
     what: Rotating,
     installed: Installed<'_>,
     clock: &dyn Clock,
 ) -> Result<Step, PkiError> {
-    let places = Places::of(folder, what)?;
+    if let Some(ca) = what.ca() {
+        return Succession { folder, ca }.step(installed, clock);
+    }
+    let places = Places::of(folder, what);
     match places.stage()? {
         Stage::Settled => prepare(folder, what, &places, clock),
         Stage::Prepared => {
             require_known(folder, what, &places, installed, clock.now())?;
-            activate(folder, what, &places, clock)
+            match what {
+                Rotating::Directory => take_over(folder, &places),
+                _ => activate(folder, what, &places, clock),
+            }
         }
         Stage::Activated(at) => retire(folder, what, &places, at, clock),
     }
@@ -159,9 +110,12 @@ pub fn rotate(
 /// How far it is.
 ///
 /// # Errors
-/// [`PkiError::NoOverlap`] for what cannot be replaced so; when the note of the last step cannot be read.
+/// When the note of the last step cannot be read.
 pub fn stage(folder: &Path, what: Rotating) -> Result<Stage, PkiError> {
-    Places::of(folder, what)?.stage()
+    match what.ca() {
+        Some(ca) => Succession { folder, ca }.stage(),
+        None => Places::of(folder, what).stage(),
+    }
 }
 
 /// Where the files of one replacement are.
@@ -182,33 +136,21 @@ struct Note {
 }
 
 impl Places {
-    fn of(folder: &Path, what: Rotating) -> Result<Self, PkiError> {
+    fn of(folder: &Path, what: Rotating) -> Self {
         let (part, stem) = match what {
-            Rotating::Statement => ("keys", "statement"),
-            Rotating::Receipt => ("keys", "receipt"),
             Rotating::Node => ("node", "exchange"),
-            Rotating::ExchangeCa => {
-                return Err(PkiError::NoOverlap(
-                    "the directory names one exchange CA for each authority, so that two cannot be valid at once: \
-                     nothing was changed. Revoke what is lost with `allpoints pki crl` and replace node keys with \
-                     `allpoints pki rotate DIR node`; a new CA is a new `allpoints pki init` in another folder, taken \
-                     over with the federation at an hour that all partners agree on",
-                ));
-            }
-            Rotating::DeskCa => {
-                return Err(PkiError::NoOverlap(
-                    "the desk trusts one CA, so that two cannot be valid at once: nothing was changed. Revoke what is \
-                     lost with `allpoints pki crl`, which the node takes within seconds",
-                ));
+            Rotating::ExchangeCa | Rotating::DeskCa => ("ca", what.name()),
+            Rotating::Statement | Rotating::Receipt | Rotating::Log | Rotating::Directory => {
+                ("keys", what.name())
             }
         };
         let file = |suffix: &str| folder.join(part).join(format!("{stem}{suffix}"));
-        Ok(Self {
+        Self {
             present: file(".key"),
             next: file("-next.key"),
             old: file("-old.key"),
             note: file("-rotation.toml"),
-        })
+        }
     }
 
     fn stage(&self) -> Result<Stage, PkiError> {
@@ -243,14 +185,23 @@ fn prepare(
     places: &Places,
     clock: &dyn Clock,
 ) -> Result<Step, PkiError> {
-    let publish = format!(
-        "hand {} to the federation and install what it publishes; then run `allpoints pki rotate {} {what}` again, \
-         from {} hours after that directory was issued",
-        folder.join("application.json").display(),
-        folder.display(),
-        DIRECTORY_SPREAD_MAX.as_secs() / 3600
-    );
-    match signing_use(what) {
+    let (application, home) = (folder.join("application.json"), folder.display());
+    let publish = match what {
+        Rotating::Directory => format!(
+            "hand {} to the federation, whose roots must sign it, and install what it publishes; until then nothing else \
+             of this authority can be published, unless {} is removed and `allpoints pki crl {home}` is run. Then run \
+             `allpoints pki rotate {home} {what}` again",
+            application.display(),
+            places.next.display(),
+        ),
+        _ => format!(
+            "hand {} to the federation and install what it publishes; then run `allpoints pki rotate {home} {what}` again, \
+             from {} hours after that directory was issued",
+            application.display(),
+            DIRECTORY_SPREAD_MAX.as_secs() / 3600
+        ),
+    };
+    match what.signing_use() {
         Some(key_use) => {
             SigningKey::generate(key_use).save(&places.next)?;
             application::application(folder, clock)?;
@@ -320,6 +271,23 @@ fn activate(
     })
 }
 
+/// The directory key has no overlap: one version of the directory names the new key and holds the entry that it signed,
+/// and the versions before it go on to verify by themselves. So the old one ends as soon as the new one is in force.
+fn take_over(folder: &Path, places: &Places) -> Result<Step, PkiError> {
+    folder::put_in_place(&places.next, &places.present)?;
+    Ok(Step {
+        done: format!(
+            "{} is the new one, and the old one was removed",
+            places.present.display()
+        ),
+        next: format!(
+            "nothing more; {} is signed by it already",
+            folder.join("application.json").display()
+        ),
+        earliest: None,
+    })
+}
+
 fn retire(
     folder: &Path,
     what: Rotating,
@@ -334,6 +302,7 @@ fn retire(
                 "a partner whose answer was lost may still be given a receipt under the old key"
             }
             Rotating::Node => "partners may still see the old certificate",
+            Rotating::Log => "the node may still sign an export with the old key",
             _ => "a statement under the old key may still be on its way",
         };
         return Err(PkiError::TooEarly {
@@ -341,7 +310,7 @@ fn retire(
             earliest,
         });
     }
-    let done = match signing_use(what) {
+    let done = match what.signing_use() {
         Some(key_use) => {
             let old = SigningKey::load(&places.old, key_use)?.public();
             renew(folder, clock, |entry| {
@@ -394,7 +363,7 @@ fn require_known(
     installed: Installed<'_>,
     now: Timestamp,
 ) -> Result<(), PkiError> {
-    let wanted = match signing_use(what) {
+    let wanted = match what.signing_use() {
         Some(key_use) => Wanted::Key(key_use, SigningKey::load(&places.next, key_use)?.public()),
         None if is_pinned(folder)? => Wanted::Pin(pin_of(&Places::certificate(&places.next))?),
         None => return Ok(()),
@@ -410,6 +379,9 @@ fn require_known(
             ),
         });
     };
+    if what == Rotating::Directory {
+        return Ok(());
+    }
     let earliest = since.plus(DIRECTORY_SPREAD_MAX);
     if now < earliest {
         return Err(PkiError::TooEarly {
@@ -421,25 +393,32 @@ fn require_known(
 }
 
 /// What must stand in the directory.
-enum Wanted {
+pub(super) enum Wanted {
     Key(KeyUse, [u8; 32]),
     Pin([u8; 32]),
+    /// With a list of its own: without one, nothing that it issues is let in.
+    Ca(Vec<u8>),
 }
 
 impl Wanted {
     fn stands_in(&self, member: &Member) -> bool {
         match self {
+            Self::Key(KeyUse::Directory, public) => member.directory_key == *public,
             Self::Key(key_use, public) => member
                 .keys
                 .iter()
                 .any(|key| key.key_use == *key_use && key.public == *public),
             Self::Pin(pin) => member.spki_pins.contains(pin),
+            Self::Ca(der) => {
+                let mut cas = member.exchange_cas.iter();
+                cas.any(|ca| ca.der == *der && ca.crl.is_some())
+            }
         }
     }
 }
 
 /// When the oldest of the installed versions that name it without a break was issued; `None`: the newest does not.
-fn known_since(
+pub(super) fn known_since(
     wanted: &Wanted,
     installed: Installed<'_>,
     now: Timestamp,
@@ -480,14 +459,6 @@ fn pin_of(certificate: &Path) -> Result<[u8; 32], PkiError> {
     let der = CertificateDer::from_pem_slice(folder::read(certificate)?.as_bytes())
         .map_err(|_| content("it is no certificate"))?;
     spki_hash(&der).ok_or_else(|| content("it is no certificate"))
-}
-
-fn signing_use(what: Rotating) -> Option<KeyUse> {
-    match what {
-        Rotating::Statement => Some(KeyUse::Statement),
-        Rotating::Receipt => Some(KeyUse::Receipt),
-        Rotating::Node | Rotating::ExchangeCa | Rotating::DeskCa => None,
-    }
 }
 
 #[cfg(test)]

@@ -6,109 +6,12 @@ use super::*;
 use crate::{
     proto::directory::v1 as pb,
     trust::{
-        federation::{self, Change, Setup, Terms},
-        pki::{AuthorityPlan, Contact, init},
+        directory::author::sign_message,
+        pae::DocumentType,
+        pki::office::{HOUR, Office, SECOND},
         testing::FixedClock,
     },
 };
-
-const HOUR: Duration = Duration::from_secs(3600);
-const SECOND: Duration = Duration::from_secs(1);
-
-/// An authority's folder, its federation, and a clock that is moved by hand.
-struct Office {
-    folder: tempfile::TempDir,
-    anchor: Anchor,
-    now: Timestamp,
-}
-
-impl Office {
-    fn founded() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let now = Timestamp::from_micros(1_800_000_000_000_000);
-        let setup = Setup {
-            name: "demo".to_owned(),
-            roots: 1,
-            threshold: 1,
-        };
-        let clock = FixedClock(now);
-        let anchor = federation::init(&folder.path().join("federation"), &setup, &clock).unwrap();
-        let plan = AuthorityPlan {
-            id: "XA-POL".parse().unwrap(),
-            name: "Arcadia Police".to_owned(),
-            country: "XA".to_owned(),
-            endpoints: vec!["127.0.0.1:7101".to_owned()],
-            contact: Contact::default(),
-            groups: vec![],
-            federation: "demo".to_owned(),
-            desk_hosts: vec![],
-        };
-        init(&folder.path().join("xa"), &plan, &clock).unwrap();
-        let office = Self {
-            folder,
-            anchor,
-            now,
-        };
-        office.publish();
-        office
-    }
-
-    fn home(&self) -> PathBuf {
-        self.folder.path().join("xa")
-    }
-
-    fn file(&self, name: &str) -> PathBuf {
-        self.home().join(name)
-    }
-
-    fn later(&mut self, by: Duration) {
-        self.now = self.now.plus(by);
-    }
-
-    /// The federation takes the application in, and the node installs what it publishes.
-    fn publish(&self) {
-        let (folder, clock) = (self.folder.path().join("federation"), FixedClock(self.now));
-        let application = federation::read_application(&self.file("application.json")).unwrap();
-        let change = Change::Admit(Box::new(application));
-        if let Ok(proposed) = federation::propose(&folder, &[change], Terms::default(), &clock)
-            && let Some(file) = proposed.to_sign
-        {
-            let root = SigningKey::load(&folder.join("root-1.key"), KeyUse::Root).unwrap();
-            federation::sign(&file, &root).unwrap();
-        }
-        let published = federation::publish(&folder, &clock).unwrap();
-        let directory = self.file("directory");
-        federation::install(&published.file, &directory, self.anchor, &clock).unwrap();
-    }
-
-    fn rotate(&self, what: Rotating) -> Result<Step, PkiError> {
-        let directory = self.file("directory");
-        let installed = Installed {
-            authority: "XA-POL".parse().unwrap(),
-            folder: &directory,
-            anchor: self.anchor,
-        };
-        rotate(&self.home(), what, installed, &FixedClock(self.now))
-    }
-
-    /// Refused as too early; gives the earliest safe time.
-    fn too_early(&self, what: Rotating) -> Timestamp {
-        match self.rotate(what).unwrap_err() {
-            PkiError::TooEarly { earliest, .. } => earliest,
-            error => panic!("{error}"),
-        }
-    }
-
-    fn entry(&self) -> pb::Entry {
-        application::entry(&self.home()).unwrap()
-    }
-
-    fn key(&self, name: &str, key_use: KeyUse) -> [u8; 32] {
-        SigningKey::load(&self.file(name), key_use)
-            .unwrap()
-            .public()
-    }
-}
 
 #[test]
 fn row_67_a_signing_key_is_replaced_step_by_step_and_no_step_comes_too_early() {
@@ -125,6 +28,7 @@ fn row_67_a_signing_key_is_replaced_step_by_step_and_no_step_comes_too_early() {
             KeyUse::Receipt,
             HOUR * 24 * 30,
         ),
+        (Rotating::Log, "log", KeyUse::Log, HOUR * 24),
     ] {
         let mut office = Office::founded();
         let present = format!("keys/{name}.key");
@@ -220,7 +124,7 @@ fn an_activation_that_was_interrupted_is_taken_up_again() {
         office.key("keys/statement-next.key", KeyUse::Statement),
     );
     // The note and the copy of the old key are there; the swap is not.
-    let places = Places::of(&office.home(), what).unwrap();
+    let places = Places::of(&office.home(), what);
     folder::keep_private(&places.present, &places.old).unwrap();
     fs::write(&places.note, "activated_at_us = 7\n").unwrap();
     office.rotate(what).unwrap();
@@ -288,14 +192,59 @@ fn row_67_a_pinned_certificate_is_published_before_it_is_shown() {
 }
 
 #[test]
-fn what_cannot_overlap_is_refused_and_nothing_is_changed() {
-    let office = Office::founded();
-    let before = fs::read(office.file("application.json")).unwrap();
-    for what in [Rotating::ExchangeCa, Rotating::DeskCa] {
-        let told = office.rotate(what).unwrap_err();
-        assert!(matches!(told, PkiError::NoOverlap(_)), "{told}");
-    }
-    assert_eq!(fs::read(office.file("application.json")).unwrap(), before);
+fn row_67_a_directory_key_takes_over_with_the_directory_that_names_it_and_not_before() {
+    let mut office = Office::founded();
+    let what = Rotating::Directory;
+    let (old, first) = (
+        office.key("keys/directory.key", KeyUse::Directory),
+        office.directory(),
+    );
+    office.steps(what);
+    let new = office.key("keys/directory-next.key", KeyUse::Directory);
+    assert_eq!(stage(&office.home(), what).unwrap(), Stage::Prepared);
+    let told = office.rotate(what).unwrap_err();
+    assert!(matches!(told, PkiError::NotPublished { .. }), "{told}");
+    assert_eq!(office.key("keys/directory.key", KeyUse::Directory), old);
+    office.later(HOUR);
+    office.publish();
+    let named = |directory: &Directory| {
+        let member = directory.member(&"XA-POL".parse().unwrap());
+        member.unwrap().directory_key
+    };
+    assert_eq!(named(&office.directory()), new);
+    office.steps(what);
+    assert_eq!(office.key("keys/directory.key", KeyUse::Directory), new);
+    assert!(!office.file("keys/directory-next.key").exists());
+    assert_eq!(stage(&office.home(), what).unwrap(), Stage::Settled);
+    // What comes next is the new one's, and what was signed before verifies under its own version.
+    office.rotate(Rotating::Statement).unwrap();
+    office.later(HOUR);
+    office.publish();
+    let kept = Directory::load_version(&office.file("directory"), first.anchor(), first.version());
+    assert_eq!(named(&kept.unwrap()), old);
+}
+
+#[test]
+fn an_entry_of_a_former_directory_key_is_refused() {
+    let mut office = Office::founded();
+    let before = office.entry();
+    let old = SigningKey::load(&office.file("keys/directory.key"), KeyUse::Directory).unwrap();
+    office.steps(Rotating::Directory);
+    office.publish();
+    office.steps(Rotating::Directory);
+    office.later(HOUR);
+    let mut stolen = office.directory().bundle().clone();
+    let entry = pb::Entry {
+        number: before.number + 9,
+        ..before
+    };
+    stolen.entries = vec![sign_message(DocumentType::Entry, &entry, &[&old])];
+    let anchor = office.directory().anchor();
+    let told = Directory::verify(&stolen, anchor, office.now).unwrap_err();
+    assert!(
+        matches!(told, DirectoryError::TooFewSignatures { found: 0, .. }),
+        "{told}"
+    );
 }
 
 #[test]
@@ -303,5 +252,5 @@ fn names_are_read_as_they_are_shown() {
     for what in Rotating::ALL {
         assert_eq!(what.to_string().parse(), Ok(what));
     }
-    assert!("log".parse::<Rotating>().is_err());
+    assert!("witness".parse::<Rotating>().is_err());
 }

@@ -127,8 +127,11 @@ fn a_directory_believes_the_application_and_gives_tls_its_ca_and_list() {
     let directory = Directory::verify(&bundle, anchor, NOW.now()).unwrap();
     let handle = Arc::new(arc_swap::ArcSwap::from_pointee(directory));
     let member = handle.member(&xa()).unwrap();
-    assert_eq!(member.exchange_ca, application.member.unwrap().exchange_ca);
-    assert_eq!(member.crl, Some(application.crl));
+    let [ca] = member.exchange_cas.as_slice() else {
+        panic!("one CA");
+    };
+    assert_eq!(ca.der, application.member.unwrap().exchange_ca);
+    assert_eq!(ca.crl, Some(application.crl));
     assert!(!member.suspended);
     assert!(handle.member(&"XB-POL".parse().unwrap()).is_none());
 }

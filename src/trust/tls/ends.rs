@@ -5,7 +5,7 @@ use x509_parser::{
     revocation_list::CertificateRevocationList,
 };
 
-use super::{certificate_der, crl_der};
+use super::files::{certificates, revocation_lists};
 use crate::domain::time::Timestamp;
 
 /// From when until when something may be used.
@@ -17,27 +17,38 @@ pub struct Validity {
     pub until: Timestamp,
 }
 
-/// Until when a revocation list is to be replaced (RFC 5280, 5.1.2.5); PEM or DER. `None` when it cannot be read.
+/// Until when a revocation list is to be replaced (RFC 5280, 5.1.2.5); PEM or DER. Of more than one in a file, the one
+/// that runs out first. `None` when one cannot be read.
 #[must_use]
 pub fn crl_validity(bytes: &[u8]) -> Option<Validity> {
-    let der = crl_der(bytes)?;
-    let (_, list) = CertificateRevocationList::from_der(&der).ok()?;
-    Some(Validity {
-        from: at(list.last_update().timestamp()),
-        until: at(list.next_update()?.timestamp()),
-    })
+    let validity = |der: &[u8]| {
+        let (_, list) = CertificateRevocationList::from_der(der).ok()?;
+        Some(Validity {
+            from: at(list.last_update().timestamp()),
+            until: at(list.next_update()?.timestamp()),
+        })
+    };
+    first_to_end(revocation_lists(bytes)?.iter().map(|der| validity(der)))
 }
 
-/// Of a certificate (RFC 5280, 4.1.2.5); PEM or DER. `None` when it cannot be read.
+/// Of a certificate (RFC 5280, 4.1.2.5); PEM or DER. Of more than one in a file, the one that runs out first. `None`
+/// when one cannot be read.
 #[must_use]
 pub fn certificate_validity(bytes: &[u8]) -> Option<Validity> {
-    let der = certificate_der(bytes)?;
-    let (_, certificate) = X509Certificate::from_der(&der).ok()?;
-    let validity = certificate.validity();
-    Some(Validity {
-        from: at(validity.not_before.timestamp()),
-        until: at(validity.not_after.timestamp()),
-    })
+    let validity = |der: &[u8]| {
+        let (_, certificate) = X509Certificate::from_der(der).ok()?;
+        let validity = certificate.validity();
+        Some(Validity {
+            from: at(validity.not_before.timestamp()),
+            until: at(validity.not_after.timestamp()),
+        })
+    };
+    first_to_end(certificates(bytes)?.iter().map(|der| validity(der)))
+}
+
+fn first_to_end(all: impl Iterator<Item = Option<Validity>>) -> Option<Validity> {
+    let all: Option<Vec<Validity>> = all.collect();
+    all?.into_iter().min_by_key(|validity| validity.until)
 }
 
 fn at(unix_seconds: i64) -> Timestamp {

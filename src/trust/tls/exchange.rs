@@ -3,7 +3,7 @@
 //! The ways in are [`exchange_server`] and [`exchange_client`]. The name read before verification
 //! only chooses the authority; its CA and CRL come from the directory in force at that handshake,
 //! and the name is read again from what was verified. CAs of two authorities never meet in one
-//! pool (SPIFFE, 4.2). A suspended member passes here: the exchange service tells it so.
+//! pool (SPIFFE, 4.2), nor do the two of one authority that replaces its own: each has a verifier and a list to itself. A suspended member passes here: the exchange service tells it so.
 
 use std::{
     collections::HashMap,
@@ -17,7 +17,7 @@ use rustls::{
         danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
     },
     crypto::verify_tls13_signature,
-    pki_types::{CertificateDer, ServerName, UnixTime},
+    pki_types::{CertificateDer, CertificateRevocationListDer, ServerName, UnixTime},
     server::{
         WebPkiClientVerifier,
         danger::{ClientCertVerified, ClientCertVerifier},
@@ -25,19 +25,21 @@ use rustls::{
 };
 
 use super::{
-    ALGORITHMS, ClockDoubts, DirectoryHandle, Name, PROVIDER, Refusal, TlsError, TlsIdentity,
-    certificate_der, client_config, crl_der, name::dns_name, server_config, spki_hash,
+    ALGORITHMS, ClockDoubts, DirectoryHandle, ExchangeCa, Name, PROVIDER, Refusal, TlsError,
+    TlsIdentity, client_config,
+    files::{certificate_der, crl_der},
+    issuer,
+    name::dns_name,
+    server_config, spki_hash,
 };
 use crate::domain::{id::AuthorityId, limits::VERIFIERS_KEPT_MAX};
 
 /// What the directory says of one authority's certificates.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MemberTls {
-    /// DER of the only CA that may vouch for its nodes.
-    pub exchange_ca: Vec<u8>,
-    /// DER, newest; `None`: no connection can be verified.
-    pub crl: Option<Vec<u8>>,
-    /// SHA-256 of the keys allowed; empty: any that the CA vouches for.
+    /// The only CAs that may vouch for its nodes, each for itself and under its own list.
+    pub exchange_cas: Vec<ExchangeCa>,
+    /// SHA-256 of the keys allowed; empty: any that its CAs vouch for.
     pub spki_pins: Vec<[u8; 32]>,
     /// Its connections pass TLS and are then refused by the exchange.
     pub suspended: bool,
@@ -53,8 +55,7 @@ impl MemberSource for DirectoryHandle {
     fn member(&self, id: &AuthorityId) -> Option<MemberTls> {
         let directory = self.load();
         directory.member(id).map(|member| MemberTls {
-            exchange_ca: member.exchange_ca.clone(),
-            crl: member.crl.clone(),
+            exchange_cas: member.exchange_cas.clone(),
             spki_pins: member.spki_pins.clone(),
             suspended: member.suspended,
         })
@@ -160,13 +161,13 @@ fn require_node(own: AuthorityId, identity: &TlsIdentity) -> Result<(), TlsError
 pub(super) struct NodeGate {
     members: Arc<dyn MemberSource>,
     doubts: ClockDoubts,
-    built: Mutex<HashMap<AuthorityId, Built>>,
+    /// By authority and the place of the CA among its own.
+    built: Mutex<HashMap<(AuthorityId, usize), Built>>,
 }
 
 /// A verifier with what it was built from: another CA or CRL in the directory, another verifier.
 struct Built {
-    exchange_ca: Vec<u8>,
-    crl: Vec<u8>,
+    ca: ExchangeCa,
     verifier: Arc<dyn ClientCertVerifier>,
 }
 
@@ -189,26 +190,23 @@ impl NodeGate {
     fn verifier(
         &self,
         authority: AuthorityId,
-        member: &MemberTls,
+        (place, ca): (usize, &ExchangeCa),
     ) -> Result<Arc<dyn ClientCertVerifier>, Error> {
-        let crl = member.crl.as_ref().ok_or(Refusal::NoCrl(authority))?;
         // A panic elsewhere cannot leave a half-built verifier in the map.
         let mut built = self.built.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(kept) = built.get(&authority)
-            && kept.exchange_ca == member.exchange_ca
-            && kept.crl == *crl
+        if let Some(kept) = built.get(&(authority, place))
+            && kept.ca == *ca
         {
             return Ok(kept.verifier.clone());
         }
-        let verifier = client_verifier(authority, member)?;
+        let verifier = client_verifier(authority, ca)?;
         if built.len() >= VERIFIERS_KEPT_MAX {
             built.clear();
         }
         built.insert(
-            authority,
+            (authority, place),
             Built {
-                exchange_ca: member.exchange_ca.clone(),
-                crl: crl.clone(),
+                ca: ca.clone(),
                 verifier: verifier.clone(),
             },
         );
@@ -238,7 +236,7 @@ impl ClientCertVerifier for NodeGate {
             .members
             .member(&claimed)
             .ok_or(Refusal::Unlisted(claimed))?;
-        let verifier = self.verifier(claimed, &member)?;
+        let verifier = self.verifier(claimed, claimed_ca(claimed, leaf, &member)?)?;
         let found = verifier.verify_client_cert(leaf, intermediates, now);
         let verified = self.doubts.watch(claimed, found, now)?;
         require_authority(leaf, claimed)?;
@@ -295,7 +293,8 @@ pub(super) fn believed(
     // Hosts move; the authority is what was dialled, so its fixed name is what must stand there.
     let name = ServerName::try_from(dns_name(peer, "node"))
         .map_err(|error| Error::General(error.to_string()))?;
-    let verifier = server_verifier(peer, &member)?;
+    let (_, ca) = claimed_ca(peer, leaf, &member)?;
+    let verifier = server_verifier(peer, ca)?;
     let verified = verifier.verify_server_cert(leaf, intermediates, &name, &[], now)?;
     require_authority(leaf, peer)?;
     require_pin(leaf, peer, &member)?;
@@ -369,12 +368,27 @@ fn require_pin(
     fits.then_some(()).ok_or(Refusal::NotPinned(authority))
 }
 
+/// The CA of this member that the certificate says it is from, with its place: it alone verifies the certificate.
+fn claimed_ca<'a>(
+    authority: AuthorityId,
+    leaf: &CertificateDer<'_>,
+    member: &'a MemberTls,
+) -> Result<(usize, &'a ExchangeCa), Refusal> {
+    let cas = &member.exchange_cas;
+    let place = match cas.as_slice() {
+        [_] => 0,
+        many => issuer::claimed(leaf, many.iter().map(|ca| ca.der.as_slice())),
+    };
+    let ca = cas.get(place).ok_or(Refusal::Unlisted(authority))?;
+    Ok((place, ca))
+}
+
 /// One root, one list, and no word but theirs.
 fn client_verifier(
     authority: AuthorityId,
-    member: &MemberTls,
+    ca: &ExchangeCa,
 ) -> Result<Arc<dyn ClientCertVerifier>, Error> {
-    let (roots, crl) = anchors(authority, member)?;
+    let (roots, crl) = anchors(authority, ca)?;
     WebPkiClientVerifier::builder_with_provider(roots, PROVIDER.clone())
         .with_crls([crl])
         .enforce_revocation_expiration()
@@ -384,9 +398,9 @@ fn client_verifier(
 
 fn server_verifier(
     authority: AuthorityId,
-    member: &MemberTls,
+    ca: &ExchangeCa,
 ) -> Result<Arc<WebPkiServerVerifier>, Error> {
-    let (roots, crl) = anchors(authority, member)?;
+    let (roots, crl) = anchors(authority, ca)?;
     WebPkiServerVerifier::builder_with_provider(roots, PROVIDER.clone())
         .with_crls([crl])
         .enforce_revocation_expiration()
@@ -394,22 +408,32 @@ fn server_verifier(
         .map_err(|error| unusable(authority, error.to_string()).into())
 }
 
-type Anchors = (
-    Arc<RootCertStore>,
-    rustls::pki_types::CertificateRevocationListDer<'static>,
-);
+type Anchors = (Arc<RootCertStore>, CertificateRevocationListDer<'static>);
 
-fn anchors(authority: AuthorityId, member: &MemberTls) -> Result<Anchors, Refusal> {
+fn anchors(authority: AuthorityId, ca: &ExchangeCa) -> Result<Anchors, Refusal> {
     // webpki checks nothing at all without a list: its absence is refused here.
-    let crl = member.crl.as_deref().ok_or(Refusal::NoCrl(authority))?;
+    let crl = ca.crl.as_deref().ok_or(Refusal::NoCrl(authority))?;
     let crl = crl_der(crl).ok_or_else(|| unusable(authority, "the list is no CRL".into()))?;
-    let ca = certificate_der(&member.exchange_ca)
+    let ca = certificate_der(&ca.der)
         .ok_or_else(|| unusable(authority, "the CA is no certificate".into()))?;
     let mut roots = RootCertStore::empty();
     roots
         .add(ca)
         .map_err(|error| unusable(authority, error.to_string()))?;
     Ok((Arc::new(roots), crl))
+}
+
+/// Whether handshakes can be verified under this CA and list: both are read as strictly as then.
+pub(in crate::trust) fn can_verify(ca: &[u8], crl: &[u8]) -> Result<(), String> {
+    let mut roots = RootCertStore::empty();
+    roots
+        .add(CertificateDer::from(ca.to_vec()))
+        .map_err(|error| error.to_string())?;
+    WebPkiClientVerifier::builder_with_provider(Arc::new(roots), PROVIDER.clone())
+        .with_crls([CertificateRevocationListDer::from(crl.to_vec())])
+        .build()
+        .map(drop)
+        .map_err(|error| error.to_string())
 }
 
 fn unusable(authority: AuthorityId, why: String) -> Refusal {

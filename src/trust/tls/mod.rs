@@ -2,7 +2,7 @@
 //!
 //! The ways in: [`TlsIdentity::load`], then [`exchange_server`], [`exchange_client`],
 //! [`desk_server`] or [`desk_client`] for a configuration, then [`accept`] or [`dial`].
-//! A peer is verified under its own authority's CA and CRL alone, as the directory in force at that
+//! A peer is verified under one CA of its own authority and that CA's CRL alone, as the directory in force at that
 //! handshake has them (invariant I4). Nothing here ever merges two authorities' CAs, resumes a
 //! session, speaks TLS 1.2, or makes a [`PeerIdentity`] from anything but a finished handshake.
 
@@ -14,10 +14,12 @@ mod dialled;
 mod doubts;
 mod ends;
 mod exchange;
+mod files;
 mod frames;
 #[cfg(feature = "fuzz")]
 pub mod fuzz;
 mod identity;
+mod issuer;
 mod listener;
 mod name;
 mod patience;
@@ -36,17 +38,16 @@ use rustls::{
     ClientConfig, ServerConfig, SignatureScheme,
     client::danger::ServerCertVerifier,
     crypto::{CryptoProvider, WebPkiSupportedAlgorithms, aws_lc_rs},
-    pki_types::{
-        AlgorithmIdentifier, CertificateDer, CertificateRevocationListDer, UnixTime, alg_id,
-    },
+    pki_types::{AlgorithmIdentifier, CertificateDer, UnixTime, alg_id},
     server::danger::ClientCertVerifier,
     version::TLS13,
 };
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
-use super::directory::DirectoryHandle;
+use super::directory::{DirectoryHandle, ExchangeCa};
 use crate::domain::{id::AuthorityId, limits::EXCHANGE_IDLE_MAX, reason::Reason, time::Timestamp};
 
+pub(in crate::trust) use self::exchange::can_verify;
 pub use self::{
     connections::Connections,
     desk::{DeskTrust, desk_client, desk_server, desk_server_under},
@@ -338,26 +339,4 @@ fn sha256(bytes: &[u8]) -> [u8; 32] {
 pub(in crate::trust) fn spki_hash(der: &CertificateDer<'_>) -> Option<[u8; 32]> {
     let (_, certificate) = X509Certificate::from_der(der).ok()?;
     Some(sha256(certificate.tbs_certificate.subject_pki.raw))
-}
-
-/// DER from DER or from the first PEM section of the wanted kind.
-fn certificate_der(bytes: &[u8]) -> Option<CertificateDer<'static>> {
-    use rustls::pki_types::pem::PemObject as _;
-    if is_pem(bytes) {
-        return CertificateDer::from_pem_slice(bytes).ok();
-    }
-    Some(CertificateDer::from(bytes.to_vec()))
-}
-
-fn crl_der(bytes: &[u8]) -> Option<CertificateRevocationListDer<'static>> {
-    use rustls::pki_types::pem::PemObject as _;
-    if is_pem(bytes) {
-        return CertificateRevocationListDer::from_pem_slice(bytes).ok();
-    }
-    Some(CertificateRevocationListDer::from(bytes.to_vec()))
-}
-
-fn is_pem(bytes: &[u8]) -> bool {
-    // DER of both begins with a SEQUENCE, 0x30.
-    !bytes.starts_with(&[0x30])
 }

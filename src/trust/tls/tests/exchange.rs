@@ -179,7 +179,7 @@ async fn t05_without_a_valid_list_nobody_is_let_in() {
     let (xa, xb, listed) = two_countries();
     let door = Door::exchange(&xa, &listed).await;
     door.accepts(xb.node_leaf().caller(), XB_NODE).await;
-    listed.change(&xb, |member| member.crl = None);
+    listed.change(&xb, |member| member.exchange_cas[0].crl = None);
     door.refuses(xb.node_leaf().caller(), "no revocation list of XB-POL")
         .await;
     pki::publish_crl(xb.path(), 7, &DaysOff(-8)).unwrap();
@@ -212,18 +212,20 @@ async fn t06_two_distribution_points_hide_no_revocation() {
 async fn t06_a_malformed_list_or_another_cas_list_refuses() {
     let (xa, xb, listed) = two_countries();
     let door = Door::exchange(&xa, &listed).await;
-    let whole = xb.member().crl.unwrap();
+    let whole = xb.member().exchange_cas[0].crl.clone().unwrap();
     for bad in [
         vec![],
         vec![0x30],
         b"-----BEGIN X509 CRL-----\nAAAA\n-----END X509 CRL-----\n".to_vec(),
         whole[..whole.len() / 2].to_vec(),
     ] {
-        listed.change(&xb, |member| member.crl = Some(bad));
+        listed.change(&xb, |member| member.exchange_cas[0].crl = Some(bad));
         door.refuses(xb.node_leaf().caller(), "XB-POL cannot be used")
             .await;
     }
-    listed.change(&xb, |member| member.crl = xa.member().crl);
+    listed.change(&xb, |member| {
+        member.exchange_cas[0].crl = xa.member().exchange_cas[0].crl.clone();
+    });
     door.refuses(xb.node_leaf().caller(), "RevocationStatus")
         .await;
     listed.list(&xb);
@@ -345,7 +347,7 @@ async fn dialling_tells_who_answered_and_only_the_one_dialled_is_believed() {
 
     let wrong = dial_as(xb.id).await.unwrap_err();
     assert_eq!(wrong.reason, Reason::WrongPeer, "{wrong}");
-    listed.change(&xa, |member| member.crl = None);
+    listed.change(&xa, |member| member.exchange_cas[0].crl = None);
     assert_eq!(dial_as(xa.id).await.unwrap_err().reason, Reason::CrlExpired);
     pki::publish_crl(xa.path(), 7, &DaysOff(-8)).unwrap();
     listed.list(&xa);
@@ -433,7 +435,7 @@ fn a_configuration_is_refused_for_another_place() {
     }
 }
 
-async fn serve_health(own: &Country, listed: &Arc<Listed>) -> SocketAddr {
+pub(super) async fn serve_health(own: &Country, listed: &Arc<Listed>) -> SocketAddr {
     let config = exchange_server_from(own.id, &own.node(), listed.clone()).unwrap();
     serve_health_with(config, Connections::default()).await
 }
@@ -456,7 +458,7 @@ async fn serve_health_with(config: Arc<ServerConfig>, connections: Connections) 
     address
 }
 
-async fn check(channel: tonic::transport::Channel) -> Result<(), tonic::Status> {
+pub(super) async fn check(channel: tonic::transport::Channel) -> Result<(), tonic::Status> {
     HealthClient::new(channel)
         .check(HealthCheckRequest::default())
         .await

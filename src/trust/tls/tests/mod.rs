@@ -4,6 +4,7 @@
 //!  XB-POL, or somebody who says so  ── TLS 1.3 ──>  XA-POL's exchange or desk
 //! ```
 
+mod cas;
 mod desk;
 mod exchange;
 mod files;
@@ -92,6 +93,41 @@ impl Country {
         country
     }
 
+    /// The same authority under CAs of other keys and names, as those are that come later.
+    fn founded_anew(id: &str) -> Self {
+        let country = Self::founded(id);
+        for ca in Ca::ALL {
+            let key = KeyPair::generate().unwrap();
+            let mut params = CertificateParams::default();
+            params.distinguished_name = rcgen::DistinguishedName::new();
+            let name = format!(
+                "{id} {} CA {:02x?}",
+                ca.name(),
+                &sha256(key.public_key_raw())[..4]
+            );
+            params
+                .distinguished_name
+                .push(rcgen::DnType::CommonName, name);
+            params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Constrained(0));
+            params.key_usages = vec![
+                rcgen::KeyUsagePurpose::KeyCertSign,
+                rcgen::KeyUsagePurpose::CrlSign,
+            ];
+            let certificate = params.self_signed(&key).unwrap();
+            let file = |end: &str| country.file(&format!("ca/{}-ca.{end}", ca.name()));
+            std::fs::write(file("pem"), certificate.pem()).unwrap();
+            std::fs::write(file("key"), key.serialize_pem()).unwrap();
+        }
+        pki::publish_crl(country.path(), 7, &TODAY).unwrap();
+        let node = NodeProfile {
+            authority: country.id,
+            number: 1,
+            desk_hosts: vec![],
+        };
+        pki::issue_node(country.path(), &node, Replace::SameKey, &TODAY).unwrap();
+        country
+    }
+
     fn path(&self) -> &Path {
         self.folder.path()
     }
@@ -103,8 +139,10 @@ impl Country {
     fn member(&self) -> MemberTls {
         let ca = CertificateDer::from_pem_file(self.file("ca/exchange-ca.pem")).unwrap();
         MemberTls {
-            exchange_ca: ca.to_vec(),
-            crl: Some(std::fs::read(self.file("exchange.crl")).unwrap()),
+            exchange_cas: vec![ExchangeCa {
+                der: ca.to_vec(),
+                crl: Some(std::fs::read(self.file("exchange.crl")).unwrap()),
+            }],
             spki_pins: vec![],
             suspended: false,
         }
@@ -151,6 +189,25 @@ impl Country {
         algorithm: &'static SignatureAlgorithm,
         change: impl FnOnce(&mut CertificateParams),
     ) -> Leaf {
+        let issuer = pki::issuer(self.path(), ca).unwrap();
+        Self::odd_by(&issuer, uris, algorithm, change)
+    }
+
+    /// Says that the exchange CA of another folder issued it, and is signed by our own.
+    fn odd_as(&self, other: &Self, uris: &[&str]) -> Leaf {
+        let read = |file: PathBuf| std::fs::read_to_string(file).unwrap();
+        let key = KeyPair::from_pem(&read(self.file("ca/exchange-ca.key"))).unwrap();
+        let named = read(other.file("ca/exchange-ca.pem"));
+        let issuer = rcgen::Issuer::from_ca_cert_pem(&named, key).unwrap();
+        Self::odd_by(&issuer, uris, &rcgen::PKCS_ECDSA_P256_SHA256, |_| {})
+    }
+
+    fn odd_by(
+        issuer: &rcgen::Issuer<'_, KeyPair>,
+        uris: &[&str],
+        algorithm: &'static SignatureAlgorithm,
+        change: impl FnOnce(&mut CertificateParams),
+    ) -> Leaf {
         let key = KeyPair::generate_for(algorithm).unwrap();
         let mut params = CertificateParams::default();
         params.subject_alt_names = uris
@@ -163,8 +220,7 @@ impl Country {
         ];
         params.use_authority_key_identifier_extension = true;
         change(&mut params);
-        let issuer = pki::issuer(self.path(), ca).unwrap();
-        let certificate = params.signed_by(&key, &issuer).unwrap();
+        let certificate = params.signed_by(&key, issuer).unwrap();
         Leaf {
             chain: vec![certificate.der().clone()],
             key: PrivateKeyDer::Pkcs8(key.serialize_der().into()),
