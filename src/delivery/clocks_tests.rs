@@ -133,11 +133,17 @@ fn a_hit_asks_an_instruction_of_the_originator() {
     );
     let instructed = [hit.clone(), said("XA", "XB", Kind::Instruction, 130)];
     assert_eq!(late(&own(), &instructed, 141), []);
-    let to_another = [hit, said("XA", "XC", Kind::Instruction, 130)];
-    assert_eq!(
-        late(&own(), &to_another, 141),
-        [owed(ClockName::Instruction, "XA")]
-    );
+    for other in [
+        said("XA", "XC", Kind::Instruction, 130),
+        said("XC", "XB", Kind::Instruction, 130),
+        said("XA", "XB", Kind::Update, 130),
+        said("XA", "XB", Kind::Instruction, 10),
+    ] {
+        assert_eq!(
+            late(&own(), &[hit.clone(), other], 141),
+            [owed(ClockName::Instruction, "XA")]
+        );
+    }
 }
 
 #[test]

@@ -520,6 +520,30 @@ mod tests {
     }
 
     #[test]
+    fn an_id_is_sixteen_digits_and_nothing_else() {
+        let id = key_from(RFC_8032[0][0]).id();
+        assert_eq!(id.to_string().parse(), Ok(id));
+        for text in [
+            "",
+            "+123456789abcdef",
+            "123456789abcdef",
+            "0123456789abcdef0",
+        ] {
+            assert_eq!(text.parse::<KeyId>(), Err(NotAKeyId), "{text}");
+        }
+    }
+
+    #[test]
+    fn bytes_that_are_no_text_are_no_key_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("log.key");
+        fs::write(&path, [0xff; 64]).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+        let refused = SigningKey::load(&path, KeyUse::Log).unwrap_err();
+        assert!(matches!(refused, KeyError::Malformed { .. }), "{refused}");
+    }
+
+    #[test]
     fn debugging_shows_no_private_key() {
         let key = key_from(RFC_8032[0][0]);
         assert_eq!(

@@ -311,9 +311,18 @@ mod tests {
                 "{note:?}"
             );
         }
-        let long = "x".repeat(limits::NOTE_MAX_BYTES + 1);
+        let unended = checkpoint().sign(&key);
+        assert_eq!(
+            Checkpoint::verify(unended.trim_end(), &key.public()),
+            Err(NoteError::SignatureLine)
+        );
+        let most = "x".repeat(limits::NOTE_MAX_BYTES);
+        assert_eq!(
+            Checkpoint::verify(&most, &key.public()),
+            Err(NoteError::Text)
+        );
         assert!(matches!(
-            Checkpoint::verify(&long, &key.public()),
+            Checkpoint::verify(&(most + "x"), &key.public()),
             Err(NoteError::TooLong { .. })
         ));
     }

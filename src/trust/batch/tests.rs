@@ -13,6 +13,8 @@ use crate::{
     },
 };
 
+mod caps;
+
 /// XA-POL signs; whoever asks verifies under the directory of all three.
 struct Net {
     federation: TestFederation,

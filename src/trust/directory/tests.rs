@@ -12,6 +12,7 @@ use crate::trust::{
 
 mod addressing;
 mod cas;
+mod heads;
 mod keeping;
 
 fn id(text: &str) -> AuthorityId {
@@ -249,43 +250,6 @@ fn nobody_signs_anothers_entry() {
             document: Document::Entry(_),
             ..
         }
-    ));
-}
-
-#[test]
-fn heads_must_be_exactly_those_of_the_timestamp() {
-    let federation = TestFederation::new();
-    let (old, new) = (federation.bundle(1), federation.bundle(2));
-    // Parts of two versions spliced together.
-    let mut spliced = new.clone();
-    spliced.membership = old.membership.clone();
-    assert!(matches!(
-        Directory::verify(&spliced, federation.anchor(), NOW),
-        Err(DirectoryError::HeadMismatch {
-            document: Document::Membership,
-            found: 1
-        })
-    ));
-    let mut spliced = new.clone();
-    spliced.entries[0] = old.entries[0].clone();
-    assert!(matches!(
-        Directory::verify(&spliced, federation.anchor(), NOW),
-        Err(DirectoryError::HeadMismatch {
-            document: Document::Entry(_),
-            ..
-        })
-    ));
-    let mut short = new.clone();
-    short.entries.pop();
-    assert!(matches!(
-        Directory::verify(&short, federation.anchor(), NOW),
-        Err(DirectoryError::Unpaired(_))
-    ));
-    let mut twice = new;
-    twice.entries.push(twice.entries[0].clone());
-    assert!(matches!(
-        Directory::verify(&twice, federation.anchor(), NOW),
-        Err(DirectoryError::Twice(_, Document::Entry(_)))
     ));
 }
 

@@ -201,6 +201,18 @@ fn members_are_suspended_restored_removed_and_renewed() {
         office.propose(&[Change::Suspend(b.id)]),
         Err(FederationError::NotAMember(_))
     ));
+    // What an application changes is taken: a new name.
+    let mut renamed = a.application("liaison-test", 2);
+    renamed.member.as_mut().unwrap().name = "Arcadia Guard".to_owned();
+    office.agree(&[Change::Admit(Box::new(renamed))]);
+    let named = office
+        .install()
+        .unwrap()
+        .member(&a.id)
+        .unwrap()
+        .name
+        .clone();
+    assert_eq!(named, "Arcadia Guard");
     office.clock = FixedClock(NOW.plus(DAY * 300));
     office.agree(&[]);
     let renewed = office.install().unwrap();
@@ -307,6 +319,8 @@ fn founding_twice_or_with_impossible_numbers_is_refused() {
         ));
         assert!(!folder.exists(), "nothing was made");
     }
+    let most = office.folder.with_file_name("most");
+    init(&most, &setup(64, 64), &office.clock).unwrap();
     let mut bad = setup(1, 1);
     bad.name = "no spaces".to_owned();
     assert!(matches!(
@@ -425,6 +439,47 @@ fn roots_are_replaced_by_the_word_of_the_old_and_of_the_new() {
     office.install().unwrap();
 }
 
+/// Verifies that a root list needs both words, whichever of them is missing.
+#[test]
+fn neither_the_old_roots_nor_the_new_ones_alone_replace_the_list() {
+    for signing in [[1, 2], [4, 5]] {
+        let office = office();
+        office.agree(&[admit(&TestMember::new("XA-POL"), 1)]);
+        let leaving = [office.root(1).id(), office.root(2).id()];
+        let proposed = office.rotate(&next(2, &leaving, None)).unwrap();
+        for root in signing {
+            sign(&proposed.to_sign[0], &office.root(root)).unwrap();
+        }
+        for root in [4, 5] {
+            sign(&proposed.to_sign[1], &office.root(root)).unwrap();
+        }
+        let refused = office.publish();
+        assert!(
+            matches!(refused, Err(FederationError::RootList { version: 2, .. })),
+            "signed by {signing:?}"
+        );
+    }
+}
+
+#[test]
+fn terms_are_bounded() {
+    let office = office();
+    office.agree(&[admit(&TestMember::new("XA-POL"), 1)]);
+    let renew = |days, grace_days| {
+        let terms = Terms { days, grace_days };
+        propose(&office.folder, &[], terms, &office.clock)
+    };
+    for (days, grace) in [(0, 14), (3651, 14), (365, 366)] {
+        assert!(
+            matches!(renew(days, grace), Err(FederationError::Terms { .. })),
+            "{days} days and {grace} of grace"
+        );
+    }
+    for (days, grace) in [(1, 0), (3650, 365)] {
+        renew(days, grace).unwrap();
+    }
+}
+
 #[test]
 fn a_list_that_changes_no_quorum_needs_no_new_word_on_the_members() {
     let office = office();
@@ -458,6 +513,10 @@ fn one_thing_is_proposed_at_a_time_and_what_cannot_work_is_refused() {
     assert!(matches!(
         office.rotate(&next(0, &[], None)),
         Err(FederationError::NothingNew)
+    ));
+    assert!(matches!(
+        office.rotate(&next(62, &[], None)),
+        Err(FederationError::Threshold { roots: 65, .. })
     ));
     office.rotate(&next(1, &[], Some(3))).unwrap();
     assert!(matches!(

@@ -110,7 +110,10 @@ fn the_application_goes_on_by_one_and_keeps_what_was_said() {
     let (_, second) = read_application(folder.path());
     assert_eq!((first.number, second.number), (1, 2));
     assert_eq!((first.min_crl_number, second.min_crl_number), (1, 2));
+    assert_eq!(first.endpoints, plan().endpoints);
     assert_eq!(first.endpoints, second.endpoints);
+    let contact = first.contact.clone().unwrap_or_default();
+    assert_eq!(contact.function, plan().contact.function);
     assert_eq!(first.contact, second.contact);
     assert_eq!(first.keys, second.keys);
     assert_eq!(second.keys.len(), 3);
@@ -246,6 +249,26 @@ fn certificates_have_the_profiles_that_are_documented() {
         assert_eq!(parsed.raw_serial().len(), 16);
         assert_eq!(parsed.raw_serial()[0] & 0x80, 0);
     }
+}
+
+#[test]
+fn desk_hosts_stand_in_the_certificate_once_each() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut plan = plan();
+    plan.desk_hosts = ["desk.example", "localhost", "desk.example"]
+        .map(String::from)
+        .into();
+    init(folder.path(), &plan, &NOW).unwrap();
+    let der = crl::read_certificate(&folder.path().join("node/desk.pem")).unwrap();
+    let (_, parsed) = X509Certificate::from_der(&der).unwrap();
+    let san = parsed.subject_alternative_name().unwrap().unwrap();
+    let names = san.value.general_names.iter().map(ToString::to_string);
+    let names: Vec<_> = names.collect();
+    for expected in ["desk.example", "xa-pol.desk.allpoints.invalid"] {
+        let given = names.iter().filter(|name| name.contains(expected));
+        assert_eq!(given.count(), 1, "{expected} in {names:?}");
+    }
+    assert_eq!(names.len(), 6);
 }
 
 #[test]

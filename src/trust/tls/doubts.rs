@@ -105,5 +105,8 @@ mod tests {
             .watch(partner(1), Ok(()), unix_time(now))
             .expect("let in");
         assert!(!doubts.are_about_us(2, now));
+        expired(1);
+        expired(3);
+        assert!(doubts.are_about_us(6, now), "three of six");
     }
 }

@@ -269,6 +269,7 @@ mod tests {
             "allpoints://XA-POL/desk/server/2",
             "allpoints://XA-POL/desk/officer/duty-7",
             "allpoints://XA-POL/desk/auditor/a",
+            "allpoints://XA-ABCDEFGHIJKLM/node/1",
         ] {
             let name: Name = text.parse().expect(text);
             assert_eq!(name.to_string(), text);
@@ -304,6 +305,7 @@ mod tests {
             "allpoints://XA-POL/desk/officer/-a",
             "allpoints://XA-POL/desk/officer/a/b",
             "allpoints://XA-POL/desk/officer/",
+            "allpoints://XA-ABCDEFGHIJKLMN/node/1",
         ] {
             assert!(text.parse::<Name>().is_err(), "{text} was read as a name");
         }

@@ -163,3 +163,101 @@ impl Patience {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::task::Waker;
+
+    use super::*;
+
+    const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+    const HEADERS: [u8; 9] = [0, 0, 0, 1, 4, 0, 0, 0, 1];
+    const PING: [u8; 17] = [0, 0, 8, 6, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1];
+    const SECOND: Duration = Duration::from_secs(1);
+    const IDLE: Duration = Duration::from_secs(60);
+
+    fn now() -> Context<'static> {
+        Context::from_waker(Waker::noop())
+    }
+
+    /// Nothing happens until just before, and then until the end of a time.
+    async fn until(
+        patience: &mut Patience,
+        time: Duration,
+        wait: fn(&mut Patience, &mut Context<'_>) -> Result<(), Impatience>,
+    ) -> Result<(), Impatience> {
+        wait(patience, &mut now())?;
+        tokio::time::advance(time.saturating_sub(SECOND)).await;
+        assert_eq!(wait(patience, &mut now()), Ok(()), "too early");
+        tokio::time::advance(SECOND).await;
+        wait(patience, &mut now())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn t56_what_has_begun_must_end_and_calls_must_come() {
+        let wait = Patience::wait_for_more;
+        let mut silent = Patience::with(Some(IDLE));
+        let told = until(&mut silent, HTTP2_UNIT_TIMEOUT, wait).await;
+        assert_eq!(told, Err(Impatience::Unfinished), "no preface");
+
+        let mut callless = Patience::with(Some(IDLE));
+        callless.has_read(PREFACE);
+        let told = until(&mut callless, FIRST_CALL_TIMEOUT, wait).await;
+        assert_eq!(told, Err(Impatience::NoCall));
+
+        let mut idle = Patience::with(Some(IDLE));
+        idle.has_read(PREFACE);
+        idle.has_read(&HEADERS);
+        let told = until(&mut idle, IDLE, wait).await;
+        assert_eq!(told, Err(Impatience::Idle));
+
+        let mut half = Patience::with(Some(IDLE));
+        half.has_read(PREFACE);
+        half.has_read(&HEADERS);
+        tokio::time::advance(SECOND * 5).await;
+        half.has_read(&HEADERS);
+        half.has_read(&PING[..4]);
+        let told = until(&mut half, HTTP2_UNIT_TIMEOUT, wait).await;
+        assert_eq!(told, Err(Impatience::Unfinished), "half a frame");
+
+        // Where calls may be long in coming, only halves are ended.
+        let mut patient = Patience::with(None);
+        patient.has_read(PREFACE);
+        assert_eq!(until(&mut patient, IDLE * 60, wait).await, Ok(()));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn t54_small_frames_are_read_at_their_rate() {
+        let mut patience = Patience::with(None);
+        patience.has_read(PREFACE);
+        let most = usize::try_from(HTTP2_SMALL_FRAMES_PER_SECOND).unwrap();
+        patience.has_read(&PING.repeat(most));
+        assert!(patience.poll_may_read(&mut now()).is_ready(), "in hand");
+        patience.has_read(&PING.repeat(most));
+        assert!(patience.poll_may_read(&mut now()).is_pending(), "owed");
+        tokio::time::advance(SECOND / 2).await;
+        assert!(patience.poll_may_read(&mut now()).is_pending(), "half paid");
+        tokio::time::advance(SECOND / 2 + Duration::from_millis(2)).await;
+        assert!(patience.poll_may_read(&mut now()).is_ready());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn t56_a_peer_that_does_not_read_is_put_out() {
+        let wait = Patience::wait_for_room;
+        let mut patience = Patience::with(None);
+        assert_eq!(wait(&mut patience, &mut now()), Ok(()));
+        tokio::time::advance(WRITE_STALL_MAX - SECOND).await;
+        // It read something: its time begins anew.
+        patience.has_written(&PING).unwrap();
+        let told = until(&mut patience, WRITE_STALL_MAX, wait).await;
+        assert_eq!(told, Err(Impatience::DoesNotRead));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn t52_what_the_library_gives_up_is_told() {
+        let farewell = |code| [0, 0, 8, 7, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, code];
+        let mut patience = Patience::with(None);
+        assert_eq!(patience.has_written(&farewell(0)), Ok(()));
+        assert_eq!(patience.has_written(&farewell(11)), Err(Impatience::Broken));
+    }
+}

@@ -223,3 +223,80 @@ fn a_damaged_or_renamed_newest_version_is_named_not_passed_over() {
     let refused = Directory::load(folder, anchor, NOW).unwrap_err();
     assert!(refused.to_string().contains("00000009.bundle"), "{refused}");
 }
+
+#[test]
+fn what_a_partner_passes_on_is_added_and_what_lies_in_the_folder_is_taken() {
+    let federation = TestFederation::new();
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let held = Directory::install(folder, &federation.bundle(5), federation.anchor(), NOW).unwrap();
+    let passed_on = |version: u64, change: &dyn Fn(&mut Draft)| {
+        let mut bundle = federation.bundle_with(version, change);
+        bundle.roots.clear();
+        bundle
+    };
+    let after =
+        |held: &Directory, bundle: pb::Bundle| Directory::install_after(folder, bundle, held, NOW);
+    let load = |held: &Directory| Directory::load_after(folder, held, NOW);
+    assert!(load(&held).unwrap().is_none());
+    assert!(after(&held, passed_on(5, &|_| ())).unwrap().is_none());
+    let newer = after(&held, passed_on(6, &|_| ())).unwrap().unwrap();
+    assert_eq!(newer.version(), 6);
+    assert!(folder.join("00000006.bundle").exists());
+    assert_eq!(load(&held).unwrap().unwrap().hash(), newer.hash());
+    // Back it does not go, neither by a partner nor by a folder that was put back.
+    assert!(matches!(
+        after(&newer, passed_on(5, &|_| ())),
+        Err(DirectoryError::RolledBack { .. })
+    ));
+    fs::remove_file(folder.join("00000006.bundle")).unwrap();
+    assert!(matches!(
+        load(&newer),
+        Err(DirectoryError::RolledBack { .. })
+    ));
+    let ahead = NOW.plus(HOUR);
+    Directory::install(
+        folder,
+        &federation.bundle_with(7, |d| {
+            d.timestamp.issued_at_us = ahead.as_micros();
+            d.timestamp.expires_at_us = ahead.plus(HOUR).as_micros();
+        }),
+        federation.anchor(),
+        ahead,
+    )
+    .unwrap();
+    assert!(matches!(
+        load(&newer),
+        Err(DirectoryError::FromTheFuture { .. })
+    ));
+}
+
+#[test]
+fn forks_are_kept_beside_once_each_and_not_without_end() {
+    let federation = TestFederation::new();
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let held = Directory::install(folder, &federation.bundle(5), federation.anchor(), NOW).unwrap();
+    let forked = |n: i64| {
+        let mut bundle = federation.bundle_with(5, |d| d.timestamp.issued_at_us += n);
+        bundle.roots.clear();
+        let refused = Directory::install_after(folder, bundle, &held, NOW);
+        assert!(
+            matches!(refused, Err(DirectoryError::Forked { .. })),
+            "{refused:?}"
+        );
+        fs::read_dir(folder)
+            .unwrap()
+            .filter(|file| {
+                let name = file.as_ref().unwrap().file_name();
+                name.to_str().unwrap().starts_with("fork-00000005-")
+            })
+            .count()
+    };
+    assert_eq!((forked(1), forked(1), forked(2)), (1, 1, 2));
+    let most = limits::DIRECTORY_FORKS_MAX;
+    let kept = (3..).take(most).map(forked).last();
+    assert_eq!(kept, Some(most));
+    let loaded = Directory::load(folder, federation.anchor(), NOW).unwrap();
+    assert_eq!(loaded.hash(), held.hash());
+}

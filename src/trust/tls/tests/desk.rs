@@ -95,7 +95,13 @@ fn a_desk_configuration_is_refused_for_another_place() {
     let crl = std::fs::read(xa.file("desk.crl")).unwrap();
     let (node, desk) = (xa.node(), xa.identity("node/desk"));
     assert!(desk_server(xa.id, &desk, &ca, &crl).is_ok());
+    let person = xa.desk_person(Role::Officer);
+    let person = TlsIdentity::load(&person.certificate, &person.key, &TODAY).unwrap();
+    assert!(desk_client(&person, &ca, xa.id).is_ok());
+    let other: AuthorityId = "XB-POL".parse().unwrap();
     for error in [
+        desk_server(other, &desk, &ca, &crl).unwrap_err(),
+        desk_client(&person, &ca, other).unwrap_err(),
         desk_server(xa.id, &node, &ca, &crl).unwrap_err(),
         desk_client(&node, &ca, xa.id).unwrap_err(),
         desk_client(&desk, &ca, xa.id).unwrap_err(),

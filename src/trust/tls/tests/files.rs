@@ -17,6 +17,28 @@ fn t66_what_was_made_together_is_loaded() {
 }
 
 #[test]
+fn how_long_certificates_and_lists_hold_is_read_from_them() {
+    let xa = Country::founded("XA-POL");
+    let now = TODAY.now();
+    let read = |name: &str| fs::read(xa.file(name)).unwrap();
+    let node = certificate_validity(&read("node/exchange.pem")).unwrap();
+    assert!(node.from <= now, "{node:?}");
+    assert!(node.until > DaysOff(89).now() && node.until < DaysOff(91).now());
+    let list = crl_validity(&read("exchange.crl")).unwrap();
+    assert!(list.from <= now && list.until > now, "{list:?}");
+}
+
+#[test]
+fn what_a_certificate_calls_itself_is_not_repeated() {
+    let written = "https://\u{1b}[31mnot-ours.example";
+    let name = written.parse::<Name>().unwrap_err();
+    let told = Refusal::from(CertificateNameError::Name(name)).to_string();
+    assert_eq!(told, "the certificate's URI is no name of ours");
+    let counted = Refusal::from(CertificateNameError::Count(2)).to_string();
+    assert_eq!(counted, CertificateNameError::Count(2).to_string());
+}
+
+#[test]
 fn t66_each_mistake_names_its_file_and_its_fix() {
     let xa = Country::founded("XA-POL");
     fs::write(xa.file("empty"), "").unwrap();
