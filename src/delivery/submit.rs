@@ -435,18 +435,16 @@ fn decide_job(
 
 /// Of an id that is not here: that it was not accepted, and lost.
 fn check_not_lost(core: &Core, draft: &Draft) -> Result<(), SubmitError> {
-    core.asking
-        .check_id(&draft.statement.id)
-        .map_err(|reason| {
-            let id = draft.statement.id;
-            let text = match reason {
-                Reason::Reclaiming => {
-                    format!("{id} may have been accepted before, and partners are asked for it")
-                }
-                _ => format!("{id} was accepted, and is lost: use a new id"),
-            };
-            SubmitError::refused(reason, text)
-        })
+    core.asking.check_id(&draft.statement.id).map_err(|reason| {
+        let id = draft.statement.id;
+        let text = match reason {
+            Reason::Reclaiming => {
+                format!("{id} may have been accepted before, and partners are asked for it")
+            }
+            _ => format!("{id} was accepted, and is lost: use a new id"),
+        };
+        SubmitError::refused(reason, text)
+    })
 }
 
 /// Everything that could refuse it, its size included: sequence numbers are taken at their longest.

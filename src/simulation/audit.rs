@@ -283,7 +283,9 @@ impl Final<'_> {
         node.view = CrashingView::default();
         let by_journal = self.reopen(node)?;
         let (seen, held) = (records(&by_view), records(&by_journal));
-        let differs = held.iter().find(|(id, record)| seen.get(id) != Some(record));
+        let differs = held
+            .iter()
+            .find(|(id, record)| seen.get(id) != Some(record));
         if differs.is_some() || seen.len() != held.len() {
             let statement = differs.map(|(statement, _)| statement);
             return Err(format!(
@@ -516,12 +518,10 @@ type Contents = Vec<Option<(EntryHeader, bytes::Bytes)>>;
 fn contents(store: &Store) -> Result<Contents, ReadError> {
     let (size, _) = store.log_head();
     (0..size)
-        .map(|index| {
-            match store.entry(index) {
-                Ok(entry) => Ok(Some((entry.header, entry.body))),
-                Err(ReadError::Lost(_)) => Ok(None),
-                Err(error) => Err(error),
-            }
+        .map(|index| match store.entry(index) {
+            Ok(entry) => Ok(Some((entry.header, entry.body))),
+            Err(ReadError::Lost(_)) => Ok(None),
+            Err(error) => Err(error),
         })
         .collect()
 }

@@ -70,7 +70,11 @@ impl Offer {
     }
 
     /// The membership with a change, signed by these keys.
-    pub(crate) fn membership(&mut self, change: impl FnOnce(&mut listing::Membership), keys: &[&SigningKey]) {
+    pub(crate) fn membership(
+        &mut self,
+        change: impl FnOnce(&mut listing::Membership),
+        keys: &[&SigningKey],
+    ) {
         let document = self.bundle.membership.as_ref().expect("a membership");
         let mut membership =
             listing::Membership::decode(document.document.as_slice()).expect("decodes");
@@ -81,7 +85,12 @@ impl Offer {
     }
 
     /// One authority's entry with a change, signed by this key.
-    pub(crate) fn entry(&mut self, of: &str, key: &SigningKey, change: impl FnOnce(&mut listing::Entry)) {
+    pub(crate) fn entry(
+        &mut self,
+        of: &str,
+        key: &SigningKey,
+        change: impl FnOnce(&mut listing::Entry),
+    ) {
         for document in &mut self.bundle.entries {
             let mut entry = listing::Entry::decode(document.document.as_slice()).expect("decodes");
             if entry.authority == of {

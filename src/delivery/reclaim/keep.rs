@@ -307,7 +307,9 @@ impl Sitting<'_> {
                     self.receipts.push((proof, document, event));
                 }
             }
-            None if let Some((document, proof)) = lost.and_then(|index| self.saved.remove(&index)) => {
+            None if let Some((document, proof)) =
+                lost.and_then(|index| self.saved.remove(&index)) =>
+            {
                 self.receipts.push((proof, document, event));
             }
             None => self.to_receipt.push((

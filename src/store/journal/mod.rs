@@ -54,6 +54,8 @@ use std::{
 use bytes::Bytes;
 use tokio::sync::watch;
 
+#[cfg(any(test, feature = "faults"))]
+pub(crate) use self::place::{Place, places};
 pub use self::{
     check::{CheckProgress, CheckReport, Finding, check},
     fault::{BlockError, EncodeError, OpenFault, ReadFault},
@@ -61,8 +63,6 @@ pub use self::{
     mend::{RepairReport, repair},
     walk::Hole,
 };
-#[cfg(any(test, feature = "faults"))]
-pub(crate) use self::place::{Place, places};
 use self::{commit::Order, reading::Places, sizes::SizesCounted, stock::Stock, tree::Tree};
 use super::{
     Figures, OpenError, ReadError, StoreFailed,
