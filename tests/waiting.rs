@@ -67,8 +67,12 @@ fn row_76_what_waits_for_twenty_partners_is_bounded_in_order_and_urgent_first() 
 }
 
 /// `cargo test --release --test waiting -- --ignored --nocapture`
+///
+/// Does not pass yet in a debug build on two busy processors: all is accepted, in bounded memory, what is urgent comes
+/// first, and then the bulk lanes send the same again and again and keep no receipt (ARCHITECTURE.md, *What the next of
+/// us must know*).
 #[test]
-#[ignore = "some minutes and 4 GB of disk; run it in a release build"]
+#[ignore = "a quarter of an hour and 4 GB of disk; the draining does not pass yet in a debug build"]
 fn row_76_two_million_that_wait_are_bounded_in_order_and_urgent_first() {
     tell(100_000);
 }
