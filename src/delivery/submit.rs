@@ -433,8 +433,11 @@ fn decide_job(
     Decision::Accepted(accepted)
 }
 
-/// Of an id that is not here: that it was not accepted, and lost.
+/// Of an id that the client made, and that is not here: that it was not accepted, and lost.
 fn check_not_lost(core: &Core, draft: &Draft) -> Result<(), SubmitError> {
+    if draft.submission.id.is_none() {
+        return Ok(());
+    }
     core.asking.check_id(&draft.statement.id).map_err(|reason| {
         let id = draft.statement.id;
         let text = match reason {

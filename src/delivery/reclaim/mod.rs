@@ -154,7 +154,7 @@ impl Asking {
     pub(super) fn check_id(&self, id: &MessageId) -> Result<(), Reason> {
         let state = self.lock();
         match state.since {
-            Some(since) if id.time() <= since => Err(Reason::Reclaiming),
+            Some(since) if id.time() < since => Err(Reason::Reclaiming),
             None if state.lost.contains(id) => Err(Reason::EntryMissing),
             _ => Ok(()),
         }

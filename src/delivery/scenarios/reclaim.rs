@@ -10,7 +10,7 @@ use std::path::PathBuf;
 
 use super::net::{Net, id, until};
 use crate::{
-    delivery::{Given, ReclaimAsk},
+    delivery::{Given, ReclaimAsk, SubmitError},
     domain::{id::StatementRef, reason::Reason, routing::Priority, time::Timestamp},
     store::{
         entry::{Act, EntryHeader},
@@ -191,10 +191,22 @@ async fn a_partner_that_is_away_is_asked_when_it_comes_back() {
     })
     .await;
     assert!(net.record("XB", statement).await.is_none());
-    net.send("XB", &["XC"]).await;
+    let mut draft = net.draft(Priority::Routine, &["XC"]);
+    // An id from before: it may have been accepted, and lost, and XA may hold it.
+    let refused = net.submit("XB", draft.clone()).await.unwrap_err();
+    let is_told = matches!(
+        &refused,
+        SubmitError::Refused { reason: Reason::Reclaiming, detail } if detail.contains("may have been accepted before")
+    );
+    assert!(is_told, "{refused:?}");
+    draft.id = None;
+    net.submit("XB", draft.clone()).await.unwrap();
     net.roads.mend(id("XA"));
     asked(&net, "XB").await;
     assert!(net.record("XB", statement).await.is_some());
+    // Nobody has it: it was never accepted.
+    let early = net.draft(Priority::Routine, &["XC"]);
+    net.submit("XB", early).await.unwrap();
 }
 
 /// Verifies that nobody is given what is neither theirs nor addressed to them, that the refusal does not say whether

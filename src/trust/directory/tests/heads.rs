@@ -92,7 +92,7 @@ fn lists_over_their_caps_are_refused() {
         }),
         ("pins", |d, n| d.entries[0].spki_pins = vec![vec![1; 32]; n]),
         ("revocation lists", |d, _| {
-            d.crls = vec![d.crls[0].clone(); limits::MEMBERS_MAX + 1];
+            d.crls = vec![d.crls[0].clone(); limits::MEMBERS_MAX * limits::CAS_MAX + 1];
         }),
     ];
     for (expected, spoil) in table {
