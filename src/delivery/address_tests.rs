@@ -35,7 +35,7 @@ fn draft(own: &str, kind: Kind, to: &[&str], target: Option<StatementRef>) -> Ad
     }
 }
 
-/// XA alerted XB and XC; XB told of a sighting.
+/// XA alerted XB and XC; XB told of a sighting, and of a second one XC, too; XA updated XB alone.
 fn shelf() -> Shelf {
     let alert = first("XA", 1, &["XB", "XC"]);
     let sighting = later(
@@ -46,7 +46,10 @@ fn shelf() -> Shelf {
         alert.statement,
         alert.statement,
     );
-    Shelf::with(&[alert, sighting])
+    let about = alert.statement;
+    let told_both = later("XB", 3, &["XA", "XC"], Kind::Sighting, about, about);
+    let for_one = later("XA", 4, &["XB"], Kind::Update, about, about);
+    Shelf::with(&[alert, sighting, told_both, for_one])
 }
 
 fn reached(draft: &Addressed) -> Result<String, Reason> {
@@ -76,6 +79,15 @@ fn a_kind_says_whom_it_reaches_when_nobody_is_named() {
         ),
         (draft("XB", Kind::Recall, &[], alert), Err(Reason::NotOwner)),
         (draft("XB", Kind::Correction, &[], sighting), ok("XA")),
+        // Who got it gets what changes it, be that more than the thread began with, or fewer.
+        (
+            draft("XB", Kind::Correction, &[], Some(named("XB", 3))),
+            ok("XA XC"),
+        ),
+        (
+            draft("XA", Kind::Correction, &[], Some(named("XA", 4))),
+            ok("XB"),
+        ),
         (draft("XC", Kind::Answer, &[], alert), ok("XA")),
         (
             draft("XC", Kind::Answer, &["XB"], alert),

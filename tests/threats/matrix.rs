@@ -220,16 +220,20 @@ const MATRIX: &str = r#"
     row_51_a_second_process_is_refused
     t51_a_second_node_is_refused_by_port_and_by_store
 52 | rapid reset | GOAWAY (20 pending, 1,024 local)
+    t52_what_the_library_gives_up_is_told
     t52_rapid_resets_end_the_connection_and_are_journaled
 53 | CONTINUATION / HPACK | connection error; set header list 16 KiB (h2 default 16 MiB)
     t53_header_blocks_without_end_or_measure_end_the_connection
 54 | tiny DATA / SETTINGS / PING | bounded RSS, other peers ≤2× (h2 ≥0.4.16; latter: measure)
+    t54_small_frames_are_read_at_their_rate
     t54_floods_of_small_frames_are_read_slowly_or_end_the_connection
 55 | silent TCP, dribbled ClientHello | closed ≤5 s; ≤N pending per IP
     t55_a_silent_caller_is_put_out_within_the_deadline
     t55_silent_and_dribbling_callers_are_put_out_and_hold_up_nobody
     t55_one_address_has_so_many_handshakes_under_way_and_gets_them_back
 56 | half headers forever | own idle/read deadline: h2#928, hyper#1628 open
+    t56_what_has_begun_must_end_and_calls_must_come
+    t56_a_peer_that_does_not_read_is_put_out
     t56_what_is_begun_and_never_ended_is_put_out_within_its_deadline
     t56_a_slow_call_that_goes_on_is_let_be
 57 | fragmented ClientHello | no panic (rustls ≥0.23.18 if LazyConfigAcceptor)

@@ -85,6 +85,15 @@ pub(super) async fn run(
 /// The result of the frame of this number, kept.
 type WorkedUp = (u64, Result<Worked, LinkError>);
 
+/// What became of filling the window.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Filled {
+    /// A frame left; there may be more to send.
+    OneFrame,
+    /// There is no room, or nothing to send.
+    Enough,
+}
+
 struct Pump<'a> {
     core: &'a Arc<Core>,
     handle: &'a LaneHandle,
@@ -112,13 +121,14 @@ impl Pump<'_> {
     ) -> Result<(), LinkError> {
         self.beat().await?;
         loop {
-            if self.handle.is_stopping() {
+            let filled = if self.handle.is_stopping() {
                 if self.window.is_empty() && self.working == 0 {
                     return Ok(());
                 }
+                Filled::Enough
             } else {
-                self.fill().await?;
-            }
+                self.fill().await?
+            };
             let nap = self.nap();
             tokio::select! {
                 biased;
@@ -126,31 +136,35 @@ impl Pump<'_> {
                 incoming = self.link.receive() => self.hear(incoming?),
                 () = self.handle.wake.notified() => self.feed.look_again(&mut self.memory.book).await?,
                 () = self.handle.heartbeat.notified() => self.beat().await?,
+                // After what was heard: the next frame.
+                () = std::future::ready(()), if filled == Filled::OneFrame => {}
                 () = tokio::time::sleep(nap) => {}
             }
             self.check_alive().await?;
         }
     }
 
-    /// Fetches and sends while the window has room and something is there.
-    async fn fill(&mut self) -> Result<(), LinkError> {
+    /// Fetches and sends a frame if the window has room and something is there. One only: reading back what has waited
+    /// for long takes its time, and what the partner says meanwhile must be heard.
+    async fn fill(&mut self) -> Result<Filled, LinkError> {
         let now = self.core.clock.monotonic();
         if now < self.memory.paused_until {
-            return Ok(());
+            return Ok(Filled::Enough);
         }
         loop {
             if !self.feed.refill(&mut self.memory.book).await? {
-                return Ok(());
+                return Ok(Filled::Enough);
             }
             let (statements, bytes, caps) = self.feed.next_size(self.caps);
             if statements == 0 {
                 continue;
             }
             if !self.window.has_room(statements, bytes) {
-                return Ok(());
+                return Ok(Filled::Enough);
             }
             let items = frames::next_frame(self.feed.ready(), caps);
             self.send(&items).await?;
+            return Ok(Filled::OneFrame);
         }
     }
 

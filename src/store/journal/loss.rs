@@ -123,3 +123,83 @@ impl LossBook {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::entry::Actor;
+
+    fn header(index: EntryIndex, act: Act, count: u32) -> EntryHeader {
+        EntryHeader {
+            index,
+            time: Timestamp::from_micros(i64::try_from(index).unwrap() * 1_000_000),
+            act,
+            reason: None,
+            actor: Actor::NODE,
+            subject: None,
+            peer: None,
+            leaf: None,
+            body_bytes: 0,
+            count,
+        }
+    }
+
+    /// What is asked since when, after these entries, of which some are lost.
+    fn asked(lost: &[EntryIndex], acts: &[(Act, u32)]) -> Option<i64> {
+        let mut book = LossBook::default();
+        for (index, (act, count)) in (0..).zip(acts) {
+            match lost.contains(&index) {
+                true => book.lose(index, None),
+                false => book.note(&header(index, *act, *count)),
+            }
+        }
+        let since = book.close(0).ask_since?;
+        Some(since.as_micros() / 1_000_000)
+    }
+
+    #[test]
+    fn partners_are_asked_until_all_were_and_again_after_a_later_repair() {
+        const PLAIN: (Act, u32) = (Act::Received, 0);
+        const CUT: (Act, u32) = (Act::TailCut, 0);
+        let ended = |missing| (Act::ReclaimEnded, missing);
+        type Case = (&'static str, Vec<EntryIndex>, Vec<(Act, u32)>, Option<i64>);
+        let table: [Case; 8] = [
+            ("nothing was lost", vec![], vec![PLAIN, PLAIN], None),
+            ("a tail was cut", vec![], vec![PLAIN, PLAIN, CUT], Some(1)),
+            (
+                "and all were asked",
+                vec![],
+                vec![PLAIN, CUT, ended(0)],
+                None,
+            ),
+            (
+                "an entry was lost",
+                vec![1],
+                vec![PLAIN, PLAIN, PLAIN],
+                Some(0),
+            ),
+            ("nobody had it", vec![1], vec![PLAIN, PLAIN, ended(1)], None),
+            (
+                "it was lost after all had been asked for something else",
+                vec![1],
+                vec![PLAIN, PLAIN, CUT, ended(0), PLAIN],
+                Some(0),
+            ),
+            (
+                "it was given back before the end",
+                vec![1],
+                vec![PLAIN, PLAIN, CUT, ended(0), (Act::Reclaimed, 1), ended(0)],
+                None,
+            ),
+            (
+                "another was lost since nobody had the first",
+                vec![0, 1],
+                vec![PLAIN, PLAIN, ended(1)],
+                Some(0),
+            ),
+        ];
+        for (what, lost, acts, since) in table {
+            assert_eq!(asked(&lost, &acts), since, "{what}");
+        }
+    }
+}

@@ -225,6 +225,20 @@ fn a_damaged_or_renamed_newest_version_is_named_not_passed_over() {
 }
 
 #[test]
+fn a_folder_that_cannot_be_listed_is_no_empty_one() {
+    let anchor = TestFederation::new().anchor();
+    let place = tempfile::tempdir().unwrap();
+    let absent = place.path().join("absent");
+    let refused = Directory::load(&absent, anchor, NOW).unwrap_err();
+    assert!(matches!(refused, DirectoryError::Empty(_)), "{refused}");
+    let unlistable = place.path().join("unlistable");
+    fs::write(&unlistable, "a file in its place").unwrap();
+    let refused = Directory::load(&unlistable, anchor, NOW).unwrap_err();
+    assert!(!matches!(refused, DirectoryError::Empty(_)), "{refused}");
+    assert!(refused.to_string().contains("unlistable"), "{refused}");
+}
+
+#[test]
 fn what_a_partner_passes_on_is_added_and_what_lies_in_the_folder_is_taken() {
     let federation = TestFederation::new();
     let folder = tempfile::tempdir().unwrap();
