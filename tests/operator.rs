@@ -51,6 +51,12 @@ const MISTAKES: &[Mistake] = &[
         says: &["keys/statement.key", "chmod 600"],
     },
     Mistake {
+        name: "a signing key that is not there",
+        makes: |_, home| fs::remove_file(home.join("keys/receipt.key")).expect("removed"),
+        code: 2,
+        says: &["keys.receipt", "keys/receipt.key", "put the file there"],
+    },
+    Mistake {
         name: "a TLS key that others can read",
         makes: |_, home| chmod(&home.join("node/exchange.key"), 0o640),
         code: 2,

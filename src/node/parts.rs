@@ -13,7 +13,7 @@ use crate::{
     trust::{
         batch::{BatchSigner, Purpose},
         directory::{Directory, DirectoryHandle},
-        keys::{KeyUse, SigningKey},
+        keys::{KeyError, KeyUse, SigningKey},
     },
 };
 
@@ -32,9 +32,9 @@ pub(super) struct Parts {
 pub(super) fn open(config: &Config, clock: &Arc<dyn Clock>) -> Result<Parts, NodeError> {
     // Files that cannot be read are named before the directory is asked about what is in them.
     for (file, key_use) in signing_files(config) {
-        SigningKey::load(file, key_use)?;
+        named_key(file, key_use)?;
     }
-    let log_key = SigningKey::load(&config.keys.log, KeyUse::Log)?;
+    let log_key = named_key(&config.keys.log, KeyUse::Log)?;
     let directory = Directory::load(
         &config.directory.folder,
         config.directory.anchor,
@@ -82,6 +82,23 @@ pub(super) fn open(config: &Config, clock: &Arc<dyn Clock>) -> Result<Parts, Nod
         log_key,
         pseudonym_key,
         store,
+    })
+}
+
+/// A key that the configuration names; one that cannot be read is told by the configuration's key.
+fn named_key(file: &Path, key_use: KeyUse) -> Result<SigningKey, NodeError> {
+    SigningKey::load(file, key_use).map_err(|error| match error {
+        KeyError::Unreadable { path, source } => NodeError::File {
+            what: match key_use {
+                KeyUse::Statement => "keys.statement",
+                KeyUse::Receipt => "keys.receipt",
+                KeyUse::Log => "keys.log",
+                KeyUse::Witness | KeyUse::Directory | KeyUse::Root | KeyUse::Timestamp => "keys",
+            },
+            file: path,
+            source,
+        },
+        error => error.into(),
     })
 }
 
