@@ -112,8 +112,10 @@ pub const ROWS_READ_BACK_MAX: usize = 256;
 pub const VIEW_VALUE_MAX_BYTES: usize = 8 * 1024;
 /// Longest wait of a decision while the view lags.
 pub const VIEW_LAG_WAIT: Duration = Duration::from_millis(5);
-/// Bytes of own statements that are kept for their dispatchers.
+/// Bytes of own statements that are kept for their dispatchers, with what it costs to keep them.
 pub const STATEMENTS_CACHED_BYTES: usize = 64 * 1024 * 1024;
+/// What one such statement costs beside its own bytes: its place in two tables, and its share in its batch.
+pub const STATEMENT_CACHED_OVERHEAD_BYTES: usize = 256;
 /// Incidents that are listed; the journal has all.
 pub const INCIDENTS_MAX: usize = 256;
 /// Decisions that a slow subscriber of the store may fall behind.
@@ -126,6 +128,8 @@ pub const DESK_NAME_MAX_BYTES: usize = 32;
 pub const HANDSHAKES_PENDING_PER_ADDRESS_MAX: u64 = 64;
 /// Handshakes a second from one address: each costs half a millisecond of a processor, a partner needs two in a while.
 pub const HANDSHAKES_PER_SECOND: u64 = 100;
+/// Handshakes that a connection which broke the rules has used up beside its own: four of them a second, then no more.
+pub const HANDSHAKES_OF_AN_ABUSE: u64 = 25;
 /// Addresses whose handshakes are counted at once.
 pub const CALLERS_MAX: usize = 4096;
 /// Open connections of one listener.
@@ -181,6 +185,9 @@ pub const STATEMENT_HEADER_MAX_BYTES: usize = 32 * 1024;
 pub const RETRYING_MAX_STATEMENTS: usize = 4096;
 /// Bytes of the bulk lane under way without a result: keeps a large backlog from filling the pipe.
 pub const BULK_WINDOW_MAX_BYTES: usize = 4 * 1024 * 1024;
+/// Statements of the bulk lane under way without a result. Each costs half a KiB of proof and place beside its bytes:
+/// small ones would take more memory than the bytes say, for each partner.
+pub const BULK_WINDOW_MAX_STATEMENTS: usize = 4 * 1024;
 /// Statements that the expiry sweep looks at, per lane and tick.
 pub const EXPIRY_SWEEP_STATEMENTS: usize = 1024;
 /// Between two ticks of the broker's housekeeping: expiry, counts, refusals.

@@ -46,14 +46,26 @@ pub(super) fn passing(node: &Node, model: &Model) {
     let Some(up) = node.up.as_ref().filter(|_| node.is_up()) else {
         return;
     };
-    if let Err(what) = up.store.glance(|ledger, _| in_order(node.id, ledger)) {
+    let said = model.said().rotten;
+    let rotten = |record: &MessageRecord| {
+        said.is_some_and(|(at, what)| at == record.statement.origin && what == record.statement)
+    };
+    if let Err(what) = up
+        .store
+        .glance(|ledger, _| in_order(node.id, ledger, rotten))
+    {
         model.violate(what);
     }
     model.head(node.id, up.store.log_head());
 }
 
-/// Within a thread, nothing takes effect before what its origin sent earlier; recalls and closures may overtake.
-fn in_order(own: AuthorityId, ledger: &Ledger) -> Result<(), String> {
+/// Within a thread, nothing takes effect before what its origin sent earlier; recalls and closures may overtake. Only
+/// what its origin had lost may share its number with another (ARCHITECTURE.md, decision 28).
+fn in_order(
+    own: AuthorityId,
+    ledger: &Ledger,
+    was_lost: impl Fn(&MessageRecord) -> bool,
+) -> Result<(), String> {
     let mut sent: BTreeMap<(AuthorityId, StatementRef), BTreeMap<u32, MessageRecord>> =
         BTreeMap::new();
     let records = (0..ledger.message_count()).filter_map(|ordinal| ledger.message_at(ordinal));
@@ -65,7 +77,11 @@ fn in_order(own: AuthorityId, ledger: &Ledger) -> Result<(), String> {
             ));
         };
         let of_origin = sent.entry((record.statement.origin, record.thread));
-        if let Some(other) = of_origin.or_default().insert(seq, record) {
+        let one_was_lost = was_lost(&record);
+        if let Some(other) = of_origin.or_default().insert(seq, record)
+            && !one_was_lost
+            && !was_lost(&other)
+        {
             return Err(format!(
                 "{own} holds two of number {seq}: {}",
                 other.statement

@@ -37,6 +37,9 @@ use crate::{
 /// Until a dial into the dark is given up.
 const DARK_DIAL: Duration = Duration::from_secs(5);
 
+/// Messages after which one is doubled, if none has been.
+const DOUBLED_AT_LATEST: u64 = 100;
+
 /// A process that can be reached.
 pub(super) struct Process {
     pub(super) broker: Broker,
@@ -56,6 +59,7 @@ pub(super) struct Weather {
 /// What became of messages.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Counts {
+    on_their_way: u64,
     pub(super) lost: u64,
     pub(super) doubled: u64,
 }
@@ -169,7 +173,12 @@ impl Network {
             state.counts.lost += 1;
             return Fate::Lost;
         }
-        if self.dice.happens(weather.doubled) {
+        state.counts.on_their_way += 1;
+        // In a short run the dice may never say so, and the run would show nothing about repeats.
+        let late = weather.doubled > 0
+            && state.counts.doubled == 0
+            && state.counts.on_their_way >= DOUBLED_AT_LATEST;
+        if self.dice.happens(weather.doubled) || late {
             state.counts.doubled += 1;
             return Fate::Doubled;
         }

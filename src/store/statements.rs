@@ -8,7 +8,7 @@ use std::{
 use bytes::Bytes;
 
 use super::{Signed, entry::EntryIndex, journal::StoredEntry};
-use crate::trust::batch::ProofSource;
+use crate::{domain::limits::STATEMENT_CACHED_OVERHEAD_BYTES, trust::batch::ProofSource};
 
 /// A held statement as it travels.
 #[derive(Debug, Clone)]
@@ -20,6 +20,10 @@ pub struct KeptStatement {
 }
 
 impl KeptStatement {
+    fn cost_bytes(&self) -> usize {
+        self.document.len() + STATEMENT_CACHED_OVERHEAD_BYTES
+    }
+
     pub(super) fn from_entry(entry: StoredEntry) -> Option<Self> {
         Some(Self {
             document: entry.body,
@@ -61,15 +65,16 @@ impl Statements {
             proof,
         };
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.bytes += document.len();
-        if kept.by_index.insert(index, statement).is_none() {
-            kept.oldest.push_back(index);
+        kept.bytes += statement.cost_bytes();
+        match kept.by_index.insert(index, statement) {
+            None => kept.oldest.push_back(index),
+            Some(gone) => kept.bytes -= gone.cost_bytes(),
         }
         while kept.bytes > self.max_bytes
             && let Some(oldest) = kept.oldest.pop_front()
         {
             if let Some(gone) = kept.by_index.remove(&oldest) {
-                kept.bytes -= gone.document.len();
+                kept.bytes -= gone.cost_bytes();
             }
         }
     }
@@ -92,7 +97,7 @@ mod tests {
 
     #[test]
     fn the_oldest_leave_when_there_are_too_many_bytes() {
-        let statements = Statements::new(250);
+        let statements = Statements::new(2 * (100 + STATEMENT_CACHED_OVERHEAD_BYTES) + 50);
         let signed = Signed::Whole(Batch {
             signed: Arc::new(SignedHeader {
                 header: Bytes::new(),

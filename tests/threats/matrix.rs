@@ -220,6 +220,7 @@ const MATRIX: &str = r#"
     row_51_a_second_process_is_refused
     t51_a_second_node_is_refused_by_port_and_by_store
 52 | rapid reset | GOAWAY (20 pending, 1,024 local)
+    t52_who_breaks_the_rules_waits_longer_for_the_next_handshake
     t52_what_the_library_gives_up_is_told
     t52_rapid_resets_end_the_connection_and_are_journaled
 53 | CONTINUATION / HPACK | connection error; set header list 16 KiB (h2 default 16 MiB)

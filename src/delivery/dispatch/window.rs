@@ -9,8 +9,8 @@ use crate::{
     domain::{
         id::StatementRef,
         limits::{
-            BULK_WINDOW_MAX_BYTES, FRAME_MAX_BYTES, FRAME_MAX_STATEMENTS, WINDOW_MAX_BYTES,
-            WINDOW_MAX_STATEMENTS,
+            BULK_WINDOW_MAX_BYTES, BULK_WINDOW_MAX_STATEMENTS, FRAME_MAX_BYTES,
+            FRAME_MAX_STATEMENTS, WINDOW_MAX_BYTES, WINDOW_MAX_STATEMENTS,
         },
         receipt::LeafHash,
         routing::Lane,
@@ -70,13 +70,13 @@ fn lower(ours: usize, theirs: u32) -> usize {
 impl Window {
     /// A window that both sides allow.
     pub(super) fn agreed(lane: Lane, theirs: &LinkLimits) -> Self {
-        let ours = match lane {
-            Lane::Fast => WINDOW_MAX_BYTES,
-            Lane::Bulk => BULK_WINDOW_MAX_BYTES,
+        let (statements, bytes) = match lane {
+            Lane::Fast => (WINDOW_MAX_STATEMENTS, WINDOW_MAX_BYTES),
+            Lane::Bulk => (BULK_WINDOW_MAX_STATEMENTS, BULK_WINDOW_MAX_BYTES),
         };
         Self {
-            max_statements: lower(WINDOW_MAX_STATEMENTS, theirs.window_statements),
-            max_bytes: lower(ours, theirs.window_bytes),
+            max_statements: lower(statements, theirs.window_statements),
+            max_bytes: lower(bytes, theirs.window_bytes),
             statements: 0,
             bytes: 0,
             flights: BTreeMap::new(),

@@ -189,7 +189,8 @@ fn verified_receipt(
         .ok_or(Reason::ForgedReceipt)
 }
 
-/// Good now; or by a key that has retired, when the statement's id was made.
+/// Good now; or by a key that has retired, or an authority that is suspended by now, when the statement's id was made:
+/// what was good when it was kept comes back, whatever became of its signer. The signer may be ourselves.
 fn verified(
     core: &Core,
     purpose: Purpose,
@@ -202,7 +203,7 @@ fn verified(
         _ => Err(Reason::FrameBroken),
     };
     match only(core.verifier.verify(purpose, signer, batch, now)) {
-        Err(Reason::KeyRetired) => {
+        Err(Reason::KeyRetired | Reason::PeerSuspended) => {
             let then = name.id.time();
             only(core.verifier.verify_at(purpose, signer, batch, then))
         }

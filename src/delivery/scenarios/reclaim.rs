@@ -12,6 +12,7 @@ use super::net::{Net, id, until};
 use crate::{
     delivery::{Given, ReclaimAsk, SubmitError},
     domain::{id::StatementRef, reason::Reason, routing::Priority, time::Timestamp},
+    proto::directory::v1::MemberStatus,
     store::{
         entry::{Act, EntryHeader},
         record::Direction,
@@ -147,6 +148,30 @@ async fn threads_that_we_began_come_back_from_their_recipients() {
     }
     let again = net.send("XA", &["XB"]).await;
     net.until_delivered("XA", again, "XB").await;
+}
+
+/// Verifies that what we began comes back though the directory that is in force here suspends ourselves, and our
+/// partners have a newer one already: what was good when it was kept stays good. Found by the simulation.
+#[tokio::test(flavor = "multi_thread")]
+async fn threads_that_we_began_come_back_though_we_are_suspended() {
+    let mut net = Net::new();
+    net.well().await;
+    let mut sent = Vec::new();
+    for _ in 0..4 {
+        let statement = net.send("XA", &["XB"]).await;
+        net.until_delivered("XA", statement, "XB").await;
+        sent.push(statement);
+    }
+    let suspended = net.directory(2, |draft| {
+        draft.membership.members[0].status = MemberStatus::Suspended.into();
+    });
+    net.adopt("XA", &suspended).await;
+    net.restart_after("XA", lose_all_but(3)).await;
+    assert!(net.record("XA", sent[2]).await.is_none(), "it is lost");
+    asked(&net, "XA").await;
+    for statement in sent {
+        assert_eq!(count(&net, "XA", Act::Accepted, statement), 1);
+    }
 }
 
 /// Verifies that an own statement whose carriage is over is not called expired when its recipients hold it.

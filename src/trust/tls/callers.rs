@@ -1,7 +1,8 @@
 //! Who knocks, and how often: handshakes cost us more than they cost the caller.
 //!
 //! The way in is [`Callers::enter`]. Each place that callers come from has so many handshakes under way and so many a
-//! second. Must never grow with the number of places: those that have been quiet are forgotten.
+//! second; who was let in and broke the rules has used up some of the next ones. Must never grow with the number of
+//! places: those that have been quiet are forgotten.
 
 use std::{
     collections::HashMap,
@@ -11,7 +12,10 @@ use std::{
 };
 
 use crate::domain::{
-    limits::{CALLERS_MAX, HANDSHAKES_PENDING_PER_ADDRESS_MAX, HANDSHAKES_PER_SECOND},
+    limits::{
+        CALLERS_MAX, HANDSHAKES_OF_AN_ABUSE, HANDSHAKES_PENDING_PER_ADDRESS_MAX,
+        HANDSHAKES_PER_SECOND,
+    },
     rate::Allowance,
     tally::{Place, Tally},
 };
@@ -51,6 +55,16 @@ impl Callers {
         self.pending
             .enter(place, 1, HANDSHAKES_PENDING_PER_ADDRESS_MAX)
             .ok_or("too many handshakes from this address")
+    }
+
+    /// A connection from this address broke the rules: what it cost us comes out of the next handshakes of its place,
+    /// or breaking them again and again would cost the caller less than us (threats, row 52).
+    pub(super) fn charge(&self, address: IpAddr, now: Duration) {
+        let mut rates = self.rates.lock().unwrap_or_else(PoisonError::into_inner);
+        // A place that is not counted has been quiet, or is one of a crowd.
+        if let Some(rate) = rates.get_mut(&of(address)) {
+            rate.spend(HANDSHAKES_OF_AN_ABUSE, now);
+        }
     }
 }
 
@@ -98,6 +112,30 @@ mod tests {
         assert!(!knocks(1, NOW));
         assert!(knocks(2, NOW), "others have their own");
         assert!(knocks(1, NOW + Duration::from_secs(1)));
+    }
+
+    #[test]
+    fn t52_who_breaks_the_rules_waits_longer_for_the_next_handshake() {
+        let callers = Callers::default();
+        let mut let_in = 0;
+        // Over ten seconds: dials whenever it may, and is put out at once.
+        for tenth in 0..100 {
+            let now = NOW + Duration::from_millis(100 * tenth);
+            while callers.enter(address(1), now).is_ok() {
+                callers.charge(address(1), now);
+                let_in += 1;
+            }
+            assert!(callers.enter(address(2), now).is_ok(), "others do not wait");
+        }
+        let fair = 10 * HANDSHAKES_PER_SECOND;
+        let most = (fair + HANDSHAKES_PER_SECOND) / HANDSHAKES_OF_AN_ABUSE + 1;
+        assert!(
+            let_in <= most,
+            "{let_in} were let in, at most {most} may be"
+        );
+        assert!(let_in >= 10, "{let_in}: it is slowed down, not shut out");
+        let later = NOW + Duration::from_secs(12);
+        assert!(callers.enter(address(1), later).is_ok(), "it is forgiven");
     }
 
     #[test]

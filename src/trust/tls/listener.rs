@@ -65,8 +65,10 @@ pub fn accept_into<I: ConnectionIdentity>(
         observer,
         connections,
         pending: Arc::new(Semaphore::new(HANDSHAKES_PENDING_MAX)),
-        callers: Callers::default(),
-        opened: Instant::now(),
+        street: Arc::new(Street {
+            callers: Callers::default(),
+            opened: Instant::now(),
+        }),
         ready,
     };
     tokio::spawn(doorman.run(listener));
@@ -87,7 +89,24 @@ struct Guest {
     remote: SocketAddr,
     authority: AuthorityId,
     observer: Arc<dyn HandshakeObserver>,
+    street: Arc<Street>,
     told: bool,
+}
+
+/// Where callers come from, and the time that their handshakes are counted by.
+struct Street {
+    callers: Callers,
+    opened: Instant,
+}
+
+impl Street {
+    fn enter(&self, address: IpAddr) -> Result<tally::Place<IpAddr>, &'static str> {
+        self.callers.enter(address, self.opened.elapsed())
+    }
+
+    fn charge(&self, address: IpAddr) {
+        self.callers.charge(address, self.opened.elapsed());
+    }
 }
 
 impl Guest {
@@ -95,6 +114,10 @@ impl Guest {
     fn put_out(&mut self, why: Impatience) -> io::Error {
         if !std::mem::replace(&mut self.told, true) {
             let reason = Reason::ConnectionBroken;
+            // Standing still is no abuse: a network that was cut looks the same.
+            if why == Impatience::Broken {
+                self.street.charge(self.remote.ip());
+            }
             let why = why.to_string();
             self.observer
                 .put_out(self.remote, self.authority, reason, &why);
@@ -248,8 +271,7 @@ struct Doorman<I> {
     observer: Arc<dyn HandshakeObserver>,
     connections: Connections,
     pending: Arc<Semaphore>,
-    callers: Callers,
-    opened: Instant,
+    street: Arc<Street>,
     ready: mpsc::Sender<io::Result<SecureStream<I>>>,
 }
 
@@ -265,7 +287,7 @@ impl<I: ConnectionIdentity> Doorman<I> {
                 accepted = listener.accept() => accepted,
             };
             match accepted {
-                Ok((tcp, remote)) => match this.callers.enter(remote.ip(), this.opened.elapsed()) {
+                Ok((tcp, remote)) => match this.street.enter(remote.ip()) {
                     Ok(caller) => {
                         tokio::spawn(this.clone().admit(tcp, remote, (permit, caller)));
                     }
@@ -350,6 +372,7 @@ impl<I: ConnectionIdentity> Doorman<I> {
                 remote,
                 authority,
                 observer: Arc::clone(&self.observer),
+                street: Arc::clone(&self.street),
                 told: false,
             },
         })
