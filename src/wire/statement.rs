@@ -12,6 +12,7 @@ use super::{
 };
 use crate::{
     domain::{
+        alert::marking::laxest_tlp,
         id::{AuthorityId, MessageId, StatementRef},
         limits::{
             CARRIAGE_MAX, GROUND_REASON_MAX_CHARS, HANDLING_TEXT_MAX_CHARS, PSEUDONYM_MAX_BYTES,
@@ -43,10 +44,16 @@ pub(super) fn decode(document: &Bytes, signer: AuthorityId) -> Result<Parts, Rea
         return Err(Reason::OriginMismatch);
     }
     let inspected = alert::inspect(routing.kind, &parts.payload, Some(routing.issued_at))?;
+    if inspected
+        .tlp
+        .is_some_and(|tlp| tlp < laxest_tlp(routing.handling))
+    {
+        return Err(Reason::Malformed);
+    }
     if alert::carries_target(routing.kind) && inspected.target != routing.in_reply_to {
         return Err(Reason::TargetMismatch);
     }
-    if routing.is_first() && !inspected.names_person {
+    if routing.is_first() && routing.kind.needs_person() && !inspected.names_person {
         return Err(Reason::Malformed);
     }
     routing.effect = effect_in_thread(routing, inspected.effect);

@@ -8,7 +8,11 @@ use prost::Message as _;
 
 use crate::{
     domain::{
-        alert::kinds::Target,
+        alert::{
+            basis::AskedAction,
+            kinds::Target,
+            marking::{self, Markings, Pap, Tlp},
+        },
         id::{MessageId, StatementRef},
         reason::Reason,
         routing::{
@@ -27,6 +31,7 @@ mod measure;
 mod payload;
 mod person;
 mod reader;
+mod zone;
 
 pub use json::read_draft_json;
 pub use kinds::target_slot;
@@ -92,7 +97,29 @@ impl ParsedDraft {
 /// # Errors
 /// Every wrong field, by its path in the draft file.
 pub fn parse_draft(draft: &pb::Draft, now: Timestamp) -> Result<ParsedDraft, Vec<Fault>> {
-    draft::parse(draft, now)
+    draft::parse(draft, now, Markings::default())
+}
+
+/// [`parse_draft`], where the federation uses some of the optional markings.
+///
+/// # Errors
+/// As [`parse_draft`].
+pub fn parse_marked_draft(
+    draft: &pb::Draft,
+    now: Timestamp,
+    markings: Markings,
+) -> Result<ParsedDraft, Vec<Fault>> {
+    draft::parse(draft, now, markings)
+}
+
+/// Whether what a payload says must be kept from the person; see [`crate::domain::alert::Payload::do_not_alert`].
+#[must_use]
+pub fn do_not_alert(payload: &pb::Payload) -> bool {
+    let asked = payload.asked.iter();
+    marking::do_not_alert(
+        coded(payload.pap, Pap::from_number),
+        asked.filter_map(|asked| coded(asked.action, AskedAction::from_number)),
+    )
 }
 
 /// What the routing layer needs of a received payload; checks that it is legal and of this kind.
@@ -108,10 +135,12 @@ pub fn inspect_payload(kind: Kind, payload: &[u8]) -> Result<Inspected, Reason> 
 pub struct Inspected {
     /// What it does to its thread; [`Effect::Informs`] of a sighting or outcome that begins one is a start.
     pub effect: Effect,
-    /// The statement that an update, correction, recall, closure, answer or instruction names inside.
+    /// The statement that an update, correction, recall, closure, answer, instruction or reply names inside.
     pub target: Option<StatementRef>,
     /// Whether it says whom it is about; what begins a thread must.
     pub names_person: bool,
+    /// The TLP that it carries, which must not be laxer than the header's handling set.
+    pub tlp: Option<Tlp>,
 }
 
 /// For showing: decodes a kept payload.
@@ -163,6 +192,7 @@ pub(super) fn inspect(
             _ => None,
         },
         names_person: payload.subject.is_some(),
+        tlp: payload.tlp,
     })
 }
 
@@ -176,6 +206,7 @@ pub(super) const fn carries_target(kind: Kind) -> bool {
             | Kind::Closure
             | Kind::Answer
             | Kind::Instruction
+            | Kind::InformationReply
     )
 }
 
