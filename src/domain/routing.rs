@@ -328,6 +328,14 @@ impl HandlingSet {
             .filter(move |code| self.0 & (1 << (*code as u8 - 1)) != 0)
     }
 
+    /// True when whoever obeys this set obeys `other` too: H0 restricts nothing that the others do not.
+    #[must_use]
+    pub fn includes(self, other: Self) -> bool {
+        let restricting = !(1 << (Handling::H0 as u8 - 1));
+        let needed = other.0 & restricting;
+        self.0 & needed == needed
+    }
+
     /// True when the code is in the set.
     #[must_use]
     pub fn contains(self, code: Handling) -> bool {
@@ -457,6 +465,27 @@ mod tests {
             (&[H2, H2], HandlingError::Twice(H2)),
         ] {
             assert_eq!(HandlingSet::new(codes.iter().copied()), Err(error));
+        }
+    }
+
+    #[test]
+    fn a_set_includes_what_restricts_no_more() {
+        use Handling::{H0, H1, H2, H3};
+        let set = |codes: &[Handling]| HandlingSet::new(codes.iter().copied()).unwrap();
+        for (strict, lax, includes) in [
+            (&[H0][..], &[H0][..], true),
+            (&[H1], &[H0], true),
+            (&[H0], &[H1], false),
+            (&[H1, H2], &[H1], true),
+            (&[H1], &[H1, H2], false),
+            (&[H2], &[H1], false),
+            (&[H1, H2, H3], &[H1, H3], true),
+        ] {
+            assert_eq!(
+                set(strict).includes(set(lax)),
+                includes,
+                "{strict:?} {lax:?}"
+            );
         }
     }
 

@@ -12,7 +12,6 @@ use super::{
 };
 use crate::{
     domain::{
-        alert::marking::laxest_tlp,
         id::{AuthorityId, MessageId, StatementRef},
         limits::{
             CARRIAGE_MAX, GROUND_REASON_MAX_CHARS, HANDLING_TEXT_MAX_CHARS, PSEUDONYM_MAX_BYTES,
@@ -43,13 +42,8 @@ pub(super) fn decode(document: &Bytes, signer: AuthorityId) -> Result<Parts, Rea
     if routing.statement.origin != signer {
         return Err(Reason::OriginMismatch);
     }
-    let inspected = alert::inspect(routing.kind, &parts.payload, Some(routing.issued_at))?;
-    if inspected
-        .tlp
-        .is_some_and(|tlp| tlp < laxest_tlp(routing.handling))
-    {
-        return Err(Reason::Malformed);
-    }
+    let (issued_at, handling) = (Some(routing.issued_at), Some(routing.handling));
+    let inspected = alert::inspect(routing.kind, &parts.payload, issued_at, handling)?;
     if alert::carries_target(routing.kind) && inspected.target != routing.in_reply_to {
         return Err(Reason::TargetMismatch);
     }

@@ -6,7 +6,7 @@ use crate::{
         output::{coded, escape, hex, names, time},
         session::{Session, read_failed},
     },
-    domain::transliteration,
+    domain::{alert::marking::Tlp, transliteration},
     i18n::Names,
     proto::{
         alert::v1::Payload,
@@ -100,6 +100,18 @@ fn statement(view: &StatementView, language: &Names) -> String {
         hex(&view.leaf)
     ));
     lines.extend(view.payload.iter().flat_map(names_in_own_script));
+    for mark in view.payload.iter().flat_map(|it| &it.paragraph_marking) {
+        let tlp = Tlp::from_number(u8::try_from(mark.tlp).unwrap_or(0));
+        let marks = [
+            names::handling(&mark.handling),
+            tlp.map_or_else(String::new, Tlp::label),
+        ];
+        lines.push(format!(
+            "  marked    {}: {}",
+            escape(&mark.path),
+            marks.join(" ").trim()
+        ));
+    }
     // The content in its canonical JSON, indented, but for coded values, which have their names.
     if let Some(Ok(content)) = view.payload.as_ref().map(|it| coded::named(it, language)) {
         lines.extend(content.lines().map(|line| format!("    {line}")));

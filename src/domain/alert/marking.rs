@@ -3,7 +3,10 @@
 //! Handling codes stand in the header, and everybody sets them. TLP and PAP are off unless the federation uses them
 //! ([`Markings`]); together with handling codes they may only be stricter ([`laxest_tlp`]).
 
-use super::{basis::AskedAction, value::Expected};
+use super::{
+    basis::AskedAction,
+    value::{Expected, Line},
+};
 use crate::domain::routing::{Handling, HandlingSet, coded};
 
 /// Europol's 4x4: how reliable the source is, and how sure the information.
@@ -149,6 +152,32 @@ pub fn laxest_tlp(handling: HandlingSet) -> Tlp {
     handling.codes().map(of).max().unwrap_or(Tlp::Red)
 }
 
+/// A part of a payload that is marked stricter than the whole.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ParagraphMark {
+    /// Path of what is marked.
+    pub path: Line,
+    /// All codes that hold for it; `None`: those of the whole.
+    pub handling: Option<HandlingSet>,
+    /// Who may see it; `None`: as the whole.
+    pub tlp: Option<Tlp>,
+}
+
+impl ParagraphMark {
+    /// Whether it is stricter than the whole in something, and laxer in nothing. H3 has its words in the header alone:
+    /// a part cannot have what the whole has not.
+    #[must_use]
+    pub fn is_stricter(&self, handling: HandlingSet, tlp: Option<Tlp>) -> bool {
+        let own = self.handling.unwrap_or(handling);
+        let own_tlp = self.tlp.or(tlp);
+        let words = !own.contains(Handling::H3) || handling.contains(Handling::H3);
+        let nowhere_laxer = own.includes(handling) && own_tlp >= tlp;
+        let somewhere_stricter = own != handling || own_tlp > tlp;
+        let fits = own_tlp.is_none_or(|tlp| tlp >= laxest_tlp(own));
+        words && nowhere_laxer && somewhere_stricter && fits
+    }
+}
+
 /// Whether the person must not learn of it: PAP RED, or a discreet check asked.
 #[must_use]
 pub fn do_not_alert(pap: Option<Pap>, asked: impl IntoIterator<Item = AskedAction>) -> bool {
@@ -212,6 +241,38 @@ mod tests {
                 panic!("{label} was read");
             };
             assert!(told.starts_with(hint), "{label}: {told}");
+        }
+    }
+
+    #[test]
+    fn a_part_is_marked_stricter_than_the_whole_and_never_laxer() {
+        use Handling::{H0, H1, H2, H3};
+        let set = |codes: &[Handling]| HandlingSet::new(codes.iter().copied()).unwrap();
+        let (amber, red, green) = (Some(Tlp::Amber), Some(Tlp::Red), Some(Tlp::Green));
+        type Marked<'a> = (&'a [Handling], Option<Tlp>);
+        let table: [(Marked<'_>, Marked<'_>, bool); 10] = [
+            ((&[H1], None), (&[H1, H2], None), true),
+            ((&[H1], None), (&[H1], None), false),
+            ((&[H1, H2], None), (&[H1], None), false),
+            ((&[H0], None), (&[H2], None), true),
+            ((&[H1], None), (&[H0], None), false),
+            ((&[H1], None), (&[H1, H3], None), false),
+            ((&[H1], green), (&[H1], red), true),
+            ((&[H1], amber), (&[H1], green), false),
+            ((&[H1], amber), (&[H1, H2], green), false),
+            ((&[H1], green), (&[H1, H2], green), false),
+        ];
+        for ((whole, whole_tlp), (part, part_tlp), allowed) in table {
+            let mark = ParagraphMark {
+                path: "remarks".parse().unwrap(),
+                handling: Some(set(part)),
+                tlp: part_tlp,
+            };
+            let stricter = mark.is_stricter(set(whole), whole_tlp);
+            assert_eq!(
+                stricter, allowed,
+                "{whole:?} {whole_tlp:?}: {part:?} {part_tlp:?}"
+            );
         }
     }
 

@@ -17,7 +17,7 @@ use std::fmt;
 use self::{
     basis::{Asked, Basis},
     kinds::Content,
-    marking::{Evaluation, Pap, Tlp, do_not_alert},
+    marking::{Evaluation, Pap, ParagraphMark, Tlp, do_not_alert},
     measure::{Order, Registration, Risk, Warning},
     offence::Offence,
     person::Person,
@@ -51,6 +51,8 @@ pub struct Payload {
     pub tlp: Option<Tlp>,
     /// What may be done with it.
     pub pap: Option<Pap>,
+    /// Parts that are marked stricter.
+    pub paragraph_marking: Vec<ParagraphMark>,
     /// What its kind adds.
     pub content: Content,
 }

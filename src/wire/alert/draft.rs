@@ -285,6 +285,19 @@ fn check_markings(
     if let (Some(pap), Use::Off) = (payload.pap, markings.pap) {
         reader.fault("pap", json_name(pap), off("pap"));
     }
+    if let Some(header) = header {
+        for (place, mark) in payload.paragraph_marking.iter().enumerate() {
+            if !mark.is_stricter(header.handling, payload.tlp) {
+                let expected = "what is stricter than the whole in something and laxer in nothing";
+                reader.wrong_item("paragraphMarking", place, mark.path.as_str(), expected);
+            }
+            if mark.tlp.is_some() && markings.tlp == Use::Off {
+                reader.within_item(("paragraphMarking", place), |reader| {
+                    reader.fault("tlp", "a TLP", off("tlp"));
+                });
+            }
+        }
+    }
     let laxest = header.map(|header| laxest_tlp(header.handling));
     if let Some((tlp, laxest)) = payload.tlp.zip(laxest)
         && tlp < laxest

@@ -11,7 +11,7 @@ use crate::{
         alert::{
             basis::AskedAction,
             kinds::Target,
-            marking::{self, Markings, Pap, Tlp},
+            marking::{self, Markings, Pap, laxest_tlp},
         },
         id::{MessageId, StatementRef},
         reason::Reason,
@@ -27,6 +27,7 @@ use crate::{
 mod draft;
 mod json;
 mod kinds;
+mod marks;
 mod measure;
 mod payload;
 mod person;
@@ -127,7 +128,7 @@ pub fn do_not_alert(payload: &pb::Payload) -> bool {
 /// # Errors
 /// [`Reason::KindMismatch`], or [`Reason::Malformed`] for anything that is not legal.
 pub fn inspect_payload(kind: Kind, payload: &[u8]) -> Result<Inspected, Reason> {
-    inspect(kind, payload, None)
+    inspect(kind, payload, None, None)
 }
 
 /// What the routing layer may know of a payload.
@@ -139,8 +140,6 @@ pub struct Inspected {
     pub target: Option<StatementRef>,
     /// Whether it says whom it is about; what begins a thread must.
     pub names_person: bool,
-    /// The TLP that it carries, which must not be laxer than the header's handling set.
-    pub tlp: Option<Tlp>,
 }
 
 /// For showing: decodes a kept payload.
@@ -172,11 +171,12 @@ pub fn answer_payload(target: StatementRef, code: AnswerCode, more: pb::Answer) 
     .into()
 }
 
-/// [`inspect_payload`], and checks dates against the time of issue.
+/// [`inspect_payload`], and checks dates against the time of issue, and markings against the header's handling set.
 pub(super) fn inspect(
     kind: Kind,
     payload: &[u8],
     issued_at: Option<Timestamp>,
+    handling: Option<HandlingSet>,
 ) -> Result<Inspected, Reason> {
     let wire = decode_payload(payload)?;
     if kinds::kind_of(&wire) != Some(kind) {
@@ -185,6 +185,12 @@ pub(super) fn inspect(
     let mut reader = reader::Reader::of_received(issued_at);
     let legal = payload::read(&mut reader, &wire).filter(|_| reader.is_faultless());
     let payload = legal.ok_or(Reason::Malformed)?;
+    if let Some(handling) = handling {
+        let lax = payload.tlp.is_some_and(|tlp| tlp < laxest_tlp(handling));
+        if lax || !marks::all_stricter(&payload.paragraph_marking, handling, payload.tlp) {
+            return Err(Reason::Malformed);
+        }
+    }
     Ok(Inspected {
         effect: kinds::effect(&payload.content),
         target: match kinds::target(&payload.content) {
@@ -192,7 +198,6 @@ pub(super) fn inspect(
             _ => None,
         },
         names_person: payload.subject.is_some(),
-        tlp: payload.tlp,
     })
 }
 

@@ -2,7 +2,7 @@
 
 use super::{
     kinds::{self, kind_of},
-    measure, person,
+    marks, measure, person,
     reader::Reader,
 };
 use crate::{
@@ -37,6 +37,7 @@ pub(super) fn read(reader: &mut Reader, wire: &pb::Payload) -> Option<Payload> {
     let evaluation = reader.message("evaluation", wire.evaluation.as_ref(), evaluation);
     let tlp = reader.optional_coded("tlp", wire.tlp);
     let pap = reader.optional_coded("pap", wire.pap);
+    let paragraph_marking = marks::read(reader, wire);
     if let Some(kind) = kind {
         check_shared(reader, wire, kind);
         check_validity(reader, wire, kind, basis.as_ref());
@@ -55,6 +56,7 @@ pub(super) fn read(reader: &mut Reader, wire: &pb::Payload) -> Option<Payload> {
         evaluation,
         tlp,
         pap,
+        paragraph_marking,
         content,
     })
 }

@@ -435,6 +435,28 @@ fn a_tlp_laxer_than_the_handling_set_is_malformed() {
 }
 
 #[test]
+fn a_part_marked_laxer_than_the_whole_is_malformed() {
+    let marked = |part: Handling| {
+        let payload = alert_pb::Payload {
+            paragraph_marking: vec![alert_pb::ParagraphMark {
+                path: "risk".to_owned(),
+                handling: vec![Handling::H1 as i32, part as i32],
+                ..alert_pb::ParagraphMark::default()
+            }],
+            ..alert::decode_payload(&alert_payload()).unwrap()
+        };
+        let bytes = encode(&alert_routing(), SALT, &payload.encode_to_vec());
+        decode(&bytes, authority_id("XA-POL")).map(drop)
+    };
+    assert_eq!(marked(Handling::H2), Ok(()));
+    assert_eq!(
+        marked(Handling::H3),
+        Err(Reason::Malformed),
+        "H3 has no words here"
+    );
+}
+
+#[test]
 fn row_27_a_statement_over_its_limit_is_too_large() {
     let mut wire = alert();
     wire.payload = vec![0; STATEMENT_MAX_BYTES].into();

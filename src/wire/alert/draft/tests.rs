@@ -383,13 +383,47 @@ fn a_tlp_that_version_2_does_not_have_is_refused_with_the_one_to_use() {
 }
 
 #[test]
+fn a_part_may_be_marked_stricter_than_the_whole_and_not_laxer() {
+    let marked = |path: &str, handling: &[i32], tlp: pb::Tlp| {
+        faults_of(|d| {
+            payload(d).paragraph_marking = vec![pb::ParagraphMark {
+                path: path.to_owned(),
+                handling: handling.to_vec(),
+                tlp: tlp.into(),
+            }];
+            d.handling = vec![2];
+        })
+    };
+    let none = pb::Tlp::Unspecified;
+    assert_eq!(
+        marked("offences[0].description", &[2, 3], none),
+        Vec::<String>::new()
+    );
+    let told = |fields: &[&str]| {
+        fields
+            .iter()
+            .map(|it| format!("paragraphMarking[0]{it}"))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(marked("offences[0].description", &[2], none), told(&[""]));
+    assert_eq!(marked("offences[0].description", &[3], none), told(&[""]));
+    assert_eq!(
+        marked("offences[1].description", &[2, 3], none),
+        told(&[".path"])
+    );
+    assert_eq!(marked("remarks", &[2, 3], none), told(&[".path"]));
+    assert_eq!(marked("offences", &[1, 2], none), told(&[".handling"]));
+    assert_eq!(marked("offences", &[2, 3], pb::Tlp::Red), told(&[".tlp"]));
+}
+
+#[test]
 fn an_evaluation_is_whole_and_of_what_says_something_of_a_person() {
     let evaluated = |source, information| {
         faults_of(|d| {
             payload(d).evaluation = Some(pb::Evaluation {
                 source,
                 information,
-            })
+            });
         })
     };
     assert_eq!(evaluated(2, 3), Vec::<String>::new());
