@@ -11,6 +11,7 @@ pub mod delivery;
 pub mod desk;
 pub mod domain;
 pub mod exchange;
+pub mod i18n;
 pub mod node;
 #[cfg(any(test, feature = "faults"))]
 pub mod planted;

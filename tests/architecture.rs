@@ -10,6 +10,8 @@ const LAYERS: [&str; 5] = ["domain", "trust", "wire", "store", "delivery"];
 const SURFACES: [&str; 2] = ["exchange", "desk"];
 /// Above delivery, in tests only: nothing uses it.
 const SIMULATION: &str = "simulation";
+/// Names of coded values: uses `domain` alone, and serves the surfaces for people.
+const NAMES: &str = "i18n";
 /// Wire up, and may use everything below `cli`.
 const NODE: &str = "node";
 const CLI: &str = "cli";
@@ -20,7 +22,7 @@ fn layers_use_only_those_above_them() {
     for layer in LAYERS
         .iter()
         .chain(&SURFACES)
-        .chain(&[SIMULATION, NODE, CLI])
+        .chain(&[SIMULATION, NAMES, NODE, CLI])
     {
         for file in sources(&Path::new("src").join(layer)) {
             let text = fs::read_to_string(&file).unwrap();
@@ -132,6 +134,9 @@ fn the_rules_refuse_what_they_should() {
     assert!(allowed("simulation", "delivery"));
     assert!(!allowed("simulation", "exchange"));
     assert!(!allowed("node", "simulation"));
+    assert!(allowed("cli", "i18n"));
+    assert!(!allowed("wire", "i18n"));
+    assert!(!allowed("i18n", "wire"));
 }
 
 fn allowed(layer: &str, used: &str) -> bool {
@@ -140,10 +145,12 @@ fn allowed(layer: &str, used: &str) -> bool {
         return true;
     }
     if used == "proto" {
-        return layer != "domain";
+        return layer != "domain" && layer != NAMES;
     }
     match (layer, used) {
         (_, SIMULATION) => false,
+        (NAMES, used) => used == "domain",
+        (layer, NAMES) => layer == CLI || SURFACES.contains(&layer),
         (SIMULATION, used) => rank(used).is_some(),
         (CLI, _) => true,
         (NODE, used) => used != CLI,
@@ -180,7 +187,7 @@ fn used_layers(text: &str) -> Vec<(usize, String)> {
 }
 
 fn known(name: &str) -> bool {
-    let others = [SIMULATION, NODE, CLI, "proto"];
+    let others = [SIMULATION, NAMES, NODE, CLI, "proto"];
     LAYERS.contains(&name) || SURFACES.contains(&name) || others.contains(&name)
 }
 

@@ -15,6 +15,7 @@ use super::{
         instruct::InstructArgs,
         links::LinksArgs,
         list::ListArgs,
+        lists::ListsArgs,
         reasons::ReasonsArgs,
         resume::ResumeArgs,
         send::SendArgs,
@@ -25,6 +26,7 @@ use super::{
     },
     demo::DemoArgs,
 };
+use crate::i18n::Language;
 
 /// To every point that needs to know, and proof that they knew.
 #[derive(Debug, Parser)]
@@ -57,9 +59,16 @@ pub struct Global {
     /// Write no colours
     #[arg(long, global = true)]
     pub no_color: bool,
+    /// Language of coded fields: en, fr; without it that of LC_ALL, LC_MESSAGES or LANG
+    #[arg(long, global = true, value_name = "LANGUAGE", value_parser = language)]
+    pub lang: Option<Language>,
     /// Say more on standard error; twice for still more
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub verbose: u8,
+}
+
+fn language(text: &str) -> Result<Language, String> {
+    Language::of_locale(text).ok_or_else(|| "expected `en` or `fr`".to_owned())
 }
 
 /// Every command.
@@ -104,6 +113,8 @@ pub enum Command {
     Audit(AuditCommand),
     /// The named reasons, what they mean, and what to do
     Reasons(ReasonsArgs),
+    /// The coded lists, with the names of their values
+    Lists(ListsArgs),
     /// Run a node
     Serve(ServeArgs),
     /// Check a node's configuration, or print every key

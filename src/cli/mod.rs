@@ -32,7 +32,7 @@ use exit::{CliError, Exit};
 use output::{Form, Output};
 use session::{ProfileChoice, Session};
 
-use crate::{node::system::SystemClock, proto::desk::v1::Box as MailBox};
+use crate::{i18n::Language, node::system::SystemClock, proto::desk::v1::Box as MailBox};
 
 /// Parses the arguments, runs the command, and answers with the design's exit codes.
 #[must_use]
@@ -90,6 +90,7 @@ async fn dispatch(command: Command, session: &Session) -> Result<(), CliError> {
         Command::Status => commands::status::run(session).await,
         Command::Audit(command) => commands::audit::run(command, session).await,
         Command::Reasons(args) => commands::reasons::run(&args, session),
+        Command::Lists(args) => commands::lists::run(&args, session),
         Command::Pki(args) => pki::run(args, session.clock.as_ref()),
         Command::Federation(args) => federation::run(args, session.clock.as_ref()),
         Command::Serve(args) => commands::serve::run(&args),
@@ -119,6 +120,10 @@ fn session_of(global: &Global) -> Session {
     Session {
         clock: Arc::new(SystemClock::new()),
         output: Output { form },
+        language: global.lang.unwrap_or_else(|| {
+            let variables = ["LC_ALL", "LC_MESSAGES", "LANG"];
+            Language::of_variables(variables.map(|name| std::env::var(name).ok()))
+        }),
         profile,
     }
 }

@@ -9,7 +9,7 @@ use super::{
     profile::Profile,
     refusal::{self, Repeat},
 };
-use crate::domain::time::Clock;
+use crate::{domain::time::Clock, i18n::Language};
 
 /// One run of the program.
 #[derive(Debug)]
@@ -18,6 +18,8 @@ pub struct Session {
     pub clock: Arc<dyn Clock>,
     /// Where results go.
     pub output: Output,
+    /// In which coded fields are shown to people.
+    pub language: Language,
     /// Which profile was asked for.
     pub profile: ProfileChoice,
 }

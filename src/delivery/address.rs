@@ -14,7 +14,7 @@ use crate::{
         id::{AuthorityId, StatementRef},
         limits::{CARRIAGE_MAX, RECIPIENTS_MAX},
         reason::Reason,
-        routing::{Effect, Priority, Recipient, Routing},
+        routing::{Effect, Kind, Priority, Recipient, Routing},
         time::Timestamp,
     },
     store::record::MessageRecord,
@@ -110,7 +110,7 @@ impl Addressed {
     }
 
     /// Whom a later statement reaches: as given, or by its kind when nobody is given. An answer goes to the
-    /// thread's first origin alone, and another addressee is refused by the rules.
+    /// thread's first origin alone, a reply to whoever asked, and another addressee is refused by the rules.
     fn readers(&self, target: &MessageRecord, first: &MessageRecord) -> BTreeSet<AuthorityId> {
         if !self.to.is_empty() {
             return self.to.clone();
@@ -129,6 +129,7 @@ impl Addressed {
             Effect::Updates | Effect::Corrects | Effect::Recalls | Effect::Closes => {
                 holders(target)
             }
+            _ if self.submission.kind == Kind::InformationReply => [target.statement.origin].into(),
             Effect::Instructs if target.statement.origin != own => [target.statement.origin].into(),
             _ if first.statement.origin == own => holders(first),
             _ => [first.statement.origin].into(),

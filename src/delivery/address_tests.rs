@@ -35,7 +35,7 @@ fn draft(own: &str, kind: Kind, to: &[&str], target: Option<StatementRef>) -> Ad
     }
 }
 
-/// XA alerted XB and XC; XB told of a sighting, and of a second one XC, too; XA updated XB alone.
+/// XA alerted XB and XC; XB told of a sighting, and of a second one XC, too; XA updated XB alone; XC asked both.
 fn shelf() -> Shelf {
     let alert = first("XA", 1, &["XB", "XC"]);
     let sighting = later(
@@ -49,7 +49,15 @@ fn shelf() -> Shelf {
     let about = alert.statement;
     let told_both = later("XB", 3, &["XA", "XC"], Kind::Sighting, about, about);
     let for_one = later("XA", 4, &["XB"], Kind::Update, about, about);
-    Shelf::with(&[alert, sighting, told_both, for_one])
+    let question = later(
+        "XC",
+        5,
+        &["XA", "XB"],
+        Kind::InformationRequest,
+        about,
+        about,
+    );
+    Shelf::with(&[alert, sighting, told_both, for_one, question])
 }
 
 fn reached(draft: &Addressed) -> Result<String, Reason> {
@@ -111,6 +119,27 @@ fn a_kind_says_whom_it_reaches_when_nobody_is_named() {
         (
             draft("XD", Kind::Sighting, &[], alert),
             Err(Reason::NotInThread),
+        ),
+        (
+            draft("XA", Kind::InformationRequest, &[], alert),
+            ok("XB XC"),
+        ),
+        (draft("XB", Kind::InformationRequest, &[], alert), ok("XA")),
+        (
+            draft("XB", Kind::InformationReply, &[], Some(named("XC", 5))),
+            ok("XC"),
+        ),
+        (
+            draft("XB", Kind::InformationReply, &["XA"], Some(named("XC", 5))),
+            Err(Reason::NotAsked),
+        ),
+        (
+            draft("XC", Kind::InformationReply, &[], Some(named("XC", 5))),
+            Err(Reason::NotInThread),
+        ),
+        (
+            draft("XB", Kind::InformationReply, &[], alert),
+            Err(Reason::NotARequest),
         ),
         (
             draft("XB", Kind::Answer, &[], Some(named("XA", 9))),

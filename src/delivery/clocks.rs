@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use crate::{
     domain::{
-        id::{AuthorityId, StatementRef},
+        id::AuthorityId,
         lives::{AlertLife, DeliveryLife},
-        routing::{AnswerCode, Effect, Priority},
+        routing::{AnswerCode, Effect, Kind, Priority},
         time::Timestamp,
     },
     store::record::{DeliveryRecord, Direction, MessageRecord},
@@ -69,6 +69,27 @@ pub const fn deadlines(priority: Priority) -> Deadlines {
     }
 }
 
+/// The deadlines of a statement of a kind: those of its priority, but for questions between authorities.
+///
+/// Directive (EU) 2023/977 art. 5(1) gives 8 hours to urgent requests whose information is directly accessible, 3
+/// calendar days to urgent ones whose information is not, and 7 calendar days to all others, from receipt. Whether it
+/// is directly accessible only the authority that is asked knows; who asks says by the priority which of the three is
+/// asked for: flash and urgent, priority, routine.
+#[must_use]
+pub const fn deadlines_of(kind: Kind, priority: Priority) -> Deadlines {
+    let by_priority = deadlines(priority);
+    let first_answer = match (kind, priority) {
+        (Kind::InformationRequest, Priority::Flash | Priority::Urgent) => hours(8),
+        (Kind::InformationRequest, Priority::Priority) => days(3),
+        (Kind::InformationRequest, Priority::Routine) => days(7),
+        _ => by_priority.first_answer,
+    };
+    Deadlines {
+        first_answer,
+        ..by_priority
+    }
+}
+
 /// What is late.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ClockName {
@@ -110,8 +131,8 @@ pub struct Overdue {
 ///
 /// `record` is the alert, `thread` all of its thread that is here, `own` ourselves. Of an own alert: what each
 /// recipient owes, and what we owe them. Of a foreign one: what we owe, and the instruction owed to us. Alerts that
-/// are closed or recalled owe nothing. What follows an alert asks for its receipt alone: a recall that does not
-/// arrive is late too.
+/// are closed or recalled owe nothing. A question between authorities is owed its reply wherever it stands in a thread.
+/// What else follows an alert asks for its receipt alone: a recall that does not arrive is late too.
 #[must_use]
 pub fn overdue(
     own: AuthorityId,
@@ -119,17 +140,17 @@ pub fn overdue(
     thread: &[MessageRecord],
     now: Timestamp,
 ) -> Vec<Overdue> {
-    let alert = record.kind.is_alert();
-    if alert && record.life != AlertLife::Live {
+    let asks = record.kind.asks_answer();
+    if asks && record.life != AlertLife::Live {
         return Vec::new();
     }
     let dues = match record.direction {
-        Direction::Own if !alert => record
+        Direction::Own if !asks => record
             .deliveries
             .iter()
             .filter_map(|delivery| Partner::of_own(record, delivery, thread, now).receipt_due())
             .collect(),
-        Direction::Foreign if !alert => Vec::new(),
+        Direction::Foreign if !asks => Vec::new(),
         Direction::Own => record
             .deliveries
             .iter()
@@ -156,6 +177,8 @@ struct Partner<'a> {
     opened: bool,
     /// What this recipient answered, oldest first.
     answers: Vec<(Timestamp, AnswerCode)>,
+    /// True when this recipient has replied to a question.
+    replied: bool,
     thread: &'a [MessageRecord],
     now: Timestamp,
 }
@@ -171,12 +194,13 @@ impl<'a> Partner<'a> {
         Self {
             authority: delivery.recipient,
             originator: record.statement.origin,
-            deadlines: deadlines(record.priority),
+            deadlines: deadlines_of(record.kind, record.priority),
             accepted_at: record.recorded_at,
             received_at,
             given_up: delivery.life.is_settled() && received_at.is_none(),
             opened: delivery.opened_at.is_some(),
-            answers: answers(&delivery.recipient, record.statement, thread),
+            answers: answers(&delivery.recipient, record, thread),
+            replied: replied(&delivery.recipient, record, thread),
             thread,
             now,
         }
@@ -191,12 +215,13 @@ impl<'a> Partner<'a> {
         Self {
             authority: own,
             originator: record.statement.origin,
-            deadlines: deadlines(record.priority),
+            deadlines: deadlines_of(record.kind, record.priority),
             accepted_at: record.issued_at,
             received_at: Some(record.recorded_at),
             given_up: false,
             opened: record.opened_at.is_some(),
-            answers: answers(&own, record.statement, thread),
+            answers: answers(&own, record, thread),
+            replied: replied(&own, record, thread),
             thread,
             now,
         }
@@ -208,7 +233,7 @@ impl<'a> Partner<'a> {
             return self.receipt_due().into_iter().collect();
         };
         let mut dues = Vec::new();
-        if !self.opened && self.answers.is_empty() {
+        if !self.opened && !self.replied && self.answers.is_empty() {
             let due = self.accepted_at.plus(self.deadlines.opened);
             dues.push(self.owed(ClockName::Opened, due));
         }
@@ -228,7 +253,7 @@ impl<'a> Partner<'a> {
 
     /// The recipient's clock, stopped while its questions wait; and the originator's for each of those.
     fn answer_due(&self, received_at: Timestamp) -> Vec<Overdue> {
-        if self.answers.iter().any(|(_, code)| is_answer(*code)) {
+        if self.replied || self.answers.iter().any(|(_, code)| is_answer(*code)) {
             return Vec::new();
         }
         let mut paused = Duration::ZERO;
@@ -282,7 +307,7 @@ impl<'a> Partner<'a> {
             .filter(move |(_, answer)| *answer == code)
     }
 
-    /// When the originator first said something of this sort to this recipient after `after`.
+    /// When the originator first said something of this sort to this recipient after `after`; a question says nothing.
     fn originator_said(
         &self,
         after: Timestamp,
@@ -293,6 +318,7 @@ impl<'a> Partner<'a> {
             .filter(|record| {
                 record.statement.origin == self.originator
                     && record.recorded_at >= after
+                    && record.kind != Kind::InformationRequest
                     && sort(record.effect)
                     && record.delivery(&self.authority).is_some()
             })
@@ -309,15 +335,18 @@ impl<'a> Partner<'a> {
     }
 }
 
-/// What one authority answered in the thread of `alert`, oldest first, by the time it was recorded here.
+/// What one authority answered to `asked`, oldest first, by the time it was recorded here: all that it answered in a
+/// thread that `asked` begins, and what names `asked` elsewhere.
 fn answers(
     authority: &AuthorityId,
-    alert: StatementRef,
+    asked: &MessageRecord,
     thread: &[MessageRecord],
 ) -> Vec<(Timestamp, AnswerCode)> {
+    let begins = asked.thread == asked.statement;
     let mut answers: Vec<_> = thread
         .iter()
-        .filter(|record| record.statement.origin == *authority && record.thread == alert)
+        .filter(|record| record.statement.origin == *authority && record.thread == asked.thread)
+        .filter(|record| begins || record.in_reply_to == Some(asked.statement))
         .filter_map(|record| match record.effect {
             Effect::Answers(code) => Some((record.recorded_at, code)),
             _ => None,
@@ -325,6 +354,15 @@ fn answers(
         .collect();
     answers.sort_by_key(|(at, _)| *at);
     answers
+}
+
+/// True when one authority has replied to the question `asked`, in whole, in part or by refusing.
+fn replied(authority: &AuthorityId, asked: &MessageRecord, thread: &[MessageRecord]) -> bool {
+    thread.iter().any(|record| {
+        record.kind == Kind::InformationReply
+            && record.statement.origin == *authority
+            && record.in_reply_to == Some(asked.statement)
+    })
 }
 
 /// True for answers that stop the answer clock for good: neither seen, nor assigned, nor a question back.

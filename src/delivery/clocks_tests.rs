@@ -30,6 +30,28 @@ fn the_table_is_that_of_the_field() {
     );
 }
 
+/// Directive (EU) 2023/977 art. 5(1): 8 hours, 3 days, 7 days.
+#[test]
+fn questions_have_the_directives_deadlines_and_every_other_kind_its_prioritys() {
+    for priority in Priority::ALL.iter().copied() {
+        for kind in Kind::ALL.iter().copied() {
+            let expected = match (kind, priority) {
+                (Kind::InformationRequest, Priority::Flash | Priority::Urgent) => hours(8),
+                (Kind::InformationRequest, Priority::Priority) => hours(72),
+                (Kind::InformationRequest, Priority::Routine) => hours(168),
+                _ => deadlines(priority).first_answer,
+            };
+            let found = deadlines_of(kind, priority);
+            assert_eq!(found.first_answer, expected, "{kind} {priority}");
+            let rest = Deadlines {
+                first_answer: deadlines(priority).first_answer,
+                ..found
+            };
+            assert_eq!(rest, deadlines(priority), "{kind} {priority}");
+        }
+    }
+}
+
 const MINUTE: i64 = 60;
 
 /// XA alerts XB, urgent, accepted at 0 and delivered at once.
@@ -164,6 +186,120 @@ fn closed_alerts_owe_nothing_and_foreign_ones_are_ours_to_answer() {
         .collect();
     assert_eq!(
         late,
+        [(ClockName::Opened, id("XB")), (ClockName::Answer, id("XB"))]
+    );
+}
+
+/// XA asks XB, in a thread of its own or in that of its alert, at 0.
+fn question(place: Place) -> MessageRecord {
+    let routing = match place {
+        Place::First => Routing {
+            kind: Kind::InformationRequest,
+            ..first("XA", 1, &["XB"])
+        },
+        Place::InThread => {
+            let alert = alert().statement;
+            later("XA", 900, &["XB"], Kind::InformationRequest, alert, alert)
+        }
+    };
+    record(&routing, at(0))
+}
+
+#[derive(Clone, Copy, PartialEq, Debug)]
+enum Place {
+    First,
+    InThread,
+}
+
+fn replies(
+    kind: Kind,
+    origin: &str,
+    to: &str,
+    question: &MessageRecord,
+    minute: i64,
+) -> MessageRecord {
+    let number = u64::try_from(minute + 2).unwrap();
+    let routing = later(
+        origin,
+        number,
+        &[to],
+        kind,
+        question.statement,
+        question.thread,
+    );
+    record(&routing, at(minute * MINUTE))
+}
+
+#[test]
+fn a_question_is_owed_a_reply_and_a_reply_stops_its_clock() {
+    for place in [Place::First, Place::InThread] {
+        let question = question(place);
+        let reply = |kind, origin, to| replies(kind, origin, to, &question, 100);
+        // Seen in time; the answer is due after 8 hours.
+        let seen = MessageRecord {
+            effect: Effect::Answers(AnswerCode::Opened),
+            ..replies(Kind::Answer, "XB", "XA", &question, 30)
+        };
+        let thread = |more: MessageRecord| vec![question.clone(), seen.clone(), more];
+        let owed_answer = [owed(ClockName::Answer, "XB")];
+        assert_eq!(late(&question, &thread(seen.clone()), 480), [], "{place:?}");
+        assert_eq!(late(&question, &thread(seen.clone()), 481), owed_answer);
+        let replied = reply(Kind::InformationReply, "XB", "XA");
+        assert_eq!(late(&question, &thread(replied), 100_000), [], "{place:?}");
+        // Neither another's reply, nor a sighting, nor a question back stops it.
+        for (kind, origin, to) in [
+            (Kind::InformationReply, "XC", "XA"),
+            (Kind::Sighting, "XB", "XA"),
+            (Kind::InformationRequest, "XB", "XA"),
+        ] {
+            let other = reply(kind, origin, to);
+            assert_eq!(late(&question, &thread(other), 481), owed_answer, "{kind}");
+        }
+        let recalled = MessageRecord {
+            life: AlertLife::Recalled,
+            ..question.clone()
+        };
+        assert_eq!(late(&recalled, &[], 100_000), []);
+    }
+}
+
+#[test]
+fn a_reply_answers_its_question_and_neither_the_alert_nor_another_question() {
+    let asked = question(Place::InThread);
+    let other = MessageRecord {
+        statement: crate::delivery::testing::named("XA", 901),
+        ..asked.clone()
+    };
+    let reply = replies(Kind::InformationReply, "XB", "XA", &asked, 100);
+    let opened = answered(AnswerCode::Opened, 5);
+    let thread = [own(), asked.clone(), other.clone(), reply, opened];
+    assert_eq!(late(&asked, &thread, 481), []);
+    let owed_answer = owed(ClockName::Answer, "XB");
+    assert!(late(&other, &thread, 481).contains(&owed_answer));
+    assert_eq!(
+        late(&own(), &thread, 481),
+        std::slice::from_ref(&owed_answer)
+    );
+    // What was answered to the alert answers no question in its thread.
+    let no_trace = answered(AnswerCode::NoTrace, 200);
+    assert!(late(&other, &[own(), other.clone(), no_trace], 481).contains(&owed_answer));
+}
+
+#[test]
+fn a_foreign_question_is_ours_to_answer() {
+    let foreign = MessageRecord {
+        direction: Direction::Foreign,
+        ..question(Place::First)
+    };
+    let names = |minute| -> Vec<_> {
+        let late = overdue(id("XB"), &foreign, &[], at(minute * MINUTE));
+        late.into_iter()
+            .map(|late| (late.clock, late.owed_by))
+            .collect()
+    };
+    assert_eq!(names(480), [(ClockName::Opened, id("XB"))]);
+    assert_eq!(
+        names(481),
         [(ClockName::Opened, id("XB")), (ClockName::Answer, id("XB"))]
     );
 }

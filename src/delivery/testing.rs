@@ -44,8 +44,14 @@ pub(super) fn effect(kind: Kind) -> Effect {
         Kind::Closure => Effect::Closes,
         Kind::Answer => Effect::Answers(AnswerCode::Hit),
         Kind::Instruction => Effect::Instructs,
-        Kind::Sighting | Kind::Outcome => Effect::Informs,
-        Kind::MissingOffender | Kind::TravelNotice | Kind::RestrictionOrder => Effect::Starts,
+        Kind::Sighting | Kind::Outcome | Kind::InformationRequest | Kind::InformationReply => {
+            Effect::Informs
+        }
+        Kind::MissingOffender
+        | Kind::TravelNotice
+        | Kind::PublicProtection
+        | Kind::RestrictionOrder
+        | Kind::NoticeOfService => Effect::Starts,
     }
 }
 

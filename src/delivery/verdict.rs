@@ -143,16 +143,17 @@ fn check_release(release: &Release) -> Result<(), Reason> {
 /// Who may write what in which thread. The writer is the statement's origin.
 ///
 /// # Errors
-/// `NOT_IN_THREAD`, `NOT_OWNER`, `RECIPIENTS_NARROWED`, `EXERCISE_MIXED`, `TARGET_MISMATCH`, `MALFORMED`; and
-/// `THREAD_NOT_YET` when the thread's first statement must be here first and is not.
+/// `NOT_IN_THREAD`, `NOT_OWNER`, `RECIPIENTS_NARROWED`, `EXERCISE_MIXED`, `TARGET_MISMATCH`, `NOT_A_REQUEST`,
+/// `NOT_ASKED`, `MALFORMED`; and `THREAD_NOT_YET` when what must be here first is not.
 pub(super) fn check_thread(routing: &Routing, holdings: &impl Holdings) -> Result<(), Reason> {
     if routing.is_first() {
         return check_first(routing.kind);
     }
-    if routing.kind.is_alert() {
+    if routing.kind.only_starts() {
         return Err(Reason::Malformed);
     }
     let target = check_target(routing, holdings)?;
+    check_reply(routing, target.as_ref())?;
     let Some(first) = holdings.message(&routing.thread) else {
         return before_first(routing, holdings);
     };
@@ -212,7 +213,8 @@ fn check_target(
 ) -> Result<Option<MessageRecord>, Reason> {
     let Some(named) = routing.in_reply_to else {
         let needs_target = routing.kind.owner_only()
-            || matches!(routing.effect, Effect::Answers(_) | Effect::Instructs);
+            || matches!(routing.effect, Effect::Answers(_) | Effect::Instructs)
+            || routing.kind == Kind::InformationReply;
         return if needs_target {
             Err(Reason::Malformed)
         } else {
@@ -224,6 +226,26 @@ fn check_target(
     match &target {
         Some(target) if target.thread != routing.thread => Err(Reason::TargetMismatch),
         _ => Ok(target),
+    }
+}
+
+/// A reply is of somebody whom an information request asks, and goes to whoever asked, alone. So its one reader holds
+/// the request, unless it was lost: then the reply is tried again.
+fn check_reply(routing: &Routing, target: Option<&MessageRecord>) -> Result<(), Reason> {
+    let (Kind::InformationReply, Some(request)) = (routing.kind, routing.in_reply_to) else {
+        return Ok(());
+    };
+    match routing.recipients.as_slice() {
+        [only] if only.authority == request.origin => {}
+        _ => return Err(Reason::NotAsked),
+    }
+    let request = target.ok_or(Reason::ThreadNotYet)?;
+    if request.kind != Kind::InformationRequest {
+        return Err(Reason::NotARequest);
+    }
+    match request.delivery(&routing.statement.origin) {
+        Some(_) => Ok(()),
+        None => Err(Reason::NotAsked),
     }
 }
 

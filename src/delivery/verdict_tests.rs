@@ -135,6 +135,108 @@ fn who_may_write_what_to_whom() {
     }
 }
 
+/// XA asks XB in the thread.
+fn question() -> Routing {
+    Routing {
+        statement: named("XA", 3),
+        ..in_thread("XA", &["XB"], Kind::InformationRequest, alert().statement)
+    }
+}
+
+#[test]
+fn who_may_ask_and_reply_and_what_stands_alone() {
+    let asked = question().statement;
+    let reply =
+        |origin: &str, to: &[&str], target| in_thread(origin, to, Kind::InformationReply, target);
+    let begins = |kind| Routing {
+        kind,
+        ..first("XA", 5, &["XB"])
+    };
+    let unaimed = Routing {
+        in_reply_to: None,
+        ..reply("XB", &["XA"], asked)
+    };
+    let alert = alert().statement;
+    let table: Vec<(&str, Routing, Result<(), Reason>)> = vec![
+        (
+            "a question that begins a thread",
+            begins(Kind::InformationRequest),
+            Ok(()),
+        ),
+        (
+            "a question in a thread",
+            in_thread("XC", &["XA"], Kind::InformationRequest, alert),
+            Ok(()),
+        ),
+        (
+            "a question by an outsider",
+            in_thread("XD", &["XA"], Kind::InformationRequest, alert),
+            Err(Reason::NotInThread),
+        ),
+        (
+            "who was asked replies to who asked",
+            reply("XB", &["XA"], asked),
+            Ok(()),
+        ),
+        (
+            "who was not asked replies",
+            reply("XC", &["XA"], asked),
+            Err(Reason::NotAsked),
+        ),
+        (
+            "a reply to others too",
+            reply("XB", &["XA", "XC"], asked),
+            Err(Reason::NotAsked),
+        ),
+        (
+            "a reply to somebody else",
+            reply("XB", &["XC"], asked),
+            Err(Reason::NotAsked),
+        ),
+        (
+            "a reply to an alert",
+            reply("XB", &["XA"], alert),
+            Err(Reason::NotARequest),
+        ),
+        (
+            "a reply to a sighting",
+            reply("XA", &["XB"], named("XB", 2)),
+            Err(Reason::NotARequest),
+        ),
+        (
+            "a reply to what is not here",
+            reply("XB", &["XA"], named("XA", 8)),
+            Err(Reason::ThreadNotYet),
+        ),
+        ("a reply to nothing", unaimed, Err(Reason::Malformed)),
+        (
+            "a reply that stands first",
+            begins(Kind::InformationReply),
+            Err(Reason::Malformed),
+        ),
+        ("a notice of service", begins(Kind::NoticeOfService), Ok(())),
+        (
+            "a notice of service in a thread",
+            in_thread("XA", &["XB"], Kind::NoticeOfService, alert),
+            Err(Reason::Malformed),
+        ),
+        (
+            "a warning for public protection",
+            begins(Kind::PublicProtection),
+            Ok(()),
+        ),
+        (
+            "a warning for public protection in a thread",
+            in_thread("XA", &["XB"], Kind::PublicProtection, alert),
+            Err(Reason::Malformed),
+        ),
+    ];
+    let shelf = Shelf::with(&[self::alert(), sighting(), question()]);
+    for (what, routing, expected) in table {
+        assert_eq!(check_thread(&routing, &shelf), expected, "{what}");
+    }
+}
+
 #[test]
 fn before_the_first_is_here_only_its_origin_is_kept() {
     let target = alert().statement;

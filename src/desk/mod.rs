@@ -38,6 +38,7 @@ pub use self::{
 use crate::{
     delivery::Broker,
     domain::{
+        alert::marking::Markings,
         id::AuthorityId,
         routing::TransferGround,
         time::{Clock, Timestamp},
@@ -66,6 +67,8 @@ pub struct DeskParts {
     pub log_epoch: u32,
     /// On what ground follow-ups go abroad when neither they nor their thread name one; may change while the node runs.
     pub default_ground: Arc<ArcSwap<Option<TransferGround>>>,
+    /// Which of the optional markings drafts may carry.
+    pub markings: Markings,
     /// When this node began to serve.
     pub started_at: Timestamp,
     /// Certificates and lists that end, as they are now: they are renewed while the node runs.

@@ -22,7 +22,7 @@ use crate::{
     proto::{alert::v1 as alert, desk::v1 as pb},
     store::{Store, Told, event::Event},
     wire::{
-        alert::{Fault, parse_draft},
+        alert::{Fault, parse_marked_draft},
         status::{reason_of, refusal},
     },
 };
@@ -101,7 +101,7 @@ async fn work(desk: &DeskService, permit: &Permit, group: Group) -> Worked {
     let mut positions = Vec::new();
     let now = desk.parts().clock.now();
     for (position, draft) in (group.first..).zip(&group.drafts) {
-        let parsed = match parse_draft(draft, now) {
+        let parsed = match parse_marked_draft(draft, now, desk.parts().markings) {
             Ok(parsed) => {
                 resolve(desk, parsed)
                     .await

@@ -16,7 +16,7 @@ use crate::{
     },
     proto::{alert::v1 as alert, desk::v1 as pb, envelope::v1 as envelope},
     wire::{
-        alert::{Fault, ParsedDraft, parse_draft},
+        alert::{Fault, ParsedDraft, parse_marked_draft},
         status::{faulty_draft, reason_of, refusal},
     },
 };
@@ -150,7 +150,7 @@ fn parse_all(desk: &DeskService, drafts: &[alert::Draft]) -> Result<Vec<ParsedDr
     let mut parsed = Vec::with_capacity(drafts.len());
     let mut faults = Vec::new();
     for (position, draft) in drafts.iter().enumerate() {
-        match parse_draft(draft, now) {
+        match parse_marked_draft(draft, now, desk.parts().markings) {
             Ok(draft) => parsed.push(draft),
             Err(found) => {
                 let place = place(position, drafts.len());

@@ -26,7 +26,11 @@ use crate::{
         record::{Direction, MessageRecord},
     },
     trust::tls::Role,
-    wire::{alert::decode_payload, decode_kept_statement, status::refusal},
+    wire::{
+        alert::{decode_payload, do_not_alert},
+        decode_kept_statement,
+        status::refusal,
+    },
 };
 
 /// The thread in order. An officer's full view marks it opened; any other look does not.
@@ -55,10 +59,14 @@ pub(super) async fn show(
     });
     let (store, moment) = (desk.parts().store.clone(), Moment::of(desk.parts()));
     let statements = blocking(move || views(&store, &records, &moment)).await?;
+    // What one statement keeps from the person, no later one gives away.
+    let payloads = statements.iter().filter_map(|it| it.payload.as_ref());
+    let do_not_alert = payloads.into_iter().any(do_not_alert);
     Ok(pb::ShowResponse {
         statements,
         life,
         handling_life,
+        do_not_alert,
     })
 }
 

@@ -172,6 +172,8 @@ pub const PSEUDONYM_MAX_BYTES: usize = 64;
 pub const LINE_MAX_CHARS: usize = 256;
 /// Characters of one text of an alert.
 pub const TEXT_MAX_CHARS: usize = 8_000;
+/// Bytes of a language tag; RFC 5646, 4.4.1, asks for 35 at least.
+pub const LANGUAGE_MAX_BYTES: usize = 35;
 /// Items of one list in an alert.
 pub const LIST_MAX_ITEMS: usize = 64;
 /// Faults of one draft that are listed; more are counted in a last one.

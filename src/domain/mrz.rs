@@ -8,6 +8,8 @@ use super::{
     text::{escape, excerpt},
 };
 
+pub mod holder;
+
 /// Which of ICAO's formats a zone has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Format {

@@ -228,6 +228,10 @@ reasons! {
         "a statement was given back that we never receipted" "an attack or a fault at the peer: its origin sends it itself";
     100 NotOffered "NOT_OFFERED" Final Unimplemented
         "the exchange port offers no such service or method, or no compression" "call the methods of `allpoints.exchange.v1.Exchange`, uncompressed";
+    101 NotARequest "NOT_A_REQUEST" Final InvalidArgument
+        "a reply to something that asks no question" "reply to an information request; say where the work on an alert stands with `answer`";
+    102 NotAsked "NOT_ASKED" Final PermissionDenied
+        "the reply is by who was not asked, or goes to others than who asked" "only who is asked replies, and to who asked alone";
 }
 
 impl fmt::Display for Reason {

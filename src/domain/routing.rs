@@ -85,8 +85,14 @@ coded! {
         MissingOffender = 1 "missing_offender",
         /// An offender travels, or means to.
         TravelNotice = 2 "travel_notice",
+        /// A conviction or conduct abroad makes a person a danger there.
+        PublicProtection = 3 "public_protection",
         /// An order stands.
         RestrictionOrder = 4 "restriction_order",
+        /// A question between authorities.
+        InformationRequest = 8 "information_request",
+        /// The reply to such a question.
+        InformationReply = 9 "information_reply",
         /// Where, when and how the person was met.
         Sighting = 10 "sighting",
         /// What was done.
@@ -103,6 +109,8 @@ coded! {
         Answer = 17 "answer",
         /// The originator's word after a hit.
         Instruction = 18 "instruction",
+        /// A node's maintenance and drills; of no person.
+        NoticeOfService = 20 "notice_of_service",
     }
 }
 
@@ -110,14 +118,30 @@ impl Kind {
     /// True for kinds that may stand first in a thread.
     #[must_use]
     pub const fn starts_thread(self) -> bool {
-        matches!(
-            self,
-            Self::MissingOffender
-                | Self::TravelNotice
-                | Self::RestrictionOrder
-                | Self::Sighting
-                | Self::Outcome
-        )
+        self.only_starts()
+            || matches!(
+                self,
+                Self::Sighting | Self::Outcome | Self::InformationRequest
+            )
+    }
+
+    /// True for kinds that never stand inside a thread that another statement has begun.
+    #[must_use]
+    pub const fn only_starts(self) -> bool {
+        self.is_alert() || matches!(self, Self::NoticeOfService)
+    }
+
+    /// True for kinds that must say whom they are about when they begin a thread. A question may be of a number or a
+    /// vehicle whose person nobody knows; a notice of service is of no person.
+    #[must_use]
+    pub const fn needs_person(self) -> bool {
+        self.starts_thread() && !matches!(self, Self::InformationRequest | Self::NoticeOfService)
+    }
+
+    /// True for kinds to which a recipient owes a reply that says something.
+    #[must_use]
+    pub const fn asks_answer(self) -> bool {
+        self.is_alert() || matches!(self, Self::InformationRequest)
     }
 
     /// True for alerts about a person: they live, and can be recalled, closed and answered.
@@ -125,7 +149,10 @@ impl Kind {
     pub const fn is_alert(self) -> bool {
         matches!(
             self,
-            Self::MissingOffender | Self::TravelNotice | Self::RestrictionOrder
+            Self::MissingOffender
+                | Self::TravelNotice
+                | Self::PublicProtection
+                | Self::RestrictionOrder
         )
     }
 
@@ -301,6 +328,14 @@ impl HandlingSet {
             .filter(move |code| self.0 & (1 << (*code as u8 - 1)) != 0)
     }
 
+    /// True when whoever obeys this set obeys `other` too: H0 restricts nothing that the others do not.
+    #[must_use]
+    pub fn includes(self, other: Self) -> bool {
+        let restricting = !(1 << (Handling::H0 as u8 - 1));
+        let needed = other.0 & restricting;
+        self.0 & needed == needed
+    }
+
     /// True when the code is in the set.
     #[must_use]
     pub fn contains(self, code: Handling) -> bool {
@@ -430,6 +465,27 @@ mod tests {
             (&[H2, H2], HandlingError::Twice(H2)),
         ] {
             assert_eq!(HandlingSet::new(codes.iter().copied()), Err(error));
+        }
+    }
+
+    #[test]
+    fn a_set_includes_what_restricts_no_more() {
+        use Handling::{H0, H1, H2, H3};
+        let set = |codes: &[Handling]| HandlingSet::new(codes.iter().copied()).unwrap();
+        for (strict, lax, includes) in [
+            (&[H0][..], &[H0][..], true),
+            (&[H1], &[H0], true),
+            (&[H0], &[H1], false),
+            (&[H1, H2], &[H1], true),
+            (&[H1], &[H1, H2], false),
+            (&[H2], &[H1], false),
+            (&[H1, H2, H3], &[H1, H3], true),
+        ] {
+            assert_eq!(
+                set(strict).includes(set(lax)),
+                includes,
+                "{strict:?} {lax:?}"
+            );
         }
     }
 

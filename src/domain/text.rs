@@ -121,7 +121,7 @@ fn speaks_of_child(word: &str) -> bool {
 }
 
 /// Words for a child; see [`may_name_minor`].
-const CHILDREN: [&str; 31] = [
+const CHILDREN: [&str; 49] = [
     "child",
     "boy",
     "girl",
@@ -143,9 +143,27 @@ const CHILDREN: [&str; 31] = [
     "schüler",
     "schülerin",
     "enfant",
+    "enfants",
     "fils",
     "fille",
+    "filles",
+    "fillette",
+    "garçon",
+    "garçonnet",
+    "mineur",
+    "mineure",
+    "bébé",
+    "nièce",
+    "neveu",
+    "écolier",
+    "écolière",
+    "lycéen",
+    "lycéenne",
+    "collégien",
+    "collégienne",
+    "pupille",
     "victime",
+    "victimes",
     "élève",
     "hijo",
     "hija",
@@ -255,6 +273,30 @@ mod tests {
         assert!(may_name_minor("wohnt bei der SCHÜLERIN Berta"));
         assert!(!may_name_minor("must not meet a child under 16 alone"));
         assert!(!may_name_minor("Anna Maria Eriksson"));
+    }
+
+    #[test]
+    fn children_are_spoken_of_in_french_too() {
+        for text in [
+            "vit avec la fille, Anna, d'un ami",
+            "vu en compagnie d'une MINEURE nommée Berthe",
+            "l'élève Camille lui a écrit",
+            "un garçon prénommé Luc l'accompagnait",
+            "ÉCOLIÈRE du nom de Zoé",
+            "le neveu Hugo de la compagne",
+            "sa belle-fille Léa",
+            "la victime, Jeanne, le connaissait",
+        ] {
+            assert!(may_name_minor(text), "{text}");
+        }
+        for text in [
+            "ne doit rencontrer aucun enfant de moins de 16 ans",
+            "travaille avec des mineurs dans un club",
+            "Anne Marie Lefèvre, sans enfants connus",
+            "la fillette n'est pas nommée",
+        ] {
+            assert!(!may_name_minor(text), "{text}");
+        }
     }
 
     proptest! {

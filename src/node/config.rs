@@ -15,6 +15,7 @@ use serde::{Deserialize, Deserializer, de};
 use crate::{
     delivery::PeerQuota,
     domain::{
+        alert::marking::{Markings, Use},
         id::AuthorityId,
         limits::{
             CONNECTIONS_MAX, QUOTA_BYTES, QUOTA_CONNECTIONS, QUOTA_STATEMENTS, QUOTA_STREAMS,
@@ -61,6 +62,9 @@ pub struct Config {
     /// What others may use of this node.
     #[serde(default)]
     pub limits: Limits,
+    /// Which optional markings the federation uses.
+    #[serde(default)]
+    pub marking: Marking,
     /// Where it was read from: it is read anew while the node runs.
     #[serde(skip)]
     pub file: PathBuf,
@@ -250,6 +254,28 @@ impl Default for Limits {
     }
 }
 
+/// `[marking]`: what the federation has agreed to use.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Marking {
+    /// TLP 2.0.
+    pub tlp: bool,
+    /// PAP.
+    pub pap: bool,
+}
+
+impl Marking {
+    /// The same, as the desk judges drafts by it.
+    #[must_use]
+    pub fn in_use(self) -> Markings {
+        let of = |used| if used { Use::On } else { Use::Off };
+        Markings {
+            tlp: of(self.tlp),
+            pap: of(self.pap),
+        }
+    }
+}
+
 /// Why a configuration is refused: file, key, what was found, what would be right.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
@@ -317,6 +343,7 @@ impl Config {
             ("store", self.store == other.store),
             ("log", self.log == other.log),
             ("delivery", self.delivery == other.delivery),
+            ("marking", self.marking == other.marking),
         ];
         same.into_iter()
             .find_map(|(key, is_same)| (!is_same).then_some(key))

@@ -68,6 +68,21 @@ fn a_quota_is_what_stands_there_or_the_default() {
 }
 
 #[test]
+fn optional_markings_are_off_unless_the_federation_uses_them() {
+    let plain = with("", "").expect("legal");
+    assert_eq!(plain.marking.in_use(), Markings::default());
+    let used = with("tlp = false", "tlp = true").expect("legal");
+    assert_eq!((used.marking.tlp, used.marking.pap), (true, false));
+    assert_eq!(used.marking.in_use().tlp, Use::On);
+    let changed = Config {
+        marking: used.marking,
+        ..plain.clone()
+    };
+    assert_eq!(plain.fixed_difference(&changed), Some("marking"));
+    with("tlp = false", "tlp = \"on\"").expect_err("neither true nor false");
+}
+
+#[test]
 fn absolute_paths_stay() {
     let config = with("\"store.key\"", "\"/etc/allpoints/store.key\"").expect("legal");
     assert_eq!(config.store.key, Path::new("/etc/allpoints/store.key"));
@@ -90,14 +105,14 @@ fn parts_with_defaults_may_be_left_out_and_every_other_key_may_not() {
                 checked(&text).is_ok(),
                 matches!(
                     part.as_str(),
-                    "delivery" | "quota" | "policy" | "reload" | "limits"
+                    "delivery" | "quota" | "policy" | "reload" | "limits" | "marking"
                 ),
                 "{part}.{key}"
             );
             keys += 1;
         }
     }
-    assert_eq!(keys, 27, "every key of the struct stands in the reference");
+    assert_eq!(keys, 29, "every key of the struct stands in the reference");
 }
 
 #[test]

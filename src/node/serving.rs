@@ -210,6 +210,7 @@ impl Serving {
             pseudonym_key: self.pseudonym_key,
             log_key: Arc::clone(&self.log_key),
             log_epoch: self.store.loss().epoch,
+            markings: self.config.load().marking.in_use(),
             started_at: self.started_at,
             expiries: Arc::new(move || expiries.all()),
             loaded: Arc::new(move || book.list()),

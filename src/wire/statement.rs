@@ -42,11 +42,12 @@ pub(super) fn decode(document: &Bytes, signer: AuthorityId) -> Result<Parts, Rea
     if routing.statement.origin != signer {
         return Err(Reason::OriginMismatch);
     }
-    let inspected = alert::inspect(routing.kind, &parts.payload, Some(routing.issued_at))?;
+    let (issued_at, handling) = (Some(routing.issued_at), Some(routing.handling));
+    let inspected = alert::inspect(routing.kind, &parts.payload, issued_at, handling)?;
     if alert::carries_target(routing.kind) && inspected.target != routing.in_reply_to {
         return Err(Reason::TargetMismatch);
     }
-    if routing.is_first() && !inspected.names_person {
+    if routing.is_first() && routing.kind.needs_person() && !inspected.names_person {
         return Err(Reason::Malformed);
     }
     routing.effect = effect_in_thread(routing, inspected.effect);

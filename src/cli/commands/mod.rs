@@ -8,6 +8,7 @@ pub mod dev;
 pub mod instruct;
 pub mod links;
 pub mod list;
+pub mod lists;
 pub mod reasons;
 pub mod resume;
 pub mod send;

@@ -3,10 +3,15 @@
 use crate::{
     cli::{
         exit::CliError,
-        output::{escape, hex, json, names, time},
+        output::{coded, escape, hex, names, time},
         session::{Session, read_failed},
     },
-    proto::desk::v1::{ShowRequest, ShowResponse, StatementView},
+    domain::{alert::marking::Tlp, transliteration},
+    i18n::Names,
+    proto::{
+        alert::v1::Payload,
+        desk::v1::{ShowRequest, ShowResponse, StatementView},
+    },
 };
 
 use super::list::marked_kind;
@@ -32,22 +37,29 @@ pub async fn run(args: ShowArgs, session: &Session) -> Result<(), CliError> {
     };
     let mut desk = session.desk().await?;
     let thread = desk.show(request).await.map_err(read_failed)?.into_inner();
-    session.output.value(&thread, render)
+    session.output.value(&thread, |thread| {
+        render(thread, &Names::in_language(session.language))
+    })
 }
 
-fn render(thread: &ShowResponse) -> String {
-    let mut shown = format!(
+fn render(thread: &ShowResponse, language: &Names) -> String {
+    let mut shown = String::new();
+    if thread.do_not_alert {
+        // Before anything that says who the person is.
+        shown.push_str(&format!("*** {} ***\n", language.do_not_alert()));
+    }
+    shown.push_str(&format!(
         "alert {}, own handling {}\n",
         names::alert_life(thread.life),
         names::handling_life(thread.handling_life)
-    );
+    ));
     for view in &thread.statements {
-        shown.push_str(&statement(view));
+        shown.push_str(&statement(view, language));
     }
     shown
 }
 
-fn statement(view: &StatementView) -> String {
+fn statement(view: &StatementView, language: &Names) -> String {
     let summary = view.summary.clone().unwrap_or_default();
     let mut lines = vec![
         String::new(),
@@ -87,22 +99,123 @@ fn statement(view: &StatementView) -> String {
         hex(&view.signing_key_id),
         hex(&view.leaf)
     ));
-    // The content in its canonical JSON, indented: every field that is there, none that is not.
-    if let Some(Ok(content)) = view.payload.as_ref().map(json) {
+    lines.extend(view.payload.iter().flat_map(names_in_own_script));
+    for mark in view.payload.iter().flat_map(|it| &it.paragraph_marking) {
+        let tlp = Tlp::from_number(u8::try_from(mark.tlp).unwrap_or(0));
+        let marks = [
+            names::handling(&mark.handling),
+            tlp.map_or_else(String::new, Tlp::label),
+        ];
+        lines.push(format!(
+            "  marked    {}: {}",
+            escape(&mark.path),
+            marks.join(" ").trim()
+        ));
+    }
+    // The content in its canonical JSON, indented, but for coded values, which have their names.
+    if let Some(Ok(content)) = view.payload.as_ref().map(|it| coded::named(it, language)) {
         lines.extend(content.lines().map(|line| format!("    {line}")));
     }
     lines.push(String::new());
     lines.join("\n")
 }
 
+/// A name that not every reader can read, with both transliterations.
+fn names_in_own_script(payload: &Payload) -> Vec<String> {
+    let names = payload.subject.iter().flat_map(|subject| &subject.names);
+    names
+        .filter(|name| !name.own_script.is_empty())
+        .map(|name| {
+            let plain = transliteration::plain(&name.own_script);
+            let icao = match name.icao.as_str() {
+                "" => "unknown".to_owned(),
+                icao => escape(icao),
+            };
+            let own = escape(&name.own_script);
+            format!("  name      {own} (ICAO {icao}, plain {})", escape(&plain))
+        })
+        .collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::specimens::{NOW_US, alert, statement as named};
     use super::*;
-    use crate::proto::{
-        alert::v1::{Answer, AnswerCode, Payload, Text, payload::Kind},
-        envelope::v1::Release,
+    use crate::{
+        i18n::Language,
+        proto::{
+            alert::v1::{Answer, AnswerCode, Name, Person, Text, payload::Kind},
+            envelope::v1::Release,
+        },
     };
+
+    fn english() -> Names {
+        Names::in_language(Language::English)
+    }
+
+    /// A discreet check is asked of a person whose name must not stand before the warning.
+    #[test]
+    fn what_must_be_kept_from_the_person_is_said_before_the_name_in_each_language() {
+        let mut thread = ShowResponse {
+            statements: vec![StatementView {
+                summary: Some(alert()),
+                payload: Some(Payload {
+                    subject: Some(Person {
+                        names: vec![Name {
+                            surname: "ERIKSSON".to_owned(),
+                            ..Name::default()
+                        }],
+                        ..Person::default()
+                    }),
+                    ..Payload::default()
+                }),
+                ..StatementView::default()
+            }],
+            do_not_alert: true,
+            ..ShowResponse::default()
+        };
+        for language in Language::ALL {
+            let shown = render(&thread, &Names::in_language(language));
+            let first = shown.lines().next().unwrap();
+            assert!(first.contains("DO NOT ALERT THE PERSON"), "{shown}");
+            assert!(shown.contains("ERIKSSON") && !first.contains("ERIKSSON"));
+        }
+        let json = serde_json::to_value(&thread).unwrap();
+        assert_eq!(json["doNotAlert"], true);
+        thread.do_not_alert = false;
+        assert!(!render(&thread, &english()).contains("ALERT THE PERSON"));
+    }
+
+    #[test]
+    fn a_name_in_its_own_script_is_shown_with_both_transliterations() {
+        let named = |own_script: &str, icao: &str| Name {
+            own_script: own_script.to_owned(),
+            icao: icao.to_owned(),
+            ..Name::default()
+        };
+        let payload = Payload {
+            subject: Some(Person {
+                names: vec![
+                    named("Юлия\u{202e}", "IULIIA"),
+                    named("王小明", ""),
+                    Name::default(),
+                ],
+                ..Person::default()
+            }),
+            ..Payload::default()
+        };
+        let lines = names_in_own_script(&payload);
+        assert_eq!(lines.len(), 2);
+        assert_eq!(
+            lines[0],
+            "  name      Юлия\\u{202e} (ICAO IULIIA, plain Yuliya)"
+        );
+        assert!(
+            lines[1].contains("(ICAO unknown, plain Wang"),
+            "{}",
+            lines[1]
+        );
+    }
 
     #[test]
     fn a_thread_is_shown_with_who_signed_and_every_field_that_is_there() {
@@ -131,10 +244,17 @@ mod tests {
             }),
             handling_text: "ask before court".to_owned(),
         };
-        insta::assert_snapshot!(render(&ShowResponse {
+        let thread = ShowResponse {
             statements: vec![view],
             life: 2,
             handling_life: 1,
-        }));
+            ..ShowResponse::default()
+        };
+        let french = Names::in_language(Language::French);
+        insta::assert_snapshot!(format!(
+            "{}\n{}",
+            render(&thread, &english()),
+            render(&thread, &french)
+        ));
     }
 }

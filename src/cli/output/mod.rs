@@ -15,6 +15,7 @@ use serde::Serialize;
 use super::exit::{CliError, Exit};
 use crate::domain::time::Timestamp;
 
+pub mod coded;
 mod json_text;
 pub mod names;
 

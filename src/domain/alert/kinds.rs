@@ -10,6 +10,10 @@ use crate::domain::{
     routing::{AnswerCode, Kind, coded},
 };
 
+mod question;
+
+pub use question::{InformationReply, InformationRequest, ReplyResult, RequestPurpose, Vetting};
+
 /// What a statement is, with what only this kind says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Content {
@@ -35,6 +39,14 @@ pub enum Content {
     Answer(Answer),
     /// What to do after a hit.
     Instruction(Instruction),
+    /// A person is a danger there.
+    PublicProtection(PublicProtection),
+    /// A question.
+    InformationRequest(InformationRequest),
+    /// The reply to a question.
+    InformationReply(InformationReply),
+    /// Maintenance or a drill.
+    NoticeOfService(NoticeOfService),
 }
 
 /// What of the shared content a kind carries.
@@ -42,7 +54,7 @@ pub enum Content {
 pub enum Shared {
     /// Subject, what is asked, and basis are mandatory.
     Whole,
-    /// All of it is optional; a subject is mandatory when it begins a thread.
+    /// All of it is optional; a subject is mandatory when [`Kind::needs_person`] says so of a thread's first.
     Optional,
     /// None: it says nothing of a person.
     Nothing,
@@ -53,9 +65,21 @@ impl Shared {
     #[must_use]
     pub const fn of(kind: Kind) -> Self {
         match kind {
-            Kind::MissingOffender | Kind::TravelNotice | Kind::RestrictionOrder => Self::Whole,
-            Kind::Sighting | Kind::Outcome | Kind::Update | Kind::Correction => Self::Optional,
-            Kind::Recall | Kind::Closure | Kind::Answer | Kind::Instruction => Self::Nothing,
+            Kind::MissingOffender
+            | Kind::TravelNotice
+            | Kind::PublicProtection
+            | Kind::RestrictionOrder => Self::Whole,
+            Kind::Sighting
+            | Kind::Outcome
+            | Kind::Update
+            | Kind::Correction
+            | Kind::InformationRequest
+            | Kind::InformationReply => Self::Optional,
+            Kind::Recall
+            | Kind::Closure
+            | Kind::Answer
+            | Kind::Instruction
+            | Kind::NoticeOfService => Self::Nothing,
         }
     }
 }
@@ -414,4 +438,50 @@ pub enum Target {
     Statement(StatementRef),
     /// What the draft's header will name.
     OfHeader,
+}
+
+/// A conviction or conduct abroad makes the person a danger there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PublicProtection {
+    /// On what it rests; a conviction stands among the offences.
+    pub ground: ProtectionGround,
+    /// What danger the person is.
+    pub danger: Text,
+    /// What the person did; always there when it rests on conduct.
+    pub conduct: Option<Text>,
+    /// Where the person may be met.
+    pub likely_countries: Vec<Country>,
+}
+
+coded! {
+    /// On what a warning for public protection rests.
+    ProtectionGround {
+        /// A conviction.
+        Conviction = 1 "conviction",
+        /// Conduct without a conviction.
+        Conduct = 2 "conduct",
+    }
+}
+
+/// Maintenance or a drill of a node.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NoticeOfService {
+    /// What is announced.
+    pub code: ServiceCode,
+    /// When it begins.
+    pub from: Moment,
+    /// When it ends; not before it begins, always there for maintenance.
+    pub until: Option<Moment>,
+    /// What partners should know or do.
+    pub text: Option<Text>,
+}
+
+coded! {
+    /// What a notice of service announces.
+    ServiceCode {
+        /// The node is down or slow for a while.
+        Maintenance = 1 "maintenance",
+        /// An exercise will be held.
+        Drill = 2 "drill",
+    }
 }

@@ -1,6 +1,9 @@
 //! Risk, warnings, registration and orders. An order is not enforceable abroad unless recognised there.
 
-use super::value::{Day, Line, PartialDate, Text};
+use super::{
+    kinds::LastSeen,
+    value::{Day, Line, PartialDate, Text},
+};
 use crate::domain::{country::Country, routing::coded};
 
 /// How dangerous a person is held to be.
@@ -74,6 +77,8 @@ pub struct Registration {
     pub conditions: Vec<Line>,
     /// Since when the person has not complied.
     pub absconder_since: Option<PartialDate>,
+    /// Where last seen.
+    pub last_seen: Option<LastSeen>,
 }
 
 /// A court or police order; at least one clause.

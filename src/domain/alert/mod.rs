@@ -5,9 +5,11 @@
 
 pub mod basis;
 pub mod kinds;
+pub mod marking;
 pub mod measure;
 pub mod offence;
 pub mod person;
+pub mod scales;
 pub mod value;
 
 use std::fmt;
@@ -15,6 +17,7 @@ use std::fmt;
 use self::{
     basis::{Asked, Basis},
     kinds::Content,
+    marking::{Evaluation, Pap, ParagraphMark, Tlp, do_not_alert},
     measure::{Order, Registration, Risk, Warning},
     offence::Offence,
     person::Person,
@@ -42,8 +45,25 @@ pub struct Payload {
     pub basis: Option<Basis>,
     /// Anything else.
     pub remarks: Option<Text>,
+    /// How sure it is, of intelligence.
+    pub evaluation: Option<Evaluation>,
+    /// Who may see it; never laxer than the handling set.
+    pub tlp: Option<Tlp>,
+    /// What may be done with it.
+    pub pap: Option<Pap>,
+    /// Parts that are marked stricter.
+    pub paragraph_marking: Vec<ParagraphMark>,
     /// What its kind adds.
     pub content: Content,
+}
+
+impl Payload {
+    /// Whether the person must not learn of it: PAP RED, or a discreet check asked. Then every surface says so before
+    /// it says who the person is.
+    #[must_use]
+    pub fn do_not_alert(&self) -> bool {
+        do_not_alert(self.pap, self.asked.iter().map(|asked| asked.action))
+    }
 }
 
 /// One wrong field of a draft.

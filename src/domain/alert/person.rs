@@ -56,6 +56,20 @@ coded! {
     }
 }
 
+impl Sex {
+    /// The number in ISO 5218.
+    #[must_use]
+    pub fn iso_5218(self) -> String {
+        let number = match self {
+            Self::NotKnown => 0,
+            Self::Male => 1,
+            Self::Female => 2,
+            Self::NotApplicable => 9,
+        };
+        number.to_string()
+    }
+}
+
 /// One name: surname, forenames, or own script; at least one of them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Name {
@@ -71,6 +85,10 @@ pub struct Name {
     pub own_script: Option<Line>,
     /// Transliterated as Doc 9303 part 3 says.
     pub icao: Option<Line>,
+    /// When it was known to be so.
+    pub as_of: Option<PartialDate>,
+    /// Where the fact is from.
+    pub source: Option<Line>,
 }
 
 coded! {
@@ -123,6 +141,10 @@ pub struct Document {
     pub status: DocumentStatus,
     /// Checked zone.
     pub mrz: Option<Mrz>,
+    /// When it was known to be so.
+    pub as_of: Option<PartialDate>,
+    /// Where the fact is from.
+    pub source: Option<Line>,
 }
 
 coded! {
@@ -170,6 +192,8 @@ pub struct Occupation {
     pub child_contact: ChildContact,
     /// When it was known to be so.
     pub as_of: Option<PartialDate>,
+    /// Where the fact is from.
+    pub source: Option<Line>,
 }
 
 coded! {
@@ -233,4 +257,8 @@ pub struct Vehicle {
     pub registration: Option<Line>,
     /// Where it is registered.
     pub country: Option<Country>,
+    /// When it was known to be so.
+    pub as_of: Option<PartialDate>,
+    /// Where the fact is from.
+    pub source: Option<Line>,
 }

@@ -6,7 +6,7 @@ use std::{fmt, str::FromStr};
 
 use jiff::civil::Date;
 
-use crate::domain::limits::{LINE_MAX_CHARS, TEXT_MAX_CHARS};
+use crate::domain::limits::{LANGUAGE_MAX_BYTES, LINE_MAX_CHARS, TEXT_MAX_CHARS};
 
 /// Why a text is not such a value: what would be.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -62,7 +62,8 @@ impl Text {
     }
 }
 
-/// A BCP 47 language tag, well-formed: `en`, `pt-BR`, `zh-Hant`.
+/// A BCP 47 language tag, well-formed as RFC 5646 says: `en`, `pt-BR`, `zh-Hant-TW`, `sr-Latn`, `de-x-mine`. Whether
+/// its parts are registered is not asked. The language itself stands in small letters.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Language(Box<str>);
 
@@ -78,17 +79,59 @@ impl FromStr for Language {
     type Err = Expected;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let mut parts = text.split('-');
-        let primary = parts.next().is_some_and(|part| {
-            (2..=3).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_lowercase())
-        });
-        let rest = parts.all(|part| {
-            (2..=8).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_alphanumeric())
-        });
-        (primary && rest && text.len() <= 35)
+        (text.len() <= LANGUAGE_MAX_BYTES && is_language_tag(text))
             .then(|| Self(text.into()))
-            .ok_or_else(|| expected("a language tag of BCP 47, such as `en` or `pt-BR`"))
+            .ok_or_else(|| {
+                expected("a language tag of BCP 47, such as `en`, `pt-BR` or `zh-Hant-TW`")
+            })
     }
+}
+
+/// `langtag` of RFC 5646, 2.1: language, then in this order at most three extended languages, a script, a region,
+/// variants, extensions and private use. Grandfathered tags and private use alone name no language that we could show.
+fn is_language_tag(text: &str) -> bool {
+    let alpha = |part: &str| part.bytes().all(|byte| byte.is_ascii_alphabetic());
+    let digit = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
+    let alphanumeric = |part: &str| part.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    let mut parts = text.split('-').peekable();
+    let language = parts.next().unwrap_or_default();
+    if !(2..=3).contains(&language.len()) || !language.bytes().all(|byte| byte.is_ascii_lowercase())
+    {
+        return false;
+    }
+    for _ in 0..3 {
+        parts.next_if(|part| part.len() == 3 && alpha(part));
+    }
+    parts.next_if(|part| part.len() == 4 && alpha(part));
+    parts.next_if(|part| (part.len() == 2 && alpha(part)) || (part.len() == 3 && digit(part)));
+    let mut seen: Vec<String> = Vec::new();
+    let is_variant = |part: &str| {
+        alphanumeric(part)
+            && ((5..=8).contains(&part.len())
+                || (part.len() == 4 && part.starts_with(|first: char| first.is_ascii_digit())))
+    };
+    // Neither a variant nor the letter of an extension stands twice.
+    while let Some(variant) = parts.next_if(|part| is_variant(part)) {
+        seen.push(variant.to_ascii_lowercase());
+    }
+    while let Some(singleton) = parts.next_if(|part| part.len() == 1 && alphanumeric(part)) {
+        let private = singleton.eq_ignore_ascii_case("x");
+        let least = if private { 1 } else { 2 };
+        let fits = |part: &&str| (least..=8).contains(&part.len()) && alphanumeric(part);
+        let mut any = false;
+        while parts.next_if(fits).is_some() {
+            any = true;
+        }
+        seen.push(singleton.to_ascii_lowercase());
+        if !any || (private && parts.peek().is_some()) {
+            return false;
+        }
+    }
+    let places = seen.iter().enumerate();
+    let twice = places
+        .skip(1)
+        .any(|(place, part)| seen.iter().take(place).any(|before| before == part));
+    parts.next().is_none() && !twice
 }
 
 /// A day: `1974-08-12`, from 1850 to 2199.
@@ -270,7 +313,48 @@ mod tests {
         for text in ["", "  ", "two\nlines", &"x".repeat(257)] {
             assert!(!reads::<Line>(text), "{text}");
         }
-        for text in ["", "English", "EN", "e", "en-", "en_GB"] {
+    }
+
+    #[test]
+    fn language_tags_are_well_formed_as_rfc_5646_says() {
+        for text in [
+            "en",
+            "pt-BR",
+            "zh-Hant",
+            "zh-Hant-TW",
+            "zh-cmn-Hans-CN",
+            "sr-Latn-RS",
+            "es-419",
+            "sl-rozaj-biske",
+            "de-CH-1996",
+            "ckb-IQ",
+            "en-u-co-phonebk",
+            "de-x-mine",
+            "fr-CA-x-a-b",
+        ] {
+            assert!(reads::<Language>(text), "{text}");
+        }
+        for text in [
+            "",
+            "English",
+            "EN",
+            "e",
+            "en-",
+            "-en",
+            "en_GB",
+            "en GB",
+            "en-GB-FR",
+            "de-DE-Latn",
+            "de-1996-1996",
+            "en-u",
+            "en-u-co-u-nu",
+            "en-x",
+            "x-mine",
+            "i-klingon",
+            "fr-abcdefghi",
+            "fr-é",
+            "en-u-co-phonebk-x-much-too-long-for-a-tag",
+        ] {
             assert!(!reads::<Language>(text), "{text}");
         }
     }

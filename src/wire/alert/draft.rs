@@ -8,11 +8,16 @@ use super::{
     Fault, ParsedDraft,
     kinds::{self, target_slot},
     payload,
-    reader::Reader,
+    reader::{Reader, json_name},
+    zone::Zones,
 };
 use crate::{
     domain::{
-        alert::kinds::Content,
+        alert::{
+            Payload,
+            kinds::Content,
+            marking::{Markings, Use, laxest_tlp},
+        },
         id::{AuthorityId, MessageId, StatementRef},
         limits::{
             CARRIAGE_MAX, FOUND_MAX_CHARS, GROUND_REASON_MAX_CHARS, HANDLING_TEXT_MAX_CHARS,
@@ -26,14 +31,30 @@ use crate::{
     wire::fields::encode_reference,
 };
 
-pub(super) fn parse(draft: &pb::Draft, now: Timestamp) -> Result<ParsedDraft, Vec<Fault>> {
+pub(super) fn parse(
+    draft: &pb::Draft,
+    now: Timestamp,
+    markings: Markings,
+) -> Result<ParsedDraft, Vec<Fault>> {
     let mut reader = Reader::of_draft(now);
-    let wire = aimed_payload(draft);
+    let mut wire = aimed_payload(draft);
+    let zones = Zones::of(&wire, reader.issued_on());
+    let proposed = zones.as_ref().map(|zones| zones.fill(&mut wire));
     let header = read_header(&mut reader, draft);
     let content = payload::read(&mut reader, &wire);
+    if let Some(zones) = &zones {
+        zones.compare(&mut reader, &wire);
+    }
+    if let Some(content) = &content {
+        check_markings(&mut reader, content, markings, header.as_ref());
+    }
     let replies = !draft.in_reply_to.is_empty();
     if let Some(kind) = kinds::kind_of(&wire) {
         check_place_in_thread(&mut reader, kind, replies, wire.subject.is_some());
+        if kind.only_starts() && may_name_statement(&draft.in_reply_to) {
+            let expected = format!("nothing: a {kind} begins a thread of its own");
+            reader.wrong("inReplyTo", &draft.in_reply_to, expected);
+        }
     }
     let bytes = wire.encode_to_vec();
     let room = STATEMENT_MAX_BYTES - STATEMENT_HEADER_MAX_BYTES;
@@ -42,7 +63,8 @@ pub(super) fn parse(draft: &pb::Draft, now: Timestamp) -> Result<ParsedDraft, Ve
         reader.fault("payload", found, format!("at most {room} bytes"));
     }
     let legal = reader.is_faultless();
-    let (faults, warnings) = reader.finish();
+    let (faults, mut warnings) = reader.finish();
+    warnings.extend(proposed.unwrap_or_default());
     match (header, content) {
         (Some(header), Some(content)) if legal => Ok(ParsedDraft {
             kind: kinds::kind_of_content(&content.content),
@@ -208,13 +230,10 @@ fn ground(reader: &mut Reader, draft: &pb::Draft) -> Option<Option<TransferGroun
 
 /// Any form that `show` takes; what it names, the store knows.
 fn reply(reader: &mut Reader, text: &str) -> Option<String> {
-    let form = text
-        .bytes()
-        .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'/'));
     if text.is_empty() {
         return None;
     }
-    if !form || !(8..=64).contains(&text.len()) {
+    if !may_name_statement(text) {
         let expected =
             "an id, at least its first 8 characters, or a reference such as `XA-26-7F3K9`";
         reader.fault(
@@ -226,17 +245,69 @@ fn reply(reader: &mut Reader, text: &str) -> Option<String> {
     Some(text.to_owned())
 }
 
+fn may_name_statement(text: &str) -> bool {
+    (8..=64).contains(&text.len())
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'/'))
+}
+
 fn check_place_in_thread(reader: &mut Reader, kind: Kind, replies: bool, names_person: bool) {
     if !kind.starts_thread() && !replies {
         let expected = format!("what this {kind} refers to");
         reader.wrong("inReplyTo", "", expected);
     }
-    if kind.starts_thread() && !kind.is_alert() && !replies && !names_person {
+    // An alert's missing subject is told with its other shared content.
+    if kind.needs_person() && !kind.is_alert() && !replies && !names_person {
         reader.fault(
             "subject",
             "nothing",
             "whom it is about, as it begins a thread",
         );
+    }
+}
+
+/// TLP and PAP where the federation uses them, and no TLP that is laxer than the handling set.
+fn check_markings(
+    reader: &mut Reader,
+    payload: &Payload,
+    markings: Markings,
+    header: Option<&ParsedDraft>,
+) {
+    let off = |key: &str| {
+        format!(
+            "nothing: the federation does not use it; if it does, set `[marking] {key} = true` in the node's file"
+        )
+    };
+    if let (Some(tlp), Use::Off) = (payload.tlp, markings.tlp) {
+        reader.fault("tlp", json_name(tlp), off("tlp"));
+    }
+    if let (Some(pap), Use::Off) = (payload.pap, markings.pap) {
+        reader.fault("pap", json_name(pap), off("pap"));
+    }
+    if let Some(header) = header {
+        for (place, mark) in payload.paragraph_marking.iter().enumerate() {
+            if !mark.is_stricter(header.handling, payload.tlp) {
+                let expected = "what is stricter than the whole in something and laxer in nothing";
+                reader.wrong_item("paragraphMarking", place, mark.path.as_str(), expected);
+            }
+            if mark.tlp.is_some() && markings.tlp == Use::Off {
+                reader.within_item(("paragraphMarking", place), |reader| {
+                    reader.fault("tlp", "a TLP", off("tlp"));
+                });
+            }
+        }
+    }
+    let laxest = header.map(|header| laxest_tlp(header.handling));
+    if let Some((tlp, laxest)) = payload.tlp.zip(laxest)
+        && tlp < laxest
+        && markings.tlp == Use::On
+    {
+        let expected = format!(
+            "{} or stricter, beside this handling set",
+            json_name(laxest)
+        );
+        reader.fault("tlp", json_name(tlp), expected);
     }
 }
 

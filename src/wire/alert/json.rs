@@ -3,6 +3,7 @@
 use super::Fault;
 use crate::{
     domain::{
+        alert::marking::Tlp,
         limits::{FOUND_MAX_CHARS, STATEMENT_MAX_BYTES},
         text::excerpt,
     },
@@ -30,6 +31,8 @@ pub fn read_draft_json(text: &str) -> Result<pb::Draft, Vec<Fault>> {
         let (what, expected) = what.split_once(", expected ").unwrap_or((what, ""));
         // For enums pbjson says the word a second time.
         let expected = expected.trim_start_matches("expected ");
+        let hint = tlp_hint(what);
+        let expected = hint.as_deref().unwrap_or(expected);
         vec![Fault {
             path: format!("line {}, column {}", error.line(), error.column()),
             found: excerpt(what, FOUND_MAX_CHARS * 2),
@@ -40,4 +43,15 @@ pub fn read_draft_json(text: &str) -> Result<pb::Draft, Vec<Fault>> {
             },
         }]
     })
+}
+
+/// What to write instead of a TLP that version 2.0 does not have; `what` is "unknown variant `TLP_WHITE`".
+fn tlp_hint(what: &str) -> Option<String> {
+    let rest = what.strip_prefix("unknown variant `")?;
+    let (label, _) = rest.split_once('`')?;
+    let is_tlp = label.get(..3)?.eq_ignore_ascii_case("tlp");
+    is_tlp
+        .then(|| Tlp::of_label(label).err())
+        .flatten()
+        .map(|expected| expected.0)
 }

@@ -5,6 +5,7 @@ use crate::{
     domain::{
         alert::{
             basis::{Asked, AskedAction, Basis},
+            kinds::LastSeen,
             measure::{
                 Clause, Order, Registration, Risk, TravelBan, TravelScope, Warning, WarningKind,
             },
@@ -52,6 +53,7 @@ pub(super) fn registration(reader: &mut Reader, wire: &pb::Registration) -> Opti
     let until = reader.optional("until", &wire.until);
     let conditions = reader.lines("conditions", &wire.conditions);
     let absconder_since = reader.optional("absconderSince", &wire.absconder_since);
+    let last_seen = reader.message("lastSeen", wire.last_seen.as_ref(), last_seen);
     Some(Registration {
         register: register?,
         country: country?,
@@ -59,6 +61,18 @@ pub(super) fn registration(reader: &mut Reader, wire: &pb::Registration) -> Opti
         until,
         conditions,
         absconder_since,
+        last_seen,
+    })
+}
+
+pub(super) fn last_seen(reader: &mut Reader, wire: &pb::LastSeen) -> Option<LastSeen> {
+    let place = reader.needed_line("place", &wire.place);
+    let country = reader.needed("country", &wire.country);
+    let seen_on = reader.optional("seenOn", &wire.seen_on);
+    Some(LastSeen {
+        place: place?,
+        country: country?,
+        seen_on,
     })
 }
 

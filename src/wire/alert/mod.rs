@@ -8,7 +8,11 @@ use prost::Message as _;
 
 use crate::{
     domain::{
-        alert::kinds::Target,
+        alert::{
+            basis::AskedAction,
+            kinds::Target,
+            marking::{self, Markings, Pap, laxest_tlp},
+        },
         id::{MessageId, StatementRef},
         reason::Reason,
         routing::{
@@ -23,10 +27,12 @@ use crate::{
 mod draft;
 mod json;
 mod kinds;
+mod marks;
 mod measure;
 mod payload;
 mod person;
 mod reader;
+mod zone;
 
 pub use json::read_draft_json;
 pub use kinds::target_slot;
@@ -92,7 +98,29 @@ impl ParsedDraft {
 /// # Errors
 /// Every wrong field, by its path in the draft file.
 pub fn parse_draft(draft: &pb::Draft, now: Timestamp) -> Result<ParsedDraft, Vec<Fault>> {
-    draft::parse(draft, now)
+    draft::parse(draft, now, Markings::default())
+}
+
+/// [`parse_draft`], where the federation uses some of the optional markings.
+///
+/// # Errors
+/// As [`parse_draft`].
+pub fn parse_marked_draft(
+    draft: &pb::Draft,
+    now: Timestamp,
+    markings: Markings,
+) -> Result<ParsedDraft, Vec<Fault>> {
+    draft::parse(draft, now, markings)
+}
+
+/// Whether what a payload says must be kept from the person; see [`crate::domain::alert::Payload::do_not_alert`].
+#[must_use]
+pub fn do_not_alert(payload: &pb::Payload) -> bool {
+    let asked = payload.asked.iter();
+    marking::do_not_alert(
+        coded(payload.pap, Pap::from_number),
+        asked.filter_map(|asked| coded(asked.action, AskedAction::from_number)),
+    )
 }
 
 /// What the routing layer needs of a received payload; checks that it is legal and of this kind.
@@ -100,7 +128,7 @@ pub fn parse_draft(draft: &pb::Draft, now: Timestamp) -> Result<ParsedDraft, Vec
 /// # Errors
 /// [`Reason::KindMismatch`], or [`Reason::Malformed`] for anything that is not legal.
 pub fn inspect_payload(kind: Kind, payload: &[u8]) -> Result<Inspected, Reason> {
-    inspect(kind, payload, None)
+    inspect(kind, payload, None, None)
 }
 
 /// What the routing layer may know of a payload.
@@ -108,7 +136,7 @@ pub fn inspect_payload(kind: Kind, payload: &[u8]) -> Result<Inspected, Reason> 
 pub struct Inspected {
     /// What it does to its thread; [`Effect::Informs`] of a sighting or outcome that begins one is a start.
     pub effect: Effect,
-    /// The statement that an update, correction, recall, closure, answer or instruction names inside.
+    /// The statement that an update, correction, recall, closure, answer, instruction or reply names inside.
     pub target: Option<StatementRef>,
     /// Whether it says whom it is about; what begins a thread must.
     pub names_person: bool,
@@ -143,11 +171,12 @@ pub fn answer_payload(target: StatementRef, code: AnswerCode, more: pb::Answer) 
     .into()
 }
 
-/// [`inspect_payload`], and checks dates against the time of issue.
+/// [`inspect_payload`], and checks dates against the time of issue, and markings against the header's handling set.
 pub(super) fn inspect(
     kind: Kind,
     payload: &[u8],
     issued_at: Option<Timestamp>,
+    handling: Option<HandlingSet>,
 ) -> Result<Inspected, Reason> {
     let wire = decode_payload(payload)?;
     if kinds::kind_of(&wire) != Some(kind) {
@@ -156,6 +185,12 @@ pub(super) fn inspect(
     let mut reader = reader::Reader::of_received(issued_at);
     let legal = payload::read(&mut reader, &wire).filter(|_| reader.is_faultless());
     let payload = legal.ok_or(Reason::Malformed)?;
+    if let Some(handling) = handling {
+        let lax = payload.tlp.is_some_and(|tlp| tlp < laxest_tlp(handling));
+        if lax || !marks::all_stricter(&payload.paragraph_marking, handling, payload.tlp) {
+            return Err(Reason::Malformed);
+        }
+    }
     Ok(Inspected {
         effect: kinds::effect(&payload.content),
         target: match kinds::target(&payload.content) {
@@ -176,6 +211,7 @@ pub(super) const fn carries_target(kind: Kind) -> bool {
             | Kind::Closure
             | Kind::Answer
             | Kind::Instruction
+            | Kind::InformationReply
     )
 }
 

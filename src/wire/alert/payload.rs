@@ -2,7 +2,7 @@
 
 use super::{
     kinds::{self, kind_of},
-    measure, person,
+    marks, measure, person,
     reader::Reader,
 };
 use crate::{
@@ -10,7 +10,8 @@ use crate::{
         alert::{
             Payload,
             basis::{AskedAction, Basis, Validity},
-            kinds::Shared,
+            kinds::{ProtectionGround, RequestPurpose, Shared},
+            marking::Evaluation,
         },
         routing::Kind,
     },
@@ -22,7 +23,7 @@ pub(super) fn read(reader: &mut Reader, wire: &pb::Payload) -> Option<Payload> {
     reader.demand(
         kind.is_some(),
         "kind",
-        "one of missingOffender, travelNotice, restrictionOrder, sighting, outcome, update, correction, recall, closure, answer, instruction",
+        "one of missingOffender, travelNotice, restrictionOrder, sighting, outcome, update, correction, recall, closure, answer, instruction, publicProtection, informationRequest, informationReply, noticeOfService",
     );
     let subject = reader.message("subject", wire.subject.as_ref(), person::read);
     let risk = reader.message("risk", wire.risk.as_ref(), measure::risk);
@@ -33,6 +34,10 @@ pub(super) fn read(reader: &mut Reader, wire: &pb::Payload) -> Option<Payload> {
     let asked = reader.list("asked", &wire.asked, measure::asked);
     let basis = reader.message("basis", wire.basis.as_ref(), measure::basis);
     let remarks = reader.text("remarks", wire.remarks.as_ref());
+    let evaluation = reader.message("evaluation", wire.evaluation.as_ref(), evaluation);
+    let tlp = reader.optional_coded("tlp", wire.tlp);
+    let pap = reader.optional_coded("pap", wire.pap);
+    let paragraph_marking = marks::read(reader, wire);
     if let Some(kind) = kind {
         check_shared(reader, wire, kind);
         check_validity(reader, wire, kind, basis.as_ref());
@@ -48,7 +53,20 @@ pub(super) fn read(reader: &mut Reader, wire: &pb::Payload) -> Option<Payload> {
         asked,
         basis,
         remarks,
+        evaluation,
+        tlp,
+        pap,
+        paragraph_marking,
         content,
+    })
+}
+
+fn evaluation(reader: &mut Reader, wire: &pb::Evaluation) -> Option<Evaluation> {
+    let source = reader.coded("source", wire.source);
+    let information = reader.coded("information", wire.information);
+    Some(Evaluation {
+        source: source?,
+        information: information?,
     })
 }
 
@@ -64,9 +82,20 @@ fn check_shared(reader: &mut Reader, wire: &pb::Payload, kind: Kind) {
             );
             let orders = kind != Kind::RestrictionOrder || !wire.orders.is_empty();
             reader.demand(orders, "orders", "the order, clause by clause");
+            if rests_on_conviction(wire) && !wire.offences.iter().any(is_conviction) {
+                reader.fault(
+                    "offences",
+                    "no conviction",
+                    "the conviction on which it rests",
+                );
+            }
             check_asked(reader, wire);
         }
-        Shared::Optional => {}
+        Shared::Optional => {
+            if asks_disclosure(wire) {
+                reader.demand(wire.subject.is_some(), "subject", "whom the check is about");
+            }
+        }
         Shared::Nothing => {
             let why = format!("nothing: a {kind} says nothing of a person");
             for (present, field) in [
@@ -78,11 +107,26 @@ fn check_shared(reader: &mut Reader, wire: &pb::Payload, kind: Kind) {
                 (!wire.offences.is_empty(), "offences"),
                 (!wire.asked.is_empty(), "asked"),
                 (wire.basis.is_some(), "basis"),
+                (wire.evaluation.is_some(), "evaluation"),
             ] {
                 reader.forbid(present, field, why.as_str());
             }
         }
     }
+}
+
+fn rests_on_conviction(wire: &pb::Payload) -> bool {
+    matches!(&wire.kind, Some(pb::payload::Kind::PublicProtection(it))
+        if it.ground == ProtectionGround::Conviction as i32)
+}
+
+fn is_conviction(offence: &pb::Offence) -> bool {
+    matches!(offence.standing, Some(pb::offence::Standing::Conviction(_)))
+}
+
+fn asks_disclosure(wire: &pb::Payload) -> bool {
+    matches!(&wire.kind, Some(pb::payload::Kind::InformationRequest(it))
+        if it.purpose == RequestPurpose::DisclosureCheck as i32)
 }
 
 /// To inform only excludes asking anything; an arrest and a discreet check exclude each other.

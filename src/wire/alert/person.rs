@@ -12,6 +12,7 @@ use crate::{
         },
         country::Country,
         mrz::Mrz,
+        transliteration::icao_forms,
     },
     proto::alert::v1 as pb,
 };
@@ -67,6 +68,9 @@ fn name(reader: &mut Reader, wire: &pb::Name) -> Option<Name> {
     let quality = reader.coded("quality", wire.quality);
     let own_script = reader.line("ownScript", &wire.own_script);
     let icao = reader.line("icao", &wire.icao);
+    warn_of_transliteration(reader, wire);
+    let as_of = reader.optional("asOf", &wire.as_of);
+    let source = reader.line("source", &wire.source);
     let written = [&wire.surname, &wire.forenames, &wire.own_script];
     let any = written.iter().any(|part| !part.is_empty());
     reader.demand(
@@ -81,7 +85,26 @@ fn name(reader: &mut Reader, wire: &pb::Name) -> Option<Name> {
         quality: quality?,
         own_script,
         icao,
+        as_of,
+        source,
     })
+}
+
+/// A transliteration that no table gives may stand in a document all the same: it is no fault.
+fn warn_of_transliteration(reader: &mut Reader, wire: &pb::Name) {
+    if !reader.gives_warnings() || wire.icao.is_empty() || wire.own_script.is_empty() {
+        return;
+    }
+    let given = icao_forms(&wire.icao).map(|mut forms| forms.swap_remove(0));
+    let Some(forms) = icao_forms(&wire.own_script) else {
+        return;
+    };
+    if !given.is_some_and(|given| forms.contains(&given)) {
+        reader.warn(
+            "icao",
+            "disagrees with ownScript by the tables of Doc 9303 part 3",
+        );
+    }
 }
 
 fn nationalities(reader: &mut Reader, wire: &[String]) -> Vec<Country> {
@@ -144,6 +167,8 @@ pub(super) fn document(reader: &mut Reader, wire: &pb::Document) -> Option<Docum
         "issuedOn",
     );
     let status = reader.coded("status", wire.status);
+    let as_of = reader.optional("asOf", &wire.as_of);
+    let source = reader.line("source", &wire.source);
     Some(Document {
         category: category?,
         country: country?,
@@ -152,6 +177,8 @@ pub(super) fn document(reader: &mut Reader, wire: &pb::Document) -> Option<Docum
         expires_on,
         status: status?,
         mrz,
+        as_of,
+        source,
     })
 }
 
@@ -169,10 +196,12 @@ fn occupation(reader: &mut Reader, wire: &pb::Occupation) -> Option<Occupation> 
     let description = reader.needed_line("description", &wire.description);
     let child_contact = reader.coded("childContact", wire.child_contact);
     let as_of = reader.optional("asOf", &wire.as_of);
+    let source = reader.line("source", &wire.source);
     Some(Occupation {
         description: description?,
         child_contact: child_contact?,
         as_of,
+        source,
     })
 }
 
@@ -217,9 +246,13 @@ fn vehicle(reader: &mut Reader, wire: &pb::Vehicle) -> Option<Vehicle> {
     let country = reader.optional("country", &wire.country);
     let any = !wire.description.is_empty() || !wire.registration.is_empty();
     reader.demand(any, "description", "a description or a registration");
+    let as_of = reader.optional("asOf", &wire.as_of);
+    let source = reader.line("source", &wire.source);
     Some(Vehicle {
         description,
         registration,
         country,
+        as_of,
+        source,
     })
 }

@@ -12,6 +12,7 @@ use crate::{
             value::{Day, Language, Line, Text},
         },
         limits::{FAULTS_MAX, FOUND_MAX_CHARS, LIST_MAX_ITEMS},
+        lists::wire_name,
         routing::Coded,
         text::{Flag, excerpt, flags, may_name_minor},
         time::Timestamp,
@@ -168,6 +169,17 @@ impl Reader {
         values
     }
 
+    /// Goes into one item of a list.
+    pub(super) fn within_item(
+        &mut self,
+        (field, place): (&'static str, usize),
+        look: impl FnOnce(&mut Self),
+    ) {
+        self.path.push((field, Some(place)));
+        look(self);
+        self.path.pop();
+    }
+
     /// Reads a list of texts.
     pub(super) fn parsed_list<T: FromStr<Err: Display>>(
         &mut self,
@@ -295,6 +307,21 @@ impl Reader {
         }
     }
 
+    /// Whether anybody reads warnings.
+    pub(super) fn gives_warnings(&self) -> bool {
+        self.warnings.is_some()
+    }
+
+    /// Warns of a child field; it is no fault.
+    pub(super) fn warn(&mut self, field: &'static str, what: &str) {
+        let path = self.path_to(field);
+        if let Some(warnings) = &mut self.warnings
+            && warnings.len() < FAULTS_MAX
+        {
+            warnings.push(format!("{path}: {what}"));
+        }
+    }
+
     /// Warns of what the writer should look at again; it is no fault.
     fn look_at(&mut self, field: &'static str, text: &str) {
         if self.warnings.is_none() {
@@ -344,14 +371,7 @@ fn one_of<T: Coded>() -> String {
 
 /// The protobuf name of a value: `NameKind::Legal` is `NAME_KIND_LEGAL`.
 pub(super) fn json_name<T: Coded>(value: T) -> String {
-    let mut name = String::new();
-    for (place, letter) in T::TYPE.char_indices() {
-        if place > 0 && letter.is_ascii_uppercase() {
-            name.push('_');
-        }
-        name.push(letter.to_ascii_uppercase());
-    }
-    format!("{name}_{}", value.text().to_ascii_uppercase())
+    wire_name(T::TYPE, value.text())
 }
 
 #[cfg(test)]
@@ -359,7 +379,7 @@ mod tests {
     use super::*;
     use crate::{
         domain::{
-            alert::{basis, kinds, measure, offence, person},
+            alert::{basis, kinds, marking, measure, offence, person},
             routing,
         },
         proto::envelope::v1 as envelope,
@@ -392,6 +412,10 @@ mod tests {
             kinds::Awareness = pb::Awareness; kinds::Presence = pb::Presence; kinds::OutcomeCode = pb::OutcomeCode;
             kinds::RecallReason = pb::RecallReason; kinds::ClosureReason = pb::ClosureReason;
             kinds::RetentionCode = pb::RetentionCode; kinds::InstructionCode = pb::InstructionCode;
+            kinds::ProtectionGround = pb::ProtectionGround; kinds::RequestPurpose = pb::RequestPurpose;
+            kinds::ReplyResult = pb::ReplyResult; kinds::ServiceCode = pb::ServiceCode;
+            marking::SourceReliability = pb::SourceReliability; marking::Tlp = pb::Tlp; marking::Pap = pb::Pap;
+            marking::InformationReliability = pb::InformationReliability;
             routing::AnswerCode = pb::AnswerCode; routing::Priority = envelope::Priority;
             routing::Handling = envelope::Handling; routing::TransferGround = envelope::TransferGround;
         }
@@ -400,7 +424,7 @@ mod tests {
                 .ok()
                 .map(|it| it.as_str_name())
         };
-        agrees::<routing::Kind>(kind, &[3, 5, 6, 7, 8, 9, 14, 19, 20]);
+        agrees::<routing::Kind>(kind, &[5, 6, 7, 14, 19]);
         // A draft never leaves the desk: the domain has no such status.
         let status = |number| {
             envelope::Status::try_from(number)

@@ -387,6 +387,75 @@ fn a_sighting_begins_a_thread_only_with_a_person() {
     assert_eq!(sighting(None), Err(Reason::Malformed));
 }
 
+/// Every kind that may begin a thread, by its example: which of them need to say whom they are about.
+#[test]
+fn a_question_and_a_notice_of_service_begin_a_thread_without_a_person_and_nothing_else_does() {
+    for kind in Kind::ALL.iter().copied() {
+        let name = kind.name().replace('_', "-");
+        let path = format!("{}/examples/{name}.json", env!("CARGO_MANIFEST_DIR"));
+        let draft = alert::read_draft_json(&std::fs::read_to_string(path).unwrap()).unwrap();
+        let mut payload = draft.payload.unwrap();
+        payload.subject = None;
+        if let Some(alert_pb::payload::Kind::InformationRequest(request)) = &mut payload.kind {
+            request.purpose = alert_pb::RequestPurpose::Tracing.into();
+            (request.position, request.consent_reference) = (String::new(), String::new());
+        }
+        let routing = Routing {
+            kind,
+            ..alert_routing()
+        };
+        let bytes = encode(&routing, SALT, &payload.encode_to_vec());
+        let begins = decode(&bytes, authority_id("XA-POL")).is_ok();
+        let without = matches!(kind, Kind::InformationRequest | Kind::NoticeOfService);
+        assert_eq!(begins, without, "{kind}");
+    }
+}
+
+#[test]
+fn a_tlp_laxer_than_the_handling_set_is_malformed() {
+    let marked = |codes: &[Handling], tlp: alert_pb::Tlp| {
+        let payload = alert_pb::Payload {
+            tlp: tlp.into(),
+            ..alert::decode_payload(&alert_payload()).unwrap()
+        };
+        let routing = Routing {
+            handling: HandlingSet::new(codes.iter().copied()).unwrap(),
+            handling_text: String::new(),
+            ..alert_routing()
+        };
+        let bytes = encode(&routing, SALT, &payload.encode_to_vec());
+        decode(&bytes, authority_id("XA-POL")).map(drop)
+    };
+    assert_eq!(marked(&[Handling::H2], alert_pb::Tlp::Amber), Ok(()));
+    assert_eq!(
+        marked(&[Handling::H2], alert_pb::Tlp::Green),
+        Err(Reason::Malformed)
+    );
+    assert_eq!(marked(&[Handling::H0], alert_pb::Tlp::Clear), Ok(()));
+}
+
+#[test]
+fn a_part_marked_laxer_than_the_whole_is_malformed() {
+    let marked = |part: Handling| {
+        let payload = alert_pb::Payload {
+            paragraph_marking: vec![alert_pb::ParagraphMark {
+                path: "risk".to_owned(),
+                handling: vec![Handling::H1 as i32, part as i32],
+                ..alert_pb::ParagraphMark::default()
+            }],
+            ..alert::decode_payload(&alert_payload()).unwrap()
+        };
+        let bytes = encode(&alert_routing(), SALT, &payload.encode_to_vec());
+        decode(&bytes, authority_id("XA-POL")).map(drop)
+    };
+    assert_eq!(marked(Handling::H2), Ok(()));
+    assert_eq!(
+        marked(Handling::H3),
+        Err(Reason::Malformed),
+        "H3 has no words here"
+    );
+}
+
 #[test]
 fn row_27_a_statement_over_its_limit_is_too_large() {
     let mut wire = alert();

@@ -5,11 +5,15 @@ use std::{fs, path::Path};
 use proptest::prelude::*;
 
 use super::*;
-use crate::wire::alert::{decode_payload, inspect_payload, read_draft_json};
+use crate::wire::alert::{decode_payload, do_not_alert, inspect_payload, read_draft_json};
 
 fn now() -> Timestamp {
     let now: jiff::Timestamp = "2026-11-24T08:00:00Z".parse().unwrap();
     Timestamp::from_micros(now.as_microsecond())
+}
+
+fn parse_plain(draft: &pb::Draft, now: Timestamp) -> Result<ParsedDraft, Vec<Fault>> {
+    parse(draft, now, Markings::default())
 }
 
 fn example(name: &str) -> pb::Draft {
@@ -27,7 +31,7 @@ fn specimen() -> pb::Draft {
 fn faults(change: impl FnOnce(&mut pb::Draft)) -> Vec<String> {
     let mut draft = specimen();
     change(&mut draft);
-    let faults = parse(&draft, now()).unwrap_err();
+    let faults = parse_plain(&draft, now()).unwrap_err();
     faults.iter().map(ToString::to_string).collect()
 }
 
@@ -55,7 +59,8 @@ fn every_example_is_accepted_without_warning_and_its_payload_passes_a_receiver()
         if !name.ends_with(".json") {
             continue;
         }
-        let parsed = parse(&example(&name), now()).unwrap_or_else(|it| panic!("{name}: {it:#?}"));
+        let parsed =
+            parse_plain(&example(&name), now()).unwrap_or_else(|it| panic!("{name}: {it:#?}"));
         assert_eq!(parsed.warnings, Vec::<String>::new(), "{name}");
         assert!(
             inspect_payload(parsed.kind, &parsed.payload).is_ok(),
@@ -69,22 +74,27 @@ fn every_example_is_accepted_without_warning_and_its_payload_passes_a_receiver()
 
 #[test]
 fn the_specimen_is_read_whole() {
-    let parsed = parse(&specimen(), now()).unwrap();
+    let parsed = parse_plain(&specimen(), now()).unwrap();
     assert_eq!(parsed.kind, Kind::MissingOffender);
     assert_eq!(parsed.effect, Effect::Starts);
     assert_eq!(parsed.to, ["XB-POL", "XC-POL"]);
+    let mut specimen = specimen();
+    let document = &mut subject(&mut specimen).documents[0];
+    document.country = "UTO".to_owned();
+    document.number = "L898902C3".to_owned();
+    document.expires_on = "2012-04-15".to_owned();
     assert_eq!(
         decode_payload(&parsed.payload).unwrap(),
-        specimen().payload.unwrap(),
-        "the bytes to sign say what the draft says"
+        specimen.payload.unwrap(),
+        "the bytes to sign say what the draft says, and what its zone adds"
     );
 }
 
 #[test]
-fn all_twelve_faults_of_a_bad_draft_are_listed_at_once() {
-    let faults = parse(&example("bad/every-field.json"), now()).unwrap_err();
+fn all_faults_of_a_bad_draft_are_listed_at_once() {
+    let faults = parse_plain(&example("bad/every-field.json"), now()).unwrap_err();
     let lines: Vec<String> = faults.iter().map(ToString::to_string).collect();
-    assert_eq!(faults.len(), 12, "{lines:#?}");
+    assert_eq!(faults.len(), 16, "{lines:#?}");
     insta::with_settings!({
         snapshot_path => concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden"),
         prepend_module_to_snapshot => false,
@@ -126,9 +136,14 @@ const WRONG_FIELDS: &[(&str, Change)] = &[
     ("groundReason", |d| d.ground_reason = "x".to_owned()),
     ("groundReason", |d| d.ground = 3),
     ("inReplyTo", |d| d.in_reply_to = "abc".to_owned()),
+    ("inReplyTo", |d| d.in_reply_to = "XA-26-7F3K9".to_owned()),
     ("carriedHours", |d| d.carried_hours = 721),
     ("subject", |d| payload(d).subject = None),
-    ("subject.names", |d| subject(d).names.clear()),
+    ("subject.names", |d| {
+        // A document's zone would name the person.
+        subject(d).documents.clear();
+        subject(d).names.clear();
+    }),
     ("subject.names[1].kind", |d| subject(d).names[1].kind = 0),
     ("subject.sex", |d| subject(d).sex = 4),
     ("subject.birthDate", |d| {
@@ -211,20 +226,20 @@ fn a_kind_is_mandatory_and_replies_need_their_target() {
     assert!(faults(|d| payload(d).kind = None)[0].starts_with("kind: nothing"));
     let mut answer = example("answer.json");
     answer.in_reply_to.clear();
-    let told = parse(&answer, now()).unwrap_err();
+    let told = parse_plain(&answer, now()).unwrap_err();
     assert_eq!(told[0].path, "inReplyTo");
 }
 
 #[test]
 fn a_full_reference_becomes_the_target_and_a_short_one_waits_for_the_desk() {
-    let full = parse(&example("recall.json"), now()).unwrap();
+    let full = parse_plain(&example("recall.json"), now()).unwrap();
     let target = full_reference(&example("recall.json").in_reply_to).unwrap();
     let named = |payload: &[u8]| inspect_payload(Kind::Recall, payload).map(|it| it.target);
     assert_eq!(named(&full.payload), Ok(Some(target)));
 
     let mut short = example("recall.json");
     short.in_reply_to = "019aaf00".to_owned();
-    let mut short = parse(&short, now()).unwrap();
+    let mut short = parse_plain(&short, now()).unwrap();
     assert_eq!(
         named(&short.payload),
         Err(crate::domain::reason::Reason::Malformed)
@@ -251,7 +266,7 @@ fn a_minors_name_and_hidden_characters_are_warned_of_and_not_refused() {
         .unwrap()
         .text = "Seen with a girl named Berta.".to_owned();
     subject(&mut draft).names[1].surname = "ERIC\u{200b}SON".to_owned();
-    let parsed = parse(&draft, now()).unwrap();
+    let parsed = parse_plain(&draft, now()).unwrap();
     assert_eq!(parsed.warnings.len(), 2, "{:?}", parsed.warnings);
     assert!(parsed.warnings[0].starts_with("subject.names[1].surname: "));
     assert!(parsed.warnings[1].starts_with("missingOffender.circumstances.text: "));
@@ -262,19 +277,19 @@ fn a_minors_name_and_hidden_characters_are_warned_of_and_not_refused() {
 fn a_reply_may_leave_its_recipients_to_the_rules() {
     let mut answer = example("answer.json");
     answer.to.clear();
-    assert!(parse(&answer, now()).is_ok());
+    assert!(parse_plain(&answer, now()).is_ok());
 }
 
 #[test]
 fn a_reply_may_leave_its_ground_to_the_thread_and_what_begins_one_may_not() {
     let mut answer = example("answer.json");
     answer.ground = 0;
-    assert_eq!(parse(&answer, now()).unwrap().ground, None);
+    assert_eq!(parse_plain(&answer, now()).unwrap().ground, None);
     answer.ground_reason = "a reason of what?".to_owned();
-    assert!(parse(&answer, now()).is_err());
+    assert!(parse_plain(&answer, now()).is_err());
     let mut first = specimen();
     first.ground = 0;
-    let faults = parse(&first, now()).unwrap_err();
+    let faults = parse_plain(&first, now()).unwrap_err();
     assert_eq!(faults[0].path, "ground");
 }
 
@@ -298,7 +313,7 @@ proptest! {
         let mut draft = specimen();
         subject(&mut draft).names[0].surname = surname;
         missing_offender(&mut draft).circumstances.as_mut().unwrap().text = text;
-        match parse(&draft, now()) {
+        match parse_plain(&draft, now()) {
             Ok(parsed) => prop_assert!(inspect_payload(parsed.kind, &parsed.payload).is_ok()),
             Err(faults) => {
                 let hidden = |text: &str| text.chars().any(|it| it.is_control() || it == '\u{202e}');
@@ -306,6 +321,144 @@ proptest! {
             }
         }
     }
+}
+
+/// Faults of the specimen (H1, H2) with these markings, in a federation that uses some of them.
+fn marked(tlp: pb::Tlp, pap: pb::Pap, markings: Markings) -> Vec<String> {
+    let mut draft = specimen();
+    payload(&mut draft).tlp = tlp.into();
+    payload(&mut draft).pap = pap.into();
+    let faults = parse(&draft, now(), markings).err().unwrap_or_default();
+    faults.iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn tlp_and_pap_are_refused_where_the_federation_does_not_use_them() {
+    let (on, off) = (Use::On, Use::Off);
+    let both = |tlp, pap| marked(pb::Tlp::Red, pb::Pap::Red, Markings { tlp, pap });
+    assert_eq!(both(on, on), Vec::<String>::new());
+    let told = both(off, off);
+    assert_eq!(told.len(), 2, "{told:?}");
+    assert!(
+        told[0].starts_with("tlp: TLP_RED; expected nothing"),
+        "{told:?}"
+    );
+    assert!(told[0].contains("`[marking] tlp = true`"), "{told:?}");
+    assert!(
+        told[1].starts_with("pap: PAP_RED; expected nothing"),
+        "{told:?}"
+    );
+    assert!(told[1].contains("`[marking] pap = true`"), "{told:?}");
+    assert!(both(on, off)[0].starts_with("pap: ") && both(off, on)[0].starts_with("tlp: "));
+    let none = marked(
+        pb::Tlp::Unspecified,
+        pb::Pap::Unspecified,
+        Markings::default(),
+    );
+    assert_eq!(none, Vec::<String>::new());
+}
+
+#[test]
+fn a_tlp_laxer_than_the_handling_set_is_refused_by_sender_and_receiver() {
+    let on = Markings {
+        tlp: Use::On,
+        pap: Use::Off,
+    };
+    let told = marked(pb::Tlp::Green, pb::Pap::Unspecified, on);
+    assert_eq!(
+        told,
+        ["tlp: TLP_GREEN; expected TLP_AMBER or stricter, beside this handling set"]
+    );
+    let amber = marked(pb::Tlp::Amber, pb::Pap::Unspecified, on);
+    assert_eq!(amber, Vec::<String>::new());
+}
+
+#[test]
+fn a_tlp_that_version_2_does_not_have_is_refused_with_the_one_to_use() {
+    let told = read_draft_json(r#"{"payload":{"tlp":"TLP_WHITE"}}"#).unwrap_err();
+    assert_eq!(told[0].expected, "TLP:CLEAR: TLP 2.0 has no WHITE any more");
+    assert!(told[0].found.contains("TLP_WHITE"), "{told:?}");
+    let draft = read_draft_json(r#"{"payload":{"tlp":"TLP_AMBER_STRICT"}}"#).unwrap();
+    assert_eq!(draft.payload.unwrap().tlp(), pb::Tlp::AmberStrict);
+}
+
+#[test]
+fn a_part_may_be_marked_stricter_than_the_whole_and_not_laxer() {
+    let marked = |path: &str, handling: &[i32], tlp: pb::Tlp| {
+        faults_of(|d| {
+            payload(d).paragraph_marking = vec![pb::ParagraphMark {
+                path: path.to_owned(),
+                handling: handling.to_vec(),
+                tlp: tlp.into(),
+            }];
+            d.handling = vec![2];
+        })
+    };
+    let none = pb::Tlp::Unspecified;
+    assert_eq!(
+        marked("offences[0].description", &[2, 3], none),
+        Vec::<String>::new()
+    );
+    let told = |fields: &[&str]| {
+        fields
+            .iter()
+            .map(|it| format!("paragraphMarking[0]{it}"))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(marked("offences[0].description", &[2], none), told(&[""]));
+    assert_eq!(marked("offences[0].description", &[3], none), told(&[""]));
+    assert_eq!(
+        marked("offences[1].description", &[2, 3], none),
+        told(&[".path"])
+    );
+    assert_eq!(marked("remarks", &[2, 3], none), told(&[".path"]));
+    assert_eq!(marked("offences", &[1, 2], none), told(&[".handling"]));
+    assert_eq!(marked("offences", &[2, 3], pb::Tlp::Red), told(&[".tlp"]));
+}
+
+#[test]
+fn an_evaluation_is_whole_and_of_what_says_something_of_a_person() {
+    let evaluated = |source, information| {
+        faults_of(|d| {
+            payload(d).evaluation = Some(pb::Evaluation {
+                source,
+                information,
+            });
+        })
+    };
+    assert_eq!(evaluated(2, 3), Vec::<String>::new());
+    assert_eq!(evaluated(0, 3), ["evaluation.source"]);
+    assert_eq!(evaluated(2, 5), ["evaluation.information"]);
+    let mut answer = example("answer.json");
+    payload(&mut answer).evaluation = Some(pb::Evaluation {
+        source: 1,
+        information: 1,
+    });
+    assert_eq!(
+        parse_plain(&answer, now()).unwrap_err()[0].path,
+        "evaluation"
+    );
+}
+
+#[test]
+fn what_must_be_kept_from_the_person_is_told_by_the_payload() {
+    let of = |pap: pb::Pap, action: pb::AskedAction| {
+        let mut draft = specimen();
+        payload(&mut draft).pap = pap.into();
+        payload(&mut draft).asked[0].action = action.into();
+        do_not_alert(payload(&mut draft))
+    };
+    assert!(of(pb::Pap::Red, pb::AskedAction::InformOnly));
+    assert!(of(pb::Pap::Unspecified, pb::AskedAction::DiscreetCheck));
+    assert!(!of(pb::Pap::Amber, pb::AskedAction::InquiryCheck));
+}
+
+/// Paths of the faults of the specimen after a change, if any.
+fn faults_of(change: impl FnOnce(&mut pb::Draft)) -> Vec<String> {
+    let mut draft = specimen();
+    change(&mut draft);
+    let faults = parse_plain(&draft, now()).err().unwrap_or_default();
+    faults.into_iter().map(|fault| fault.path).collect()
 }
 
 #[test]

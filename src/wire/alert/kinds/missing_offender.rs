@@ -1,9 +1,9 @@
 //! A registered offender has gone off the radar.
 
 use crate::{
-    domain::alert::kinds::{LastSeen, MissingOffender},
+    domain::alert::kinds::MissingOffender,
     proto::alert::v1 as pb,
-    wire::alert::reader::Reader,
+    wire::alert::{measure::last_seen, reader::Reader},
 };
 
 pub(super) fn read(
@@ -20,16 +20,5 @@ pub(super) fn read(
         last_seen,
         circumstances,
         likely_countries,
-    })
-}
-
-fn last_seen(reader: &mut Reader, wire: &pb::LastSeen) -> Option<LastSeen> {
-    let place = reader.needed_line("place", &wire.place);
-    let country = reader.needed("country", &wire.country);
-    let seen_on = reader.optional("seenOn", &wire.seen_on);
-    Some(LastSeen {
-        place: place?,
-        country: country?,
-        seen_on,
     })
 }

@@ -75,6 +75,10 @@ kinds! {
     Closure closure "closure" Closes closure.target;
     Answer answer "answer" Informs answer.target;
     Instruction instruction "instruction" Instructs instruction.target;
+    PublicProtection public_protection "publicProtection" Starts;
+    InformationRequest information_request "informationRequest" Informs;
+    InformationReply information_reply "informationReply" Informs information_reply.target;
+    NoticeOfService notice_of_service "noticeOfService" Starts;
 }
 
 /// What a content does to its thread.

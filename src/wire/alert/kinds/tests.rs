@@ -6,6 +6,8 @@ use crate::{
     wire::alert::{payload, reader::Reader},
 };
 
+mod questions;
+
 /// Paths of the faults of a payload whose issue is on 24 November 2026.
 fn faults(json: &str) -> Vec<String> {
     let wire: pb::Payload =
@@ -253,6 +255,26 @@ fn persons_are_read_field_by_field() {
                 "subject.reaches[0].service",
             ),
             (
+                r#","occupations":[{"description":"d","childContact":1,"asOf":"2023","source":"s"}]"#,
+                r#","occupations":[{"description":"d","childContact":1,"asOf":"last year"}]"#,
+                "subject.occupations[0].asOf",
+            ),
+            (
+                r#","documents":[{"category":1,"country":"UTO","number":"1","status":1,"asOf":"2020","source":"s"}]"#,
+                r#","documents":[{"category":1,"country":"UTO","number":"1","status":1,"asOf":"20"}]"#,
+                "subject.documents[0].asOf",
+            ),
+            (
+                r#","parents":[{"kind":1,"surname":"A","quality":1,"asOf":"2020-01","source":"s"}]"#,
+                r#","parents":[{"kind":1,"surname":"A","quality":1,"source":" "}]"#,
+                "subject.parents[0].source",
+            ),
+            (
+                r#","vehicles":[{"registration":"A 1","asOf":"2026","source":"s"}]"#,
+                r#","vehicles":[{"registration":"A 1","asOf":"x"}]"#,
+                "subject.vehicles[0].asOf",
+            ),
+            (
                 r#","vehicles":[{"registration":"A 1"}]"#,
                 r#","vehicles":[{"country":"XA"}]"#,
                 "subject.vehicles[0].description",
@@ -290,6 +312,11 @@ fn offences_registrations_and_what_is_asked() {
                 r#""registrations":[{"register":"R","country":"XA"}]"#,
                 r#""registrations":[{"register":"R"}]"#,
                 "registrations[0].country",
+            ),
+            (
+                r#""registrations":[{"register":"R","country":"XA","lastSeen":{"place":"P","country":"XA"}}]"#,
+                r#""registrations":[{"register":"R","country":"XA","lastSeen":{"place":"P"}}]"#,
+                "registrations[0].lastSeen.country",
             ),
             (
                 r#""asked":[{"action":1,"warrantReference":"W"}]"#,
