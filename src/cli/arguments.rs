@@ -12,10 +12,13 @@ use super::{
         change::{ChangeArgs, CloseArgs, RecallArgs},
         config::ConfigCommand,
         dev::DevCommand,
+        draft::DraftCommand,
         instruct::InstructArgs,
         links::LinksArgs,
         list::ListArgs,
+        new::NewArgs,
         reasons::ReasonsArgs,
+        restrict::RestrictArgs,
         resume::ResumeArgs,
         send::SendArgs,
         serve::ServeArgs,
@@ -71,6 +74,11 @@ pub struct Global {
 pub enum Command {
     /// Send alerts from draft files
     Send(SendArgs),
+    /// Print a draft to fill in: every field of a kind, the mandatory ones open
+    New(NewArgs),
+    /// Drafts that wait for a second person: look at them, release them, give them back
+    #[command(subcommand)]
+    Draft(DraftCommand),
     /// What came in, newest first
     Inbox(ListArgs),
     /// What went out, newest first
@@ -93,6 +101,8 @@ pub enum Command {
     Track(TrackArgs),
     /// Let a held delivery go on: what hindered it is out of the way
     Resume(ResumeArgs),
+    /// Keep the content of a thread to units of the own authority
+    Restrict(RestrictArgs),
     /// How each partner link really is
     Links(LinksArgs),
     /// Events as they happen

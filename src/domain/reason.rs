@@ -228,6 +228,20 @@ reasons! {
         "a statement was given back that we never receipted" "an attack or a fault at the peer: its origin sends it itself";
     100 NotOffered "NOT_OFFERED" Final Unimplemented
         "the exchange port offers no such service or method, or no compression" "call the methods of `allpoints.exchange.v1.Exchange`, uncompressed";
+    110 ReleaseNeeded "RELEASE_NEEDED" Hold FailedPrecondition
+        "a rule demands a second person's release, and it was not kept for one" "hand it in with `allpoints send`, which keeps it for a second person";
+    111 SamePerson "SAME_PERSON" Final PermissionDenied
+        "who would release it is who wrote it" "another supervisor or duty officer releases it";
+    112 NotAwaiting "NOT_AWAITING" Final FailedPrecondition
+        "the draft waits for nobody: it went back to its creator" "its creator hands it in again under the same id";
+    113 RecipientsChanged "RECIPIENTS_CHANGED" Final FailedPrecondition
+        "the directory has changed since the draft was handed in, and it would go to more than were seen" "return it: its creator hands it in again, with the new recipients";
+    114 DraftsFull "DRAFTS_FULL" Retry ResourceExhausted
+        "too many drafts wait for a second person" "release, return or discard some: `allpoints draft list`";
+    115 OtherUnit "OTHER_UNIT" Final PermissionDenied
+        "the alert is kept to other units of this authority" "ask one of them, or a supervisor who belongs to no unit";
+    116 RestrictionsFull "RESTRICTIONS_FULL" Retry ResourceExhausted
+        "too many alerts are kept to units" "open some to all units again: `allpoints restrict ID --everybody`";
 }
 
 impl fmt::Display for Reason {
