@@ -438,7 +438,10 @@ async fn delivered(desk: &Desk, id: &str, to: &str) {
 
 async fn export(net: &Net, authority: &str, id: &str) -> Vec<u8> {
     let mut auditor = net.desk(authority, Role::Auditor).await;
-    let request = pb::AuditExportRequest { id: id.to_owned() };
+    let request = pb::AuditExportRequest {
+        id: id.to_owned(),
+        reason: "a test".to_owned(),
+    };
     let exported = auditor.audit_export(request).await.expect("exported");
     let mut chunks = exported.into_inner();
     let mut bytes = Vec::new();

@@ -53,6 +53,7 @@ async fn an_alert_is_delivered_shown_and_answered() {
     let show = pb::ShowRequest {
         id: received.reference.clone(),
         peek: false,
+        ..<_>::default()
     };
     let shown = receiver.show(show).await.expect("shown").into_inner();
     let payload = shown.statements[0].payload.as_ref().expect("a payload");
@@ -131,6 +132,7 @@ async fn each_role_gets_its_calls_and_no_others() {
     let peek = pb::ShowRequest {
         id: id.clone(),
         peek: true,
+        reason: "a test".to_owned(),
     };
     let refused = ops.show(peek.clone()).await.expect_err("refused");
     assert_eq!(
@@ -147,7 +149,10 @@ async fn each_role_gets_its_calls_and_no_others() {
             .any(|entry| entry.act == "accepted" && entry.actor.starts_with("officer-"))
     );
     let mut export = auditor
-        .audit_export(pb::AuditExportRequest { id })
+        .audit_export(pb::AuditExportRequest {
+            id,
+            reason: "a test".to_owned(),
+        })
         .await
         .expect("exported")
         .into_inner();

@@ -71,6 +71,7 @@ async fn driven(net: &Net, a: &Served, b: &Served) -> Vec<String> {
     let show = pb::ShowRequest {
         id: received.reference.clone(),
         peek: false,
+        ..<_>::default()
     };
     let shown = receiver.show(show.clone()).await.expect("shown");
     assert!(
@@ -103,6 +104,7 @@ async fn driven(net: &Net, a: &Served, b: &Served) -> Vec<String> {
         (deliveries[0].latest_answer == "assigned").then_some(())
     })
     .await;
+    kept_and_returned(&mut sender, net, a).await;
     let unknown_recipient = alert::Draft {
         to: vec!["XZ-POL".to_owned()],
         ..planted(net)
@@ -126,6 +128,34 @@ async fn driven(net: &Net, a: &Served, b: &Served) -> Vec<String> {
         refused(&mut sender, out_of_turn).await,
         format!("{not_theirs:?}"),
     ]
+}
+
+/// A draft that waits for a second person and goes back: both texts are sealed.
+async fn kept_and_returned(officer: &mut Desk, net: &Net, a: &Served) {
+    let draft = alert::Draft {
+        id: String::new(),
+        ..planted(net)
+    };
+    let request = pb::KeepDraftsRequest {
+        drafts: vec![draft],
+    };
+    let kept = officer.keep_drafts(request).await.expect("kept");
+    let id = kept.into_inner().submitted.remove(0).reference;
+    let mut second = net.desk_at("XA-POL", Role::Duty, a.at("desk")).await;
+    let request = pb::ReturnDraftRequest {
+        id,
+        reason: format!("say who {PLANTED} is"),
+    };
+    let returned = second.return_draft(request).await.expect("returned");
+    assert_eq!(
+        hits(format!("{returned:?}").as_bytes()),
+        0,
+        "a line of a list"
+    );
+    let listed = second.list_drafts(pb::ListDraftsRequest::default()).await;
+    let listed = listed.expect("listed").into_inner();
+    assert_eq!(listed.items.len(), 1);
+    assert_eq!(hits(format!("{listed:?}").as_bytes()), 0, "lines of a list");
 }
 
 /// Verifies that nothing of a planted name is anywhere on disk, in logs, in metrics or in refusals.

@@ -105,6 +105,7 @@ async fn a_question_in_a_thread_is_replied_to_who_asked_and_to_nobody_else() {
         let request = pb::ShowRequest {
             id: id.clone(),
             peek: true,
+            reason: String::new(),
         };
         let shown = desk.show(request).await.expect("shown").into_inner();
         assert!(shown.do_not_alert, "a discreet check is asked");

@@ -92,6 +92,7 @@ async fn a_watch_tells_the_course_of_a_statement_and_no_other_kinds() {
     let show = pb::ShowRequest {
         id: sent.submitted[0].reference.clone(),
         peek: false,
+        ..<_>::default()
     };
     receiver.show(show).await.expect("shown");
     told(&mut there, "opened").await;

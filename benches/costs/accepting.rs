@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use allpoints::{
-    delivery::{Broker, BrokerParts, Connector, Greeting, Ground, Link, LinkError, Submission},
+    delivery::{
+        Broker, BrokerParts, Connector, Greeting, Ground, Link, LinkError, SecondPerson, Submission,
+    },
     domain::{
         id::AuthorityId,
         reason::Reason,
@@ -108,6 +110,7 @@ fn submission(draft: &ParsedDraft) -> Submission {
         in_reply_to: None,
         carried_hours: draft.carried_hours,
         payload: draft.payload.clone(),
+        release: SecondPerson::NotNeeded,
     }
 }
 

@@ -146,6 +146,7 @@ fn make_authority(home: &Path, id: &str, exchange: SocketAddr, clock: &SystemClo
         authority,
         role: Role::Officer,
         name: PSEUDONYM.parse().expect("legal name"),
+        unit: None,
     };
     pki::issue_desk(home, &profile, Replace::Never, clock).expect("an officer");
 }

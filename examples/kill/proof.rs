@@ -86,6 +86,7 @@ async fn in_thread(desk: &mut Desk, thread: &StatementRef) -> Outcome<Vec<Statem
     let request = ShowRequest {
         id: thread.to_string(),
         peek: true,
+        ..ShowRequest::default()
     };
     let shown = desk.show(request).await?.into_inner();
     let summaries = shown.statements.into_iter().filter_map(|it| it.summary);

@@ -12,11 +12,14 @@ use super::{
         change::{ChangeArgs, CloseArgs, RecallArgs},
         config::ConfigCommand,
         dev::DevCommand,
+        draft::DraftCommand,
         instruct::InstructArgs,
         links::LinksArgs,
         list::ListArgs,
         lists::ListsArgs,
+        new::NewArgs,
         reasons::ReasonsArgs,
+        restrict::RestrictArgs,
         resume::ResumeArgs,
         send::SendArgs,
         serve::ServeArgs,
@@ -80,6 +83,11 @@ fn language(text: &str) -> Result<Language, String> {
 pub enum Command {
     /// Send alerts from draft files
     Send(SendArgs),
+    /// Print a draft to fill in: every field of a kind, the mandatory ones open
+    New(NewArgs),
+    /// Drafts that wait for a second person: look at them, release them, give them back
+    #[command(subcommand)]
+    Draft(DraftCommand),
     /// What came in, newest first
     Inbox(ListArgs),
     /// What went out, newest first
@@ -102,6 +110,8 @@ pub enum Command {
     Track(TrackArgs),
     /// Let a held delivery go on: what hindered it is out of the way
     Resume(ResumeArgs),
+    /// Keep the content of a thread to units of the own authority
+    Restrict(RestrictArgs),
     /// How each partner link really is
     Links(LinksArgs),
     /// Events as they happen

@@ -23,6 +23,7 @@ pub mod profile;
 pub mod refusal;
 pub mod session;
 pub mod submit;
+pub mod template;
 pub mod thread;
 mod verbosity;
 pub mod verify;
@@ -73,6 +74,8 @@ fn profile_is_named_twice(matches: &ArgMatches) -> bool {
 async fn dispatch(command: Command, session: &Session) -> Result<(), CliError> {
     match command {
         Command::Send(args) => commands::send::run(args, session).await,
+        Command::New(args) => commands::new::run(&args, session),
+        Command::Draft(command) => commands::draft::run(command, session).await,
         Command::Inbox(args) => commands::list::run(args, MailBox::In, session).await,
         Command::Outbox(args) => commands::list::run(args, MailBox::Out, session).await,
         Command::Show(args) => commands::show::run(args, session).await,
@@ -85,6 +88,7 @@ async fn dispatch(command: Command, session: &Session) -> Result<(), CliError> {
         Command::Close(args) => commands::change::run_close(args, session).await,
         Command::Track(args) => commands::track::run(args, session).await,
         Command::Resume(args) => commands::resume::run(args, session).await,
+        Command::Restrict(args) => commands::restrict::run(args, session).await,
         Command::Links(args) => commands::links::run(args, session).await,
         Command::Watch => commands::watch::run(session).await,
         Command::Status => commands::status::run(session).await,

@@ -4,14 +4,17 @@
 
 mod files;
 
-use std::{io::Write as _, path::PathBuf};
+use std::{
+    io::Write as _,
+    path::{Path, PathBuf},
+};
 
 use clap::{Args, Subcommand};
 
 use self::files::{NodeConfig, Profile, configuration_folder, write_toml};
 use super::exit::{CliError, Exit};
 use crate::{
-    domain::{id::AuthorityId, time::Clock},
+    domain::{id::AuthorityId, release::KindSet, routing::Kind, time::Clock},
     node::config,
     trust::{
         directory::Anchor,
@@ -40,6 +43,8 @@ enum PkiCommand {
     Desk(DeskArgs),
     /// Revoke certificates and publish both revocation lists and the application anew
     Crl(CrlArgs),
+    /// Say in the directory which kinds leave only after a second person's release: receivers hold the authority to it
+    Release(ReleaseArgs),
     /// Replace a key or a CA without a gap: take the next step, or learn from when on it is safe
     Rotate(RotateArgs),
 }
@@ -111,12 +116,15 @@ struct NodeArgs {
 struct DeskArgs {
     /// The authority's folder
     dir: PathBuf,
-    /// officer, supervisor, ops or auditor
+    /// officer, supervisor, duty, system, ops, administrator or auditor
     #[arg(long)]
     role: Role,
     /// Pseudonym, such as duty-7
     #[arg(long)]
     name: DeskName,
+    /// Unit of the authority, such as harbour; the whole authority when not given
+    #[arg(long)]
+    unit: Option<DeskName>,
     /// New certificate for the same key; the profile is left as it is
     #[arg(long)]
     renew: bool,
@@ -144,6 +152,15 @@ struct CrlArgs {
 }
 
 #[derive(Debug, Args)]
+struct ReleaseArgs {
+    /// The authority's folder
+    dir: PathBuf,
+    /// Kinds, such as missing_offender; without any, none is demanded any more
+    #[arg(long, value_delimiter = ',', value_parser = kind_to_release)]
+    kinds: Vec<Kind>,
+}
+
+#[derive(Debug, Args)]
 struct RotateArgs {
     /// The authority's folder
     dir: PathBuf,
@@ -161,6 +178,7 @@ pub fn run(args: PkiArgs, clock: &dyn Clock) -> Result<(), CliError> {
         PkiCommand::Node(args) => node(&args, clock),
         PkiCommand::Desk(args) => desk(args, clock),
         PkiCommand::Crl(args) => crl(&args, clock),
+        PkiCommand::Release(args) => release(&args, clock),
         PkiCommand::Rotate(args) => rotate(&args, clock),
     }
 }
@@ -255,10 +273,15 @@ fn desk(args: DeskArgs, clock: &dyn Clock) -> Result<(), CliError> {
         )
         .hint("choose another with `--save-as NAME` or `--profile-file FILE`"));
     }
+    let unit = match (args.unit, replace) {
+        (None, Replace::SameKey) => unit_of(&args.dir, args.role, &args.name)?,
+        (unit, _) => unit,
+    };
     let profile = DeskProfile {
         authority,
         role: args.role,
         name: args.name,
+        unit,
     };
     let files = pki::issue_desk(&args.dir, &profile, replace, clock)?;
     if replace == Replace::SameKey {
@@ -272,6 +295,15 @@ fn desk(args: DeskArgs, clock: &dyn Clock) -> Result<(), CliError> {
         files.certificate.display(),
         profile_file.display()
     ))
+}
+
+/// The unit that a certificate names already: renewing it widens nobody to the whole authority.
+fn unit_of(dir: &Path, role: Role, name: &DeskName) -> Result<Option<DeskName>, CliError> {
+    let certificate = dir.join(format!("desk/{role}-{name}.pem"));
+    match pki::name_in(&certificate)? {
+        Name::DeskPerson { unit, .. } => Ok(unit),
+        Name::Node { .. } | Name::DeskServer { .. } => Ok(None),
+    }
 }
 
 fn crl(args: &CrlArgs, clock: &dyn Clock) -> Result<(), CliError> {
@@ -296,6 +328,32 @@ fn crl(args: &CrlArgs, clock: &dyn Clock) -> Result<(), CliError> {
         args.days,
         args.dir.join("application.json").display()
     ))
+}
+
+fn release(args: &ReleaseArgs, clock: &dyn Clock) -> Result<(), CliError> {
+    let kinds = KindSet::new(args.kinds.iter().copied());
+    pki::demand_release(&args.dir, kinds, clock)?;
+    let named: Vec<&str> = kinds.kinds().map(Kind::name).collect();
+    let demanded = match named.is_empty() {
+        true => "no kind needs a second person's release any more".to_owned(),
+        false => format!(
+            "these kinds leave only after a second person's release: {}",
+            named.join(", ")
+        ),
+    };
+    say(&format!(
+        "{demanded}\nnext: hand {} to the federation, so that partners learn of it",
+        args.dir.join("application.json").display()
+    ))
+}
+
+/// An answer is given by the node itself when an alert is opened: nobody is waited for.
+fn kind_to_release(text: &str) -> Result<Kind, String> {
+    let may = |kind: &Kind| *kind != Kind::Answer;
+    Kind::from_name(text).filter(may).ok_or_else(|| {
+        let kinds = Kind::ALL.iter().copied().filter(may).map(Kind::name);
+        format!("expected one of {}", kinds.collect::<Vec<_>>().join(", "))
+    })
 }
 
 fn rotate(args: &RotateArgs, clock: &dyn Clock) -> Result<(), CliError> {
@@ -361,12 +419,12 @@ impl From<PkiError> for CliError {
 
 #[cfg(test)]
 mod tests {
-    use std::{fs, path::Path, time::Duration};
+    use std::{fs, time::Duration};
 
     use clap::Parser;
 
     use super::*;
-    use crate::{domain::time::Timestamp, trust::tls::TlsIdentity};
+    use crate::{domain::time::Timestamp, proto::directory::v1 as pb, trust::tls::TlsIdentity};
 
     #[derive(Debug, Parser)]
     struct Command {
@@ -476,6 +534,55 @@ mod tests {
         }
         assert_eq!(desktop.desk(&[]).unwrap_err().exit, Exit::Refused);
         desktop.desk(&["--renew"]).unwrap();
+    }
+
+    #[test]
+    fn a_unit_stands_in_the_certificate_and_a_renewal_keeps_it() {
+        let desktop = Desktop::with_authority();
+        let name = || {
+            pki::name_in(&desktop.file("desk/officer-duty-7.pem"))
+                .unwrap()
+                .to_string()
+        };
+        desktop.desk(&["--unit", "harbour"]).unwrap();
+        assert_eq!(
+            name(),
+            "allpoints://XA-POL/desk/officer/duty-7/unit/harbour"
+        );
+        desktop.desk(&["--renew"]).unwrap();
+        assert_eq!(
+            name(),
+            "allpoints://XA-POL/desk/officer/duty-7/unit/harbour"
+        );
+        desktop.desk(&["--renew", "--unit", "airport"]).unwrap();
+        assert_eq!(
+            name(),
+            "allpoints://XA-POL/desk/officer/duty-7/unit/airport"
+        );
+    }
+
+    #[test]
+    fn kinds_that_need_a_release_are_published_and_answers_never() {
+        let desktop = Desktop::with_authority();
+        let published = || {
+            let text = desktop.text("application.json");
+            let application: pb::Application = serde_json::from_str(&text).unwrap();
+            let entry = application.entry.unwrap().document;
+            let entry = <pb::Entry as prost::Message>::decode(entry.as_slice()).unwrap();
+            entry.release_kinds
+        };
+        assert_eq!(published(), Vec::<u32>::new());
+        desktop
+            .pki("release", &["--kinds", "missing_offender,recall"])
+            .unwrap();
+        let kinds = [Kind::MissingOffender, Kind::Recall];
+        assert_eq!(published(), kinds.map(|kind| u32::from(kind as u8)));
+        // It stays when the lists are published anew.
+        desktop.pki("crl", &[]).unwrap();
+        assert_eq!(published().len(), 2);
+        desktop.pki("release", &[]).unwrap();
+        assert_eq!(published(), Vec::<u32>::new());
+        assert!(kind_to_release("answer").is_err());
     }
 
     #[test]

@@ -32,6 +32,7 @@ impl Target {
         let request = ShowRequest {
             id: id.to_owned(),
             peek: true,
+            ..ShowRequest::default()
         };
         let thread = desk.show(request).await.map_err(read_failed)?.into_inner();
         Self::choose(&thread, id).ok_or_else(|| {

@@ -6,7 +6,7 @@
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use super::{
-    Submission, SubmitError,
+    SecondPerson, Submission, SubmitError,
     verdict::{self, Holdings},
 };
 use crate::{
@@ -14,7 +14,7 @@ use crate::{
         id::{AuthorityId, StatementRef},
         limits::{CARRIAGE_MAX, RECIPIENTS_MAX},
         reason::Reason,
-        routing::{Effect, Kind, Priority, Recipient, Routing},
+        routing::{Effect, Kind, Priority, Recipient, Release, Routing},
         time::Timestamp,
     },
     store::record::MessageRecord,
@@ -194,9 +194,29 @@ impl Addressed {
             carried_until: self.now.plus(carriage(draft.carried_hours, draft.priority)),
             in_reply_to: draft.in_reply_to,
             supersedes: None,
-            release: None,
+            release: self.release()?,
             effect: draft.effect,
         })
+    }
+
+    /// The release as it is attested: dated as the statement is, and never before the draft.
+    fn release(&self) -> Result<Option<Release>, SubmitError> {
+        let SecondPerson::Attested(release) = &self.submission.release else {
+            return Ok(None);
+        };
+        if release.created_at > self.now {
+            return Err(SubmitError::refused(
+                Reason::CheckOwnClock,
+                format!(
+                    "the draft is of {} and it is {} here: check this machine's clock",
+                    release.created_at, self.now
+                ),
+            ));
+        }
+        Ok(Some(Release {
+            released_at: self.now,
+            ..release.clone()
+        }))
     }
 }
 

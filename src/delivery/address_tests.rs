@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use super::*;
 use crate::{
     delivery::{
-        Ground,
+        Ground, SecondPerson,
         testing::{Shelf, at, effect, first, id, later, named},
     },
     domain::routing::{Handling, HandlingSet, Kind, Status, TransferGround},
@@ -31,6 +31,7 @@ fn draft(own: &str, kind: Kind, to: &[&str], target: Option<StatementRef>) -> Ad
             in_reply_to: target,
             carried_hours: None,
             payload: bytes::Bytes::new(),
+            release: SecondPerson::NotNeeded,
         }),
     }
 }

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use super::{
-    Ground, Submission, SubmitError,
+    Ground, SecondPerson, Submission, SubmitError,
     core::{Committing, Core},
     submit::{self, Draft, Prepared, Recorded},
 };
@@ -33,9 +33,12 @@ pub(super) async fn consult(
     actor: Actor,
     thread: StatementRef,
     peek: Peek,
+    why: Option<Arc<str>>,
 ) -> Result<(), SubmitError> {
     let committing = core
-        .run(Lane::Fast, move |core| decide(core, actor, thread, peek))
+        .run(Lane::Fast, move |core| {
+            decide(core, actor, thread, peek, why)
+        })
         .await?;
     committing.durable().await?
 }
@@ -45,6 +48,7 @@ fn decide(
     actor: Actor,
     thread: StatementRef,
     peek: Peek,
+    why: Option<Arc<str>>,
 ) -> Committing<Result<(), SubmitError>> {
     let now = core.now();
     let id = MessageId::from_parts(
@@ -60,6 +64,7 @@ fn decide(
             actor,
             thread,
             peek,
+            why,
         };
         recorded.event(ledger, now, consulted);
         if !tells_origin(&first, peek) {
@@ -77,7 +82,7 @@ fn decide(
             prepared @ Prepared::Later(_) => {
                 submit::record_one(ledger, now, actor, prepared, &mut recorded).map(drop)
             }
-            Prepared::First(_) | Prepared::Earlier(_) => Ok(()),
+            Prepared::First(_) | Prepared::Earlier(_) | Prepared::Kept(_) => Ok(()),
         }
     });
     submit::sign(core, &mut plan, &recorded);
@@ -107,5 +112,7 @@ fn opened(first: &MessageRecord) -> Result<Submission, SubmitError> {
         in_reply_to: Some(first.statement),
         carried_hours: None,
         payload: wire::alert::opened_payload(first.statement),
+        // The node itself gives it: nobody demands a second person for that.
+        release: SecondPerson::NotNeeded,
     })
 }

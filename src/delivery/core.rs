@@ -30,6 +30,7 @@ use crate::{
     domain::{
         id::AuthorityId,
         reason::Reason,
+        release::KindSet,
         routing::Lane,
         time::{Clock, Timestamp},
     },
@@ -93,6 +94,14 @@ impl Core {
             Standing::Closed => Err(Reason::DirectoryClosed),
             Standing::Fresh | Standing::Stale | Standing::Grace => Ok(()),
         }
+    }
+
+    /// Kinds that an authority sends only after a second person's release, by its own entry in the directory.
+    pub(super) fn demands_release(&self, authority: &AuthorityId) -> KindSet {
+        let directory = self.directory.load();
+        directory
+            .member(authority)
+            .map_or_else(KindSet::default, |member| member.release_kinds)
     }
 
     /// Runs a piece of our own work on a worker.

@@ -13,8 +13,12 @@ use crate::store::Machine;
 use crate::{
     domain::{
         id::{AuthorityId, MessageId, StatementRef},
+        lives::DraftStep,
         reason::Reason,
-        routing::{Effect, HandlingSet, Kind, Lane, Priority, Recipient, Status, TransferGround},
+        release::Why,
+        routing::{
+            Effect, HandlingSet, Kind, Lane, Priority, Recipient, Release, Status, TransferGround,
+        },
         time::{Clock, Timestamp},
     },
     store::{Runs, Store, StoreFailed, entry::Actor, event::Peek},
@@ -32,6 +36,7 @@ pub mod clocks;
 mod consult;
 mod core;
 mod dispatch;
+mod drafts;
 mod expire;
 mod life;
 mod link;
@@ -123,6 +128,30 @@ pub struct Submission {
     pub carried_hours: Option<u32>,
     /// Exact payload bytes to sign.
     pub payload: Bytes,
+    /// What is done about a second person.
+    pub release: SecondPerson,
+}
+
+/// Whether a second person is needed, and whether one was there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SecondPerson {
+    /// Nobody asks for one.
+    NotNeeded,
+    /// It is kept as a draft until there is one.
+    Awaited(Keep),
+    /// There was one. The broker dates the release as it signs.
+    Attested(Release),
+}
+
+/// A draft as it is kept for a second person.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Keep {
+    /// An `alert.v1.Draft`, as it was handed in.
+    pub draft: Bytes,
+    /// Function and number of who wrote it.
+    pub created_by: String,
+    /// Why it waits.
+    pub why: Why,
 }
 
 impl Submission {
@@ -142,6 +171,7 @@ impl Submission {
             in_reply_to,
             carried_hours: draft.carried_hours,
             payload: draft.payload,
+            release: SecondPerson::NotNeeded,
         }
     }
 }
@@ -185,6 +215,8 @@ pub struct Accepted {
     pub accepted_at: Timestamp,
     /// The same id and content had been accepted before.
     pub repeated: bool,
+    /// Why it waits for a second person, when it does: then nothing of it has left.
+    pub awaits: Option<String>,
 }
 
 impl Broker {
@@ -265,7 +297,7 @@ impl Broker {
         self.core.alarm_is_due(peer, reason)
     }
 
-    /// An officer's full view: journals it, and the first time answers `opened` to the origin.
+    /// An officer's full view: journals it with the reason given (sealed), and the first time answers `opened` to the origin.
     ///
     /// # Errors
     /// `NOT_FOUND` when no such thread is here.
@@ -274,8 +306,9 @@ impl Broker {
         actor: Actor,
         thread: StatementRef,
         peek: Peek,
+        why: Option<Arc<str>>,
     ) -> Result<(), SubmitError> {
-        consult::consult(&self.core, actor, thread, peek).await
+        consult::consult(&self.core, actor, thread, peek, why).await
     }
 
     /// A partner asks for what it lost. What is given is journaled and durable before it is answered.
@@ -344,6 +377,47 @@ impl Broker {
         Ok(())
     }
 
+    /// A second person releases a kept draft, which `submission` says anew: signed, and accepted in the commit that ends
+    /// the draft. Answers when durable.
+    ///
+    /// # Errors
+    /// `NOT_FOUND` when no such draft is kept, `NOT_AWAITING`, `SAME_PERSON`, `RECIPIENTS_CHANGED`, and all that
+    /// [`Self::submit`] refuses; the draft stays as it was.
+    pub async fn release_draft(
+        &self,
+        actor: Actor,
+        statement: StatementRef,
+        submission: Submission,
+    ) -> Result<Accepted, SubmitError> {
+        drafts::release(&self.core, actor, statement, submission).await
+    }
+
+    /// A kept draft goes back to its creator, or ends unsent. Answers when durable.
+    ///
+    /// # Errors
+    /// `NOT_FOUND` when no such draft is kept, `NOT_AWAITING` when it went back already.
+    pub async fn step_draft(
+        &self,
+        actor: Actor,
+        statement: StatementRef,
+        step: DraftWord,
+    ) -> Result<(), SubmitError> {
+        drafts::step(&self.core, actor, statement, step).await
+    }
+
+    /// Journals that a person was refused an act that must not go unseen. Durable when it returns.
+    ///
+    /// # Errors
+    /// When the store has failed.
+    pub async fn act_refused(
+        &self,
+        actor: Actor,
+        statement: StatementRef,
+        reason: Reason,
+    ) -> Result<(), StoreFailed> {
+        drafts::act_refused(&self.core, actor, statement, reason).await
+    }
+
     /// Takes the directory that now stands in the handle: verifies under it, journals it, and starts or ends
     /// dispatchers as members come and go.
     ///
@@ -373,6 +447,24 @@ impl Broker {
     /// Stops accepting, drains for a bounded time, ends the dispatchers.
     pub async fn stop(&self) {
         life::stop(&self.core, &self.dispatch).await;
+    }
+}
+
+/// What is done with a kept draft but releasing it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DraftWord {
+    /// Back to its creator, with why.
+    Return(Arc<str>),
+    /// Ended unsent.
+    Discard,
+}
+
+impl DraftWord {
+    const fn step(&self) -> DraftStep {
+        match self {
+            Self::Return(_) => DraftStep::Returned,
+            Self::Discard => DraftStep::Discarded,
+        }
     }
 }
 

@@ -169,6 +169,7 @@ fn take_frame(core: &Arc<Core>, peer: AuthorityId, batches: &[Unverified]) -> Co
         peer,
         now,
         clocks: core.links.clocks(&peer, now, core.clock.monotonic()),
+        demands_release: core.demands_release(&peer),
     };
     let mut proofs = Vec::new();
     let plan = core.store.decide(|ledger| {

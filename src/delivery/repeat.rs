@@ -8,7 +8,11 @@ use std::{collections::BTreeSet, sync::Arc};
 use bytes::Bytes;
 
 use super::{
-    Accepted, Ground, Submission, SubmitError, address, core::Core, submit::SubmitJob, workers::Job,
+    Accepted, Ground, Submission, SubmitError, address,
+    core::Core,
+    drafts::{self, Answered},
+    submit::SubmitJob,
+    workers::Job,
 };
 use crate::{
     domain::{
@@ -23,6 +27,11 @@ use crate::{
 pub(super) async fn take_up_again(core: &Arc<Core>, mut job: SubmitJob, known: Vec<StatementRef>) {
     let lane = job.lane();
     for statement in known {
+        match drafts::answer_again(core, &mut job, statement).await {
+            Ok(Answered::Yes) => continue,
+            Ok(Answered::NoDraft) => {}
+            Err(error) => return drop(job.answer.send(Err(error))),
+        }
         let earlier = match kept(core, lane, statement).await {
             Ok(earlier) => earlier,
             Err(error) => return drop(job.answer.send(Err(error))),
@@ -100,6 +109,7 @@ async fn kept(
         recipients: routing.recipients.clone(),
         accepted_at: record.recorded_at,
         repeated: true,
+        awaits: None,
     };
     Ok(Earlier {
         routing,

@@ -12,6 +12,7 @@ use super::{
     Accepted, Submission, SubmitError,
     address::{self, Addressed},
     core::{Committing, Core},
+    drafts::{self, Keeping},
     repeat,
     workers::Job,
 };
@@ -166,7 +167,7 @@ fn one_of(
 }
 
 /// What can be said before anything is queued.
-fn check_whole(core: &Core, submissions: &[Submission]) -> Result<(), SubmitError> {
+pub(super) fn check_whole(core: &Core, submissions: &[Submission]) -> Result<(), SubmitError> {
     if core.is_stopping() {
         return Err(Reason::Stopping.into());
     }
@@ -251,7 +252,9 @@ fn refuse_unless_known(core: &Arc<Core>, job: SubmitJob, error: SubmitError) {
         let fresh = job.drafts.iter().filter(|draft| draft.earlier.is_none());
         fresh
             .map(|draft| draft.statement)
-            .filter(|statement| ledger.message(statement).is_some())
+            .filter(|statement| {
+                ledger.message(statement).is_some() || ledger.draft(statement).is_some()
+            })
             .collect()
     });
     match known.is_empty() {
@@ -274,6 +277,8 @@ pub(super) enum Prepared {
     Later(Box<Addressed>),
     /// Accepted before.
     Earlier(Accepted),
+    /// Not to be sent, but kept for a second person.
+    Kept(Box<Keeping>),
 }
 
 /// A statement as it will be signed.
@@ -331,12 +336,15 @@ pub(super) fn prepare(core: &Core, draft: &Draft, now: Timestamp) -> Result<Prep
         salt: core.random_bytes(),
         now,
     };
-    if draft.submission.in_reply_to.is_some() {
-        return Ok(Prepared::Later(Box::new(addressed)));
-    }
-    let routing = addressed.first()?;
-    Encoded::new(routing, addressed.salt, &draft.submission.payload)
-        .map(|encoded| Prepared::First(Box::new(encoded)))
+    drafts::check_released(core, &draft.submission)?;
+    let prepared = if draft.submission.in_reply_to.is_some() {
+        Prepared::Later(Box::new(addressed))
+    } else {
+        let routing = addressed.first()?;
+        let encoded = Encoded::new(routing, addressed.salt, &draft.submission.payload)?;
+        Prepared::First(Box::new(encoded))
+    };
+    Ok(drafts::held_back(draft, prepared))
 }
 
 /// What is decided on one job.
@@ -376,6 +384,7 @@ impl Recorded {
             recipients: encoded.routing.recipients.clone(),
             accepted_at: now,
             repeated: false,
+            awaits: None,
         };
         self.to_sign
             .push((self.events, Arc::clone(&encoded.routing), encoded.leaf));
@@ -404,8 +413,9 @@ fn decide_job(
         .iter()
         .zip(&statements)
         .filter(|(_, prepared)| !matches!(prepared, Prepared::Earlier(_)))
-        .map(|(draft, _)| draft.statement)
-        .filter(|statement| ledger.message(statement).is_some())
+        .map(|(draft, _)| draft)
+        .filter(|draft| drafts::is_known(ledger, draft, job.actor))
+        .map(|draft| draft.statement)
         .collect();
     if !known.is_empty() {
         return Decision::Compare(known);
@@ -416,11 +426,12 @@ fn decide_job(
         }
     }
     for prepared in &statements {
-        if let Prepared::Later(addressed) = prepared
-            && let Err(error) = check_later(addressed, ledger)
-        {
+        if let Err(error) = check_prepared(prepared, ledger) {
             return Decision::Refused(error);
         }
+    }
+    if let Err(error) = drafts::check_room(ledger, &statements) {
+        return Decision::Refused(error);
     }
     let mut accepted = Vec::with_capacity(statements.len());
     for prepared in statements {
@@ -434,7 +445,7 @@ fn decide_job(
 }
 
 /// Of an id that the client made, and that is not here: that it was not accepted, and lost.
-fn check_not_lost(core: &Core, draft: &Draft) -> Result<(), SubmitError> {
+pub(super) fn check_not_lost(core: &Core, draft: &Draft) -> Result<(), SubmitError> {
     if draft.submission.id.is_none() {
         return Ok(());
     }
@@ -451,9 +462,15 @@ fn check_not_lost(core: &Core, draft: &Draft) -> Result<(), SubmitError> {
 }
 
 /// Everything that could refuse it, its size included: sequence numbers are taken at their longest.
-fn check_later(addressed: &Addressed, ledger: &Ledger) -> Result<(), SubmitError> {
-    let longest = addressed.later(ledger, |_, _| u32::MAX)?;
-    Encoded::new(longest, addressed.salt, &addressed.submission.payload).map(drop)
+fn check_prepared(prepared: &Prepared, ledger: &Ledger) -> Result<(), SubmitError> {
+    match prepared {
+        Prepared::Later(addressed) => {
+            let longest = addressed.later(ledger, |_, _| u32::MAX)?;
+            Encoded::new(longest, addressed.salt, &addressed.submission.payload).map(drop)
+        }
+        Prepared::Kept(keeping) => check_prepared(&keeping.prepared, ledger),
+        Prepared::First(_) | Prepared::Earlier(_) => Ok(()),
+    }
 }
 
 /// Gives a later statement its numbers, and records.
@@ -472,6 +489,9 @@ pub(super) fn record_one(
                 ledger.next_thread_seq(thread, recipient)
             })?;
             Encoded::new(routing, addressed.salt, &addressed.submission.payload)?
+        }
+        Prepared::Kept(keeping) => {
+            return drafts::record(ledger, now, actor, &keeping, recorded);
         }
     };
     Ok(recorded.statement(ledger, now, actor, encoded))
@@ -538,18 +558,30 @@ fn rehearse(core: &Arc<Core>, drafts: &[Draft]) -> Result<Vec<Accepted>, SubmitE
     let reading = core.store.read(|ledger| {
         prepared
             .iter()
-            .map(|prepared| match prepared {
-                Prepared::Earlier(earlier) => Ok(earlier.clone()),
-                Prepared::First(encoded) => Ok(rehearsed(&encoded.routing, now)),
-                Prepared::Later(addressed) => addressed
-                    .later(ledger, |thread, recipient| {
-                        ledger.next_thread_seq(thread, recipient)
-                    })
-                    .map(|routing| rehearsed(&routing, now)),
-            })
+            .map(|prepared| rehearse_one(prepared, ledger, now))
             .collect::<Result<Vec<_>, SubmitError>>()
     });
     core.runtime.block_on(reading)?
+}
+
+fn rehearse_one(
+    prepared: &Prepared,
+    ledger: &Ledger,
+    now: Timestamp,
+) -> Result<Accepted, SubmitError> {
+    match prepared {
+        Prepared::Earlier(earlier) => Ok(earlier.clone()),
+        Prepared::First(encoded) => Ok(rehearsed(&encoded.routing, now)),
+        Prepared::Later(addressed) => addressed
+            .later(ledger, |thread, recipient| {
+                ledger.next_thread_seq(thread, recipient)
+            })
+            .map(|routing| rehearsed(&routing, now)),
+        Prepared::Kept(keeping) => Ok(Accepted {
+            awaits: Some(keeping.keep.why.to_string()),
+            ..rehearse_one(&keeping.prepared, ledger, now)?
+        }),
+    }
 }
 
 fn rehearsed(routing: &Routing, now: Timestamp) -> Accepted {
@@ -558,5 +590,6 @@ fn rehearsed(routing: &Routing, now: Timestamp) -> Accepted {
         recipients: routing.recipients.clone(),
         accepted_at: now,
         repeated: false,
+        awaits: None,
     }
 }

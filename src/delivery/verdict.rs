@@ -11,6 +11,7 @@ use crate::{
         limits::CLOCK_TOLERANCE,
         reason::{Class, Reason},
         receipt::{LeafHash, Verdict},
+        release::KindSet,
         routing::{Effect, Kind, Release, Routing},
         time::Timestamp,
     },
@@ -69,6 +70,8 @@ pub(super) struct Arrival {
     pub(super) now: Timestamp,
     /// Whether it can be relied on against the peer's.
     pub(super) clocks: Clocks,
+    /// Kinds that the peer sends only after a second person's release, as it says itself in the directory.
+    pub(super) demands_release: KindSet,
 }
 
 /// Whether an (origin, id) was seen before.
@@ -111,8 +114,10 @@ pub(super) fn admit(
         return Err(Reason::NotAddressed);
     }
     check_time(arrival, routing)?;
-    if let Some(release) = &routing.release {
-        check_release(release)?;
+    match &routing.release {
+        Some(release) => check_release(release)?,
+        None if arrival.demands_release.contains(routing.kind) => return Err(Reason::NotReleased),
+        None => {}
     }
     check_thread(routing, holdings)
 }

@@ -263,6 +263,7 @@ fn arrival() -> Arrival {
         peer: id("XA"),
         now: at(2000),
         clocks: Clocks::Agree,
+        demands_release: KindSet::default(),
     }
 }
 
@@ -340,6 +341,64 @@ fn a_release_is_by_two_people_in_order() {
     ];
     for release in faulty {
         assert_eq!(check_release(&release), Err(Reason::NotReleased));
+    }
+}
+
+/// Whoever says in the directory that it sends a kind only after a release is taken at its word.
+#[test]
+fn a_kind_that_its_origin_releases_is_not_held_without() {
+    let release = Release {
+        created_by: "XA-POL/officer-7".into(),
+        created_at: at(10),
+        released_by: "XA-POL/duty-1".into(),
+        released_at: at(20),
+    };
+    let demands = |kinds: &[Kind]| Arrival {
+        demands_release: KindSet::new(kinds.iter().copied()),
+        ..arrival()
+    };
+    let plain = first("XA", 5, &["XB"]);
+    let released = Routing {
+        release: Some(release.clone()),
+        ..plain.clone()
+    };
+    let by_one = Routing {
+        release: Some(Release {
+            released_by: release.created_by.clone(),
+            ..release
+        }),
+        ..plain.clone()
+    };
+    let this = [plain.kind];
+    let table = [
+        ("none is demanded", demands(&[]), &plain, Ok(())),
+        ("of another kind", demands(&[Kind::Recall]), &plain, Ok(())),
+        (
+            "none is there",
+            demands(&this),
+            &plain,
+            Err(Reason::NotReleased),
+        ),
+        ("one is there", demands(&this), &released, Ok(())),
+        (
+            "by one person",
+            demands(&this),
+            &by_one,
+            Err(Reason::NotReleased),
+        ),
+        (
+            "by one person, undemanded",
+            demands(&[]),
+            &by_one,
+            Err(Reason::NotReleased),
+        ),
+    ];
+    for (what, arrival, routing, expected) in table {
+        assert_eq!(
+            admit(&arrival, routing, &Shelf::default()),
+            expected,
+            "{what}"
+        );
     }
 }
 

@@ -91,7 +91,10 @@ pub(super) const fn role_name(role: Role) -> &'static str {
     match role {
         Role::Officer => "officer",
         Role::Supervisor => "supervisor",
+        Role::Duty => "duty",
+        Role::System => "system",
         Role::Ops => "ops",
+        Role::Administrator => "administrator",
         Role::Auditor => "auditor",
     }
 }

@@ -80,6 +80,20 @@ pub(super) const fn act_name(act: Act) -> &'static str {
         Act::GivenBack => "given-back",
         Act::ReclaimEnded => "reclaim-ended",
         Act::EpochBegun => "epoch-begun",
+        Act::DraftKept => "draft-kept",
+        Act::DraftReturned => "draft-returned",
+        Act::DraftEnded => "draft-ended",
+        Act::ActRefused => "act-refused",
+        Act::Restricted => "restricted",
+    }
+}
+
+/// The act's name; of one that ends two ways, which.
+fn act_of(header: &EntryHeader) -> &'static str {
+    match (header.act, header.count) {
+        (Act::DraftEnded, 0) => "draft-discarded",
+        (Act::DraftEnded, _) => "draft-released",
+        (act, _) => act_name(act),
     }
 }
 
@@ -128,7 +142,7 @@ fn entry(header: &EntryHeader) -> pb::AuditEntry {
         index: header.index,
         at_us: header.time.as_micros(),
         actor: header.actor.to_string(),
-        act: act_name(header.act).to_owned(),
+        act: act_of(header).to_owned(),
         statement: header.subject.as_ref().map(reference_of),
         reason: header
             .reason

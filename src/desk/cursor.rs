@@ -15,6 +15,7 @@ pub(super) enum Paged {
     In,
     Out,
     Audit,
+    Drafts,
 }
 
 impl Paged {
@@ -23,6 +24,7 @@ impl Paged {
             Self::In => 'i',
             Self::Out => 'o',
             Self::Audit => 'a',
+            Self::Drafts => 'd',
         }
     }
 }
@@ -77,7 +79,7 @@ mod tests {
     proptest! {
         #[test]
         fn a_cursor_comes_back_as_it_went_and_keeps_the_order(a: u64, b: u64) {
-            for list in [Paged::In, Paged::Out, Paged::Audit] {
+            for list in [Paged::In, Paged::Out, Paged::Audit, Paged::Drafts] {
                 prop_assert_eq!(read(list, &write(list, a)).expect("legal"), Some(a));
                 prop_assert_eq!(write(list, a).cmp(&write(list, b)), a.cmp(&b));
             }

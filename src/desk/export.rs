@@ -13,7 +13,8 @@ use tonic::Status;
 
 use super::{
     service::{DeskService, Permit, store_failed},
-    thread::{blocking, located, records_of},
+    thread::{blocking, located, reason_for_content, records_of},
+    units,
 };
 use crate::{
     domain::{
@@ -81,14 +82,16 @@ pub enum ExportError {
 pub(super) async fn start(
     desk: &DeskService,
     permit: &Permit,
-    id: &str,
+    request: &pb::AuditExportRequest,
 ) -> Result<ReceiverStream<Result<pb::AuditExportResponse, Status>>, Status> {
-    let (_, thread) = located(desk, id).await?;
+    let why = reason_for_content(permit, &request.reason)?;
+    let (_, thread) = located(desk, &request.id).await?;
+    units::check(desk, permit, &thread).await?;
     let records = records_of(desk, thread).await?;
     let parts = desk.parts();
     let (now, actor) = (parts.clock.now(), permit.actor);
     let plan = parts.store.decide(|ledger| {
-        ledger.record(now, Event::Exported { actor, thread });
+        ledger.record(now, Event::Exported { actor, thread, why });
     });
     plan.commit().await.map_err(|error| store_failed(&error))?;
 

@@ -7,6 +7,7 @@
 mod actor;
 mod audit;
 mod cursor;
+mod drafts;
 mod expiry;
 mod export;
 mod ground;
@@ -16,6 +17,7 @@ mod moment;
 mod overview;
 mod resume;
 pub mod rights;
+mod second;
 mod service;
 mod stream;
 mod submit;
@@ -23,6 +25,7 @@ mod summary;
 #[cfg(test)]
 mod testing;
 mod thread;
+mod units;
 mod watch;
 
 use std::sync::Arc;
@@ -40,6 +43,7 @@ use crate::{
     domain::{
         alert::marking::Markings,
         id::AuthorityId,
+        release::Rule,
         routing::TransferGround,
         time::{Clock, Timestamp},
     },
@@ -69,6 +73,8 @@ pub struct DeskParts {
     pub default_ground: Arc<ArcSwap<Option<TransferGround>>>,
     /// Which of the optional markings drafts may carry.
     pub markings: Markings,
+    /// What leaves only after a second person's release; may change while the node runs.
+    pub release_rules: Arc<ArcSwap<Vec<Rule>>>,
     /// When this node began to serve.
     pub started_at: Timestamp,
     /// Certificates and lists that end, as they are now: they are renewed while the node runs.

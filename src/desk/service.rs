@@ -16,9 +16,9 @@ use tonic::{
 use super::{
     DeskParts,
     actor::{ActorFault, Actors},
-    audit, export, inbox, overview, resume,
+    audit, drafts, export, inbox, overview, resume,
     rights::{self, Call, may},
-    stream, submit, thread, watch,
+    stream, submit, thread, units, watch,
 };
 use crate::{
     delivery::SubmitError,
@@ -31,7 +31,7 @@ use crate::{
         },
     },
     store::{ReadError, StoreFailed, entry::Actor, ledger::Found},
-    trust::tls::{DeskIdentity, Role},
+    trust::tls::{DeskIdentity, DeskName, Role},
     wire::status::refusal,
 };
 
@@ -104,6 +104,8 @@ struct Inner {
 pub(super) struct Permit {
     pub(super) actor: Actor,
     pub(super) role: Role,
+    /// `None`: the whole authority.
+    pub(super) unit: Option<DeskName>,
     pub(super) uri: Arc<str>,
 }
 
@@ -133,6 +135,17 @@ impl DeskService {
                 rights::refusal(call, identity.role()),
             ));
         }
+        self.known(identity).await
+    }
+
+    /// A caller whose right was not asked yet: for journaling what it was refused, and nothing else.
+    pub(super) async fn caller<T>(&self, request: &Request<T>) -> Option<Actor> {
+        let identity = request.extensions().get::<DeskIdentity>().cloned()?;
+        let known = self.known(identity).await.ok()?;
+        Some(known.actor)
+    }
+
+    async fn known(&self, identity: DeskIdentity) -> Result<Permit, Status> {
         let service = self.clone();
         carried_out(async move {
             let parts = service.parts();
@@ -145,6 +158,7 @@ impl DeskService {
             Ok(Permit {
                 actor,
                 role: identity.role(),
+                unit: identity.unit().cloned(),
                 uri: identity.uri().into(),
             })
         })
@@ -273,13 +287,86 @@ impl Desk for DeskService {
         carried_out(work).await.map(Response::new)
     }
 
+    async fn keep_drafts(
+        &self,
+        request: Request<pb::KeepDraftsRequest>,
+    ) -> Result<Response<pb::KeepDraftsResponse>, Status> {
+        let permit = self.permit(&request, Call::KeepDrafts).await?;
+        let desk = self.clone();
+        let work = async move { submit::keep(&desk, &permit, &request.into_inner()).await };
+        carried_out(work).await.map(Response::new)
+    }
+
+    async fn list_drafts(
+        &self,
+        request: Request<pb::ListDraftsRequest>,
+    ) -> Result<Response<pb::ListDraftsResponse>, Status> {
+        let permit = self.permit(&request, Call::ListDrafts).await?;
+        drafts::list(self, &permit, &request.into_inner())
+            .await
+            .map(Response::new)
+    }
+
+    async fn show_draft(
+        &self,
+        request: Request<pb::ShowDraftRequest>,
+    ) -> Result<Response<pb::ShowDraftResponse>, Status> {
+        let permit = self.permit(&request, Call::ShowDraft).await?;
+        let desk = self.clone();
+        let work = async move { drafts::show(&desk, &permit, &request.into_inner()).await };
+        carried_out(work).await.map(Response::new)
+    }
+
+    async fn release_draft(
+        &self,
+        request: Request<pb::ReleaseDraftRequest>,
+    ) -> Result<Response<pb::ReleaseDraftResponse>, Status> {
+        let permit = match self.permit(&request, Call::ReleaseDraft).await {
+            Ok(permit) => permit,
+            Err(refused) => return Err(drafts::unseen(self, &request, refused).await),
+        };
+        let desk = self.clone();
+        let work = async move { drafts::release(&desk, &permit, &request.into_inner()).await };
+        carried_out(work).await.map(Response::new)
+    }
+
+    async fn return_draft(
+        &self,
+        request: Request<pb::ReturnDraftRequest>,
+    ) -> Result<Response<pb::ReturnDraftResponse>, Status> {
+        let permit = self.permit(&request, Call::ReturnDraft).await?;
+        let desk = self.clone();
+        let work = async move { drafts::give_back(&desk, &permit, &request.into_inner()).await };
+        carried_out(work).await.map(Response::new)
+    }
+
+    async fn discard_draft(
+        &self,
+        request: Request<pb::DiscardDraftRequest>,
+    ) -> Result<Response<pb::DiscardDraftResponse>, Status> {
+        let permit = self.permit(&request, Call::DiscardDraft).await?;
+        let desk = self.clone();
+        let work = async move { drafts::discard(&desk, &permit, &request.into_inner()).await };
+        carried_out(work).await.map(Response::new)
+    }
+
+    async fn restrict(
+        &self,
+        request: Request<pb::RestrictRequest>,
+    ) -> Result<Response<pb::RestrictResponse>, Status> {
+        let permit = self.permit(&request, Call::Restrict).await?;
+        let desk = self.clone();
+        let work = async move { units::restrict(&desk, &permit, &request.into_inner()).await };
+        carried_out(work).await.map(Response::new)
+    }
+
     async fn audit_export(
         &self,
         request: Request<pb::AuditExportRequest>,
     ) -> Result<Response<Self::AuditExportStream>, Status> {
         let permit = self.permit(&request, Call::AuditExport).await?;
         let desk = self.clone();
-        let work = async move { export::start(&desk, &permit, &request.into_inner().id).await };
+        let work = async move { export::start(&desk, &permit, &request.into_inner()).await };
         carried_out(work).await.map(Response::new)
     }
 }

@@ -7,6 +7,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Status, Streaming};
 
 use super::{
+    second,
     service::{DeskService, Permit, submit_failed},
     submit::{resolve, within_count},
 };
@@ -115,7 +116,11 @@ async fn work(desk: &DeskService, permit: &Permit, group: Group) -> Worked {
             }
             Err(faults) => Err((Reason::FaultyDraft, faults)),
         };
-        match parsed {
+        let judged = match parsed {
+            Ok(submission) => alone(desk, permit, submission).await,
+            Err(fault) => Err(fault),
+        };
+        match judged {
             Ok(submission) => {
                 positions.push((position, draft.id.as_str()));
                 submissions.push(submission);
@@ -153,6 +158,20 @@ async fn work(desk: &DeskService, permit: &Permit, group: Group) -> Worked {
             settled: bytes::Bytes::new(),
         }),
         accepted,
+    }
+}
+
+/// A stream carries what needs no second person; anything else is refused by name, and may be handed in by `Submit`.
+async fn alone(
+    desk: &DeskService,
+    permit: &Permit,
+    submission: Submission,
+) -> Result<Submission, (Reason, Vec<Fault>)> {
+    match second::why(desk, permit, &submission).await {
+        Ok(None) => Ok(submission),
+        Ok(Some(_)) => Err((Reason::ReleaseNeeded, vec![])),
+        Err(SubmitError::Refused { reason, .. }) => Err((reason, vec![])),
+        Err(SubmitError::Store(_)) => Err((Reason::Stopping, vec![])),
     }
 }
 

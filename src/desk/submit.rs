@@ -3,7 +3,7 @@
 use tonic::Status;
 
 use super::{
-    ground,
+    ground, second,
     service::{DeskService, Permit, submit_failed},
     summary::{reference_of, short_reference},
 };
@@ -12,6 +12,7 @@ use crate::{
     domain::{
         limits::SUBMIT_MAX_DRAFTS,
         reason::Reason,
+        release::Why,
         routing::{Recipient, TransferGround},
     },
     proto::{alert::v1 as alert, desk::v1 as pb, envelope::v1 as envelope},
@@ -27,31 +28,95 @@ pub(super) async fn submit(
     permit: &Permit,
     request: pb::SubmitRequest,
 ) -> Result<pb::SubmitResponse, Status> {
-    within_count(request.drafts.len())?;
-    let parsed = parse_all(desk, &request.drafts)?;
+    let run = match request.dry_run {
+        true => Run::Dry,
+        false => Run::Real,
+    };
+    let submitted = take(desk, permit, &request.drafts, Wish::AsRulesSay, run).await?;
+    Ok(pb::SubmitResponse { submitted })
+}
+
+/// Keeps all drafts for a second person, or none.
+pub(super) async fn keep(
+    desk: &DeskService,
+    permit: &Permit,
+    request: &pb::KeepDraftsRequest,
+) -> Result<pb::KeepDraftsResponse, Status> {
+    let submitted = take(desk, permit, &request.drafts, Wish::ToKeep, Run::Real).await?;
+    Ok(pb::KeepDraftsResponse { submitted })
+}
+
+/// What the caller wants of a second person.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Wish {
+    /// What rules and directory say.
+    AsRulesSay,
+    /// One, whatever they say.
+    ToKeep,
+}
+
+/// Whether anything is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Run {
+    Dry,
+    Real,
+}
+
+async fn take(
+    desk: &DeskService,
+    permit: &Permit,
+    drafts: &[alert::Draft],
+    wish: Wish,
+    run: Run,
+) -> Result<Vec<pb::Submitted>, Status> {
+    within_count(drafts.len())?;
+    let parsed = parse_all(desk, drafts)?;
     let mut submissions = Vec::with_capacity(parsed.len());
     let mut warnings = Vec::with_capacity(parsed.len());
     for (position, mut draft) in parsed.into_iter().enumerate() {
         warnings.push(std::mem::take(&mut draft.warnings));
         let resolved = resolve(desk, draft).await;
-        submissions.push(resolved.map_err(|unresolved| {
-            unresolved.into_status(&place(position, request.drafts.len()))
-        })?);
+        submissions.push(
+            resolved
+                .map_err(|unresolved| unresolved.into_status(&place(position, drafts.len())))?,
+        );
     }
+    let submissions = with_second_person(desk, permit, drafts, submissions, wish).await?;
     let broker = &desk.parts().broker;
-    let accepted = if request.dry_run {
-        broker.dry_run(permit.actor, &submissions).await
-    } else {
-        broker.submit(permit.actor, submissions).await
+    let accepted = match run {
+        Run::Dry => broker.dry_run(permit.actor, &submissions).await,
+        Run::Real => broker.submit(permit.actor, submissions).await,
     };
     let accepted = accepted.map_err(|error| submit_failed(&error))?;
-    Ok(pb::SubmitResponse {
-        submitted: accepted
-            .into_iter()
-            .zip(warnings)
-            .map(|(accepted, warnings)| submitted(accepted, warnings))
-            .collect(),
-    })
+    let all = accepted.into_iter().zip(warnings);
+    Ok(all
+        .map(|(accepted, warnings)| submitted(accepted, warnings))
+        .collect())
+}
+
+/// Each as it is, or to be kept where a second person is demanded or wished for.
+async fn with_second_person(
+    desk: &DeskService,
+    permit: &Permit,
+    drafts: &[alert::Draft],
+    submissions: Vec<Submission>,
+    wish: Wish,
+) -> Result<Vec<Submission>, Status> {
+    let mut judged = Vec::with_capacity(submissions.len());
+    for (submission, draft) in submissions.into_iter().zip(drafts) {
+        let why = second::why(desk, permit, &submission).await;
+        let why = match (why.map_err(|error| submit_failed(&error))?, wish) {
+            (Some(why), _) => why,
+            (None, Wish::ToKeep) => Why::Asked,
+            (None, Wish::AsRulesSay) => {
+                judged.push(submission);
+                continue;
+            }
+        };
+        let created_by = second::function(desk, permit)?;
+        judged.push(second::hold_back(submission, draft, created_by, why));
+    }
+    Ok(judged)
 }
 
 /// A draft whose reply does not name one statement.
@@ -63,7 +128,7 @@ pub(super) struct Unresolved {
 
 impl Unresolved {
     /// Not found and ambiguous are faults of a field; anything else is told as it is.
-    fn into_status(self, place: &str) -> Status {
+    pub(super) fn into_status(self, place: &str) -> Status {
         self.fault().map_or(self.status.clone(), |fault| {
             faulty_draft(&[at(place, fault)])
         })
@@ -131,6 +196,11 @@ pub(super) fn submitted(accepted: Accepted, warnings: Vec<String>) -> pb::Submit
         accepted_at_us: accepted.accepted_at.as_micros(),
         repeated_submission: accepted.repeated,
         warnings,
+        life: match accepted.awaits {
+            Some(_) => pb::AlertLife::AwaitingRelease.into(),
+            None => pb::AlertLife::Unspecified.into(),
+        },
+        release_rule: accepted.awaits.unwrap_or_default(),
     }
 }
 

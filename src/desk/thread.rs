@@ -1,14 +1,18 @@
 //! `Show` and `Track`: one thread in full for those who may see it, and what each recipient did for those who
 //! may not. `Show` is journaled before anything is shown.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use prost::Message as _;
 use tonic::Status;
 
 use super::{
+    drafts::note,
     moment::Moment,
     service::{DeskService, Permit, read_failed, store_failed, submit_failed},
     summary::{deliveries, handling, reference_of, summary},
+    units,
 };
 use crate::{
     domain::{
@@ -40,13 +44,15 @@ pub(super) async fn show(
     request: pb::ShowRequest,
 ) -> Result<pb::ShowResponse, Status> {
     let (_, thread) = located(desk, &request.id).await?;
+    units::check(desk, permit, &thread).await?;
+    let why = reason_for_content(permit, &request.reason)?;
     let peek = match permit.role {
-        Role::Officer | Role::Supervisor if !request.peek => Peek::Opens,
+        Role::Officer | Role::Supervisor | Role::Duty if !request.peek => Peek::Opens,
         _ => Peek::LeavesUnopened,
     };
     desk.parts()
         .broker
-        .consult(permit.actor, thread, peek)
+        .consult(permit.actor, thread, peek, why)
         .await
         .map_err(|error| submit_failed(&error))?;
     let records = records_of(desk, thread).await?;
@@ -68,6 +74,14 @@ pub(super) async fn show(
         handling_life,
         do_not_alert,
     })
+}
+
+/// Why content is looked at: an auditor must say it, others may.
+pub(super) fn reason_for_content(permit: &Permit, text: &str) -> Result<Option<Arc<str>>, Status> {
+    if text.is_empty() && permit.role != Role::Auditor {
+        return Ok(None);
+    }
+    note("reason", text).map(Some)
 }
 
 /// What became of one statement: kinds, times and authorities, no person.
@@ -187,7 +201,7 @@ fn signing_key(entry: &StoredEntry) -> Vec<u8> {
         .unwrap_or_default()
 }
 
-fn release(release: Release) -> envelope::Release {
+pub(super) fn release(release: Release) -> envelope::Release {
     envelope::Release {
         created_by: release.created_by,
         created_at_us: release.created_at.as_micros(),

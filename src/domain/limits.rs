@@ -283,3 +283,9 @@ pub const RECLAIM_RETRY: Duration = Duration::from_secs(5);
 pub const RECLAIM_TIMEOUT: Duration = Duration::from_secs(10);
 /// So long, and not longer, nothing of our own is accepted while partners are asked for what was lost.
 pub const RECLAIM_FIRST_ROUND: Duration = Duration::from_secs(60);
+/// Drafts that wait for a second person, or went back to their creator, at once.
+pub const DRAFTS_MAX: usize = 1024;
+/// Characters of what a person writes to another of the same authority: why a draft goes back, a note of handover.
+pub const NOTE_TO_STAFF_MAX_CHARS: usize = 2_000;
+/// Threads that are kept to units at once.
+pub const RESTRICTIONS_MAX: usize = 16 * 1024;

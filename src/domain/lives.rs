@@ -57,6 +57,65 @@ impl AlertLife {
     }
 }
 
+/// Where a draft stands that is kept at the desk, before it is anybody's alert.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum DraftLife {
+    /// Waits for a second person.
+    Awaiting = 1,
+    /// Went back to its creator.
+    Returned = 2,
+    /// Signed and accepted: from here on it is an alert.
+    Released = 3,
+    /// Ended unsent.
+    Discarded = 4,
+}
+
+/// What happens to a draft.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DraftStep {
+    /// Its creator hands it in again.
+    Kept,
+    /// A second person gives it back.
+    Returned,
+    /// A second person releases it.
+    Released,
+    /// It is ended unsent.
+    Discarded,
+}
+
+impl DraftLife {
+    /// The life after a step, if that is allowed.
+    #[must_use]
+    pub const fn after(self, step: DraftStep) -> Option<Self> {
+        match (self, step) {
+            (Self::Returned, DraftStep::Kept) => Some(Self::Awaiting),
+            (Self::Awaiting, DraftStep::Returned) => Some(Self::Returned),
+            (Self::Awaiting, DraftStep::Released) => Some(Self::Released),
+            (Self::Awaiting | Self::Returned, DraftStep::Discarded) => Some(Self::Discarded),
+            _ => None,
+        }
+    }
+
+    /// True when the draft is over.
+    #[must_use]
+    pub const fn is_over(self) -> bool {
+        matches!(self, Self::Released | Self::Discarded)
+    }
+
+    /// The stored value.
+    #[must_use]
+    pub const fn from_number(number: u8) -> Option<Self> {
+        match number {
+            1 => Some(Self::Awaiting),
+            2 => Some(Self::Returned),
+            3 => Some(Self::Released),
+            4 => Some(Self::Discarded),
+            _ => None,
+        }
+    }
+}
+
 /// The sender's record for one statement and one recipient. `sent` is in memory only: it is no promise.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum DeliveryLife {
@@ -289,5 +348,34 @@ mod tests {
             steps.push(DeliveryStep::Held(reason));
         }
         steps
+    }
+
+    /// Every transition of a draft, allowed and not.
+    #[test]
+    fn a_draft_is_released_returned_or_discarded_and_what_is_over_stays_so() {
+        use DraftLife::{Awaiting, Discarded, Released, Returned};
+        let table = [
+            (
+                Awaiting,
+                [None, Some(Returned), Some(Released), Some(Discarded)],
+            ),
+            (Returned, [Some(Awaiting), None, None, Some(Discarded)]),
+            (Released, [None; 4]),
+            (Discarded, [None; 4]),
+        ];
+        let steps = [
+            DraftStep::Kept,
+            DraftStep::Returned,
+            DraftStep::Released,
+            DraftStep::Discarded,
+        ];
+        for (life, row) in table {
+            for (step, expected) in steps.into_iter().zip(row) {
+                assert_eq!(life.after(step), expected, "{life:?} {step:?}");
+            }
+            assert_eq!(life.is_over(), row == [None; 4]);
+            assert_eq!(DraftLife::from_number(life as u8), Some(life));
+        }
+        assert_eq!(DraftLife::from_number(0), None);
     }
 }

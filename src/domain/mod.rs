@@ -10,6 +10,7 @@ pub mod mrz;
 pub mod rate;
 pub mod reason;
 pub mod receipt;
+pub mod release;
 pub mod routing;
 pub mod tally;
 pub mod text;

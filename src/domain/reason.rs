@@ -232,6 +232,20 @@ reasons! {
         "a reply to something that asks no question" "reply to an information request; say where the work on an alert stands with `answer`";
     102 NotAsked "NOT_ASKED" Final PermissionDenied
         "the reply is by who was not asked, or goes to others than who asked" "only who is asked replies, and to who asked alone";
+    110 ReleaseNeeded "RELEASE_NEEDED" Hold FailedPrecondition
+        "a rule demands a second person's release, and it was not kept for one" "hand it in with `allpoints send`, which keeps it for a second person";
+    111 SamePerson "SAME_PERSON" Final PermissionDenied
+        "who would release it is who wrote it" "another supervisor or duty officer releases it";
+    112 NotAwaiting "NOT_AWAITING" Final FailedPrecondition
+        "the draft waits for nobody: it went back to its creator" "its creator hands it in again under the same id";
+    113 RecipientsChanged "RECIPIENTS_CHANGED" Final FailedPrecondition
+        "the directory has changed since the draft was handed in, and it would go to more than were seen" "return it: its creator hands it in again, with the new recipients";
+    114 DraftsFull "DRAFTS_FULL" Retry ResourceExhausted
+        "too many drafts wait for a second person" "release, return or discard some: `allpoints draft list`";
+    115 OtherUnit "OTHER_UNIT" Final PermissionDenied
+        "the alert is kept to other units of this authority" "ask one of them, or a supervisor who belongs to no unit";
+    116 RestrictionsFull "RESTRICTIONS_FULL" Retry ResourceExhausted
+        "too many alerts are kept to units" "open some to all units again: `allpoints restrict ID --everybody`";
 }
 
 impl fmt::Display for Reason {

@@ -2,6 +2,8 @@
 //!
 //! The way in is [`check`]. Relative paths count from the file's folder. `deploy/node.toml` explains every key.
 
+mod release;
+
 use std::{
     fmt, fs,
     net::SocketAddr,
@@ -21,6 +23,7 @@ use crate::{
             CONNECTIONS_MAX, QUOTA_BYTES, QUOTA_CONNECTIONS, QUOTA_STATEMENTS, QUOTA_STREAMS,
             RELOAD_INTERVAL, RELOAD_INTERVAL_MAX, RELOAD_INTERVAL_MIN,
         },
+        release::Rule,
         routing::TransferGround,
     },
     trust::directory::{Anchor, DirectoryError},
@@ -56,6 +59,9 @@ pub struct Config {
     /// What the authority has decided for its people.
     #[serde(default)]
     pub policy: Policy,
+    /// What leaves only after a second person's release.
+    #[serde(default, deserialize_with = "release::rules")]
+    pub release: Vec<Rule>,
     /// How often files are looked at.
     #[serde(default)]
     pub reload: Reload,

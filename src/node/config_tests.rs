@@ -1,7 +1,14 @@
 //! The reference file, and what is refused beside it.
 
 use super::*;
-use crate::node::CONFIG_REFERENCE;
+use crate::{
+    domain::{
+        alert::measure::RiskLevel,
+        release::KindSet,
+        routing::{Handling, Kind, Priority},
+    },
+    node::CONFIG_REFERENCE,
+};
 
 /// Checks a changed copy of the reference.
 fn with(from: &str, to: &str) -> Result<Config, String> {
@@ -49,6 +56,70 @@ fn a_default_ground_is_set_or_not_and_is_never_a_derogation() {
             refused.contains("expected `adequacy` or `safeguards`"),
             "{refused}"
         );
+    }
+}
+
+/// The reference with its example of a rule put into use.
+fn with_rule(change: impl Fn(&str) -> String) -> Result<Config, String> {
+    let begin = CONFIG_REFERENCE.find("# [[release]]").expect("an example");
+    let (before, rest) = CONFIG_REFERENCE.split_at(begin);
+    let end = rest.find("\n\n").expect("an end");
+    let (rule, after) = rest.split_at(end);
+    let uncommented: Vec<&str> = rule
+        .lines()
+        .map(|line| line.strip_prefix("# ").unwrap_or(line))
+        .filter(|line| line.contains(" = ") || line.starts_with('['))
+        .filter(|line| !line.contains('`'))
+        .collect();
+    checked(&format!(
+        "{before}{after}\n{}\n",
+        change(&uncommented.join("\n"))
+    ))
+}
+
+#[test]
+fn a_rule_of_release_is_read_word_by_word_and_a_wrong_one_names_what_would_be_right() {
+    let shown = with_rule(ToOwned::to_owned).expect("legal").release;
+    let rule = Rule {
+        kinds: KindSet::new([Kind::MissingOffender, Kind::RestrictionOrder]),
+        least_priority: Some(Priority::Urgent),
+        least_risk: Some(RiskLevel::High),
+        handling: vec![Handling::H2, Handling::H3],
+        to: ["XB", "XC-POL", "@all-eu"]
+            .map(|to| to.parse().unwrap())
+            .into(),
+        four_eyes: true,
+    };
+    assert_eq!(shown, [rule], "the reference shows every key");
+    assert_eq!(checked(CONFIG_REFERENCE).expect("legal").release, []);
+    for (from, to, words) in [
+        (
+            "\"missing_offender\"",
+            "\"missing\"",
+            "kinds: found `missing`, expected one of missing_offender",
+        ),
+        (
+            "\"urgent\"",
+            "\"soon\"",
+            "priority: found `soon`, expected one of routine",
+        ),
+        (
+            "\"high\"",
+            "\"higher\"",
+            "expected one of low, medium, high, very_high",
+        ),
+        ("\"H2\"", "\"H9\"", "expected one of H0, H1, H2, H3"),
+        ("\"XB\"", "\"xb\"", "to: `xb` is no destination"),
+        ("four_eyes = true", "", "missing field `four_eyes`"),
+        (
+            "four_eyes = true",
+            "four_eyes = true\ntwo_eyes = 1",
+            "unknown field `two_eyes`",
+        ),
+    ] {
+        let refused = with_rule(|rule| rule.replacen(from, to, 1)).expect_err(to);
+        assert!(refused.contains(words), "{refused}");
+        assert!(refused.contains("config reference"), "{refused}");
     }
 }
 

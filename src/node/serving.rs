@@ -34,6 +34,7 @@ use crate::{
     desk::{self, DeskParts, DeskService},
     domain::{
         limits::RECIPIENTS_MAX,
+        release::Rule,
         routing::TransferGround,
         time::{Clock, Timestamp},
     },
@@ -57,6 +58,7 @@ pub(super) struct Serving {
     listeners: Listeners,
     connector: Arc<GrpcConnector>,
     default_ground: Arc<ArcSwap<Option<TransferGround>>>,
+    release_rules: Arc<ArcSwap<Vec<Rule>>>,
     observer: Arc<Observer>,
     book: Book,
     adoption: Adoption,
@@ -139,6 +141,7 @@ impl Serving {
             broker,
             store,
             default_ground: Arc::new(ArcSwap::from_pointee(config.policy.default_ground)),
+            release_rules: Arc::new(ArcSwap::from_pointee(config.release.clone())),
             config: Arc::new(ArcSwap::from(config)),
             clock,
             directory: parts.directory,
@@ -202,6 +205,7 @@ impl Serving {
         let (expiries, book) = (self.expiries.clone(), self.book.clone());
         let service = DeskService::new(DeskParts {
             default_ground: Arc::clone(&self.default_ground),
+            release_rules: Arc::clone(&self.release_rules),
             authority: self.expiries.own,
             broker: self.broker.clone(),
             store: self.store.clone(),
@@ -230,6 +234,7 @@ impl Serving {
             desk_connections: self.desk_connections.clone(),
             streams_each: Arc::clone(&self.streams_each),
             default_ground: Arc::clone(&self.default_ground),
+            release_rules: Arc::clone(&self.release_rules),
             log_key: Arc::clone(&self.log_key),
             adoption: self.adoption.clone(),
             observer: Arc::clone(&self.observer),

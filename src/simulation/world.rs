@@ -401,7 +401,7 @@ impl World {
         if let (Some(thread), Some(node)) = (thread, state.nodes.get(&id)) {
             drop(node.ask(|broker| async move {
                 let opens = crate::store::event::Peek::Opens;
-                broker.consult(officer(), thread, opens).await
+                broker.consult(officer(), thread, opens, None).await
             }));
         }
     }

@@ -104,6 +104,16 @@ acts! {
     ActorNamed = 17,
     /// The journal was listed.
     AuditRead = 18,
+    /// A draft is kept for a second person.
+    DraftKept = 19,
+    /// It went back to its creator.
+    DraftReturned = 20,
+    /// It was released, or ended unsent.
+    DraftEnded = 21,
+    /// A person of the own desk was refused an act that must not go unseen.
+    ActRefused = 22,
+    /// A thread is kept to units of the own authority, or open to all again.
+    Restricted = 24,
     /// Stands for an entry that was damaged beyond reading.
     Missing = 40,
     /// A partner gave back what was lost here.

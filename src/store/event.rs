@@ -13,8 +13,10 @@ pub use self::codec::{EventError, Reader};
 use super::entry::{Actor, EntryIndex};
 use crate::domain::{
     id::{AuthorityId, StatementRef},
+    lives::DraftStep,
     reason::Reason,
     receipt::{LeafHash, Receipt},
+    release::Outline,
     routing::Routing,
 };
 
@@ -114,6 +116,8 @@ pub enum Event {
         thread: StatementRef,
         /// Whether it is opened by that.
         peek: Peek,
+        /// Why, in words (sealed): an auditor says it.
+        why: Option<Arc<str>>,
     },
     /// Evidence left the node.
     Exported {
@@ -121,6 +125,8 @@ pub enum Event {
         actor: Actor,
         /// The first statement of the thread.
         thread: StatementRef,
+        /// Why, in words (sealed): an auditor says it.
+        why: Option<Arc<str>>,
     },
     /// The journal was listed.
     AuditRead {
@@ -197,6 +203,73 @@ pub enum Event {
         /// The name in the certificate.
         uri: Arc<str>,
     },
+    /// A draft is kept for a second person (sealed); nothing of it leaves.
+    DraftKept {
+        /// Who wrote it.
+        actor: Actor,
+        /// The statement that it would be.
+        statement: StatementRef,
+        /// What may be known of it.
+        outline: Arc<Outline>,
+        /// A `desk.v1.KeptDraft`, outline included.
+        body: Bytes,
+    },
+    /// It went back to its creator (the text is sealed).
+    DraftReturned {
+        /// Who gave it back.
+        actor: Actor,
+        /// Which draft.
+        statement: StatementRef,
+        /// Why.
+        text: Arc<str>,
+    },
+    /// It was released (then the statement was accepted in the same block), or ended unsent.
+    DraftEnded {
+        /// Who did it.
+        actor: Actor,
+        /// Which draft.
+        statement: StatementRef,
+        /// How.
+        end: DraftEnd,
+    },
+    /// A thread is kept to units of the own authority; to none: it is open to all of them again.
+    Restricted {
+        /// Who decided.
+        actor: Actor,
+        /// The first statement of the thread.
+        thread: StatementRef,
+        /// Desk names, joined by commas (sealed).
+        units: Arc<str>,
+    },
+    /// A person of the own desk was refused an act that must not go unseen.
+    ActRefused {
+        /// Who tried.
+        actor: Actor,
+        /// Upon what.
+        statement: StatementRef,
+        /// Why not.
+        reason: Reason,
+    },
+}
+
+/// How a draft ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DraftEnd {
+    /// Unsent.
+    Discarded,
+    /// As a statement.
+    Released,
+}
+
+impl DraftEnd {
+    /// The step that it is in the draft's life.
+    #[must_use]
+    pub const fn step(self) -> DraftStep {
+        match self {
+            Self::Discarded => DraftStep::Discarded,
+            Self::Released => DraftStep::Released,
+        }
+    }
 }
 
 /// Whether a consultation marks the thread opened.

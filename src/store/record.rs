@@ -2,11 +2,14 @@
 //!
 //! Made by the ledger only, packed by `view/pack.rs`.
 
-use super::entry::EntryIndex;
+use std::sync::Arc;
+
+use super::entry::{Actor, EntryIndex};
 use crate::domain::{
     id::{AuthorityId, StatementRef},
-    lives::{AlertLife, DeliveryLife, HandlingLife},
+    lives::{AlertLife, DeliveryLife, DraftLife, HandlingLife},
     receipt::LeafHash,
+    release::Outline,
     routing::{AnswerCode, Effect, HandlingSet, Kind, Priority, Status},
     time::Timestamp,
 };
@@ -88,6 +91,24 @@ pub struct DeliveryRecord {
     pub opened_at: Option<Timestamp>,
     /// When the first answer came that stops the answer clock.
     pub answered_at: Option<Timestamp>,
+}
+/// A draft that waits for a second person, or went back to its creator.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DraftRecord {
+    /// The statement that it would be.
+    pub statement: StatementRef,
+    /// Entry that holds it.
+    pub index: EntryIndex,
+    /// Who wrote it.
+    pub creator: Actor,
+    /// When it was handed in.
+    pub kept_at: Timestamp,
+    /// What may be known of it.
+    pub outline: Arc<Outline>,
+    /// Where it stands.
+    pub life: DraftLife,
+    /// Entry that says why it went back.
+    pub returned: Option<EntryIndex>,
 }
 impl MessageRecord {
     /// The delivery to one recipient.

@@ -125,6 +125,7 @@ impl TestMember {
             }),
             min_crl_number: 1,
             spki_pins: Vec::new(),
+            release_kinds: Vec::new(),
             issued_at_us: NOW.as_micros(),
         }
     }

@@ -6,13 +6,14 @@
 use bytes::Bytes;
 
 use crate::{
-    domain::{reason::Reason, receipt::Receipt, routing::Routing},
+    domain::{reason::Reason, receipt::Receipt, release::Outline, routing::Routing},
     trust::batch::Verified,
 };
 
 pub mod alert;
 mod fields;
 pub mod generate;
+mod kept;
 
 mod receipt;
 mod statement;
@@ -72,4 +73,18 @@ pub fn encode_receipt(receipt: &Receipt) -> Bytes {
 /// When they are no legal receipt of this version.
 pub fn decode_receipt(document: &Bytes) -> Result<Receipt, Reason> {
     receipt::decode(document)
+}
+
+/// A draft that waits for a second person, as the journal keeps it (sealed): `draft` is an `alert.v1.Draft`.
+#[must_use]
+pub fn encode_kept_draft(draft: &[u8], outline: &Outline) -> Bytes {
+    kept::encode(draft, outline)
+}
+
+/// Decodes a kept draft: what was handed in, and what may be known of it.
+///
+/// # Errors
+/// When the bytes are no kept draft of this version.
+pub fn decode_kept_draft(bytes: &Bytes) -> Result<(Bytes, Outline), Reason> {
+    kept::decode(bytes)
 }

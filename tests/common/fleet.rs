@@ -390,6 +390,7 @@ fn door(
         authority,
         role,
         name: "driver-1".parse()?,
+        unit: None,
     };
     let stem = home.join(format!("desk/{role}-driver-1"));
     let (certificate, key) = (stem.with_extension("pem"), stem.with_extension("key"));

@@ -65,6 +65,19 @@ impl Net {
         net
     }
 
+    /// The same, of nodes whose configuration has this behind it as well.
+    pub async fn configured(ids: &[&str], more: &str) -> Self {
+        let mut net = Self::founded(ids);
+        for (id, config, node) in &mut net.nodes {
+            let file = net.folder.path().join(id.as_str()).join("node.toml");
+            let text = std::fs::read_to_string(&file).expect("read");
+            std::fs::write(&file, format!("{text}\n{more}")).expect("written");
+            *config = config::check(&file).expect("legal");
+            *node = Some(Node::start(config.clone()).await.expect("a node starts"));
+        }
+        net
+    }
+
     /// Makes everything that nodes need, and starts none.
     pub fn founded(ids: &[&str]) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
@@ -110,6 +123,18 @@ impl Net {
         self.desk_at(id, role, at).await
     }
 
+    /// The same of a person of this name.
+    pub async fn desk_of(&self, id: &str, role: Role, name: &str) -> Desk {
+        let at = self.node(id).addresses().desk;
+        self.desk_as(id, role, name, None, at).await
+    }
+
+    /// The same of a person of this unit.
+    pub async fn desk_in(&self, id: &str, role: Role, name: &str, unit: &str) -> Desk {
+        let at = self.node(id).addresses().desk;
+        self.desk_as(id, role, name, Some(unit), at).await
+    }
+
     /// Where an authority keeps its files; its configuration is `node.toml` there.
     pub fn home(&self, id: &str) -> PathBuf {
         self.folder.path().join(id)
@@ -122,14 +147,26 @@ impl Net {
 
     /// A desk client of a node that runs elsewhere than here.
     pub async fn desk_at(&self, id: &str, role: Role, at: SocketAddr) -> Desk {
+        self.desk_as(id, role, "duty-7", None, at).await
+    }
+
+    async fn desk_as(
+        &self,
+        id: &str,
+        role: Role,
+        name: &str,
+        unit: Option<&str>,
+        at: SocketAddr,
+    ) -> Desk {
         let authority: AuthorityId = id.parse().expect("legal id");
         let folder = self.folder.path().join(id);
         let profile = DeskProfile {
             authority,
             role,
-            name: "duty-7".parse().expect("legal name"),
+            name: name.parse().expect("legal name"),
+            unit: unit.map(|unit| unit.parse().expect("legal unit")),
         };
-        let stem = folder.join(format!("desk/{role}-duty-7"));
+        let stem = folder.join(format!("desk/{role}-{name}"));
         let (certificate, key) = (stem.with_extension("pem"), stem.with_extension("key"));
         if !certificate.exists() {
             pki::issue_desk(&folder, &profile, Replace::Never, &*self.clock).expect("issued");

@@ -314,6 +314,7 @@ impl Realm {
             authority: id.parse().expect("legal id"),
             role,
             name: "duty-7".parse().expect("legal name"),
+            unit: None,
         };
         let issued = pki::issue_desk(&self.folder_of(id), &profile, Replace::Never, &*self.clock);
         issued.expect("issued")

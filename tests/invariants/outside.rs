@@ -100,6 +100,7 @@ async fn i08_a_surname_is_found_in_no_file_of_sender_or_receiver() {
     let show = ShowRequest {
         id: received(&fleet).await,
         peek: false,
+        ..<_>::default()
     };
     let mut receiver = fleet.members()[1].door.open().await.unwrap();
     let shown = receiver.show(show).await.unwrap().into_inner();

@@ -105,6 +105,7 @@ async fn i03_an_unknown_field_survives_verifying_keeping_and_export_byte_for_byt
     let door = member.door_for(Role::Auditor, scene.fleet.clock()).unwrap();
     let request = AuditExportRequest {
         id: alert.0.statement.to_string(),
+        reason: "a test".to_owned(),
     };
     let mut auditor = door.open().await.unwrap();
     let mut chunks = auditor.audit_export(request).await.unwrap().into_inner();

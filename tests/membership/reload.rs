@@ -262,7 +262,12 @@ fn t13_a_new_signing_key_is_taken_once_it_is_published() {
 async fn exported(realm: &Realm, id: &[u8]) -> Vec<u8> {
     let id = uuid::Uuid::from_slice(id).expect("an id").to_string();
     let mut auditor = realm.desk(KEEPER, Role::Auditor).await;
-    let chunks = auditor.audit_export(pb::AuditExportRequest { id }).await;
+    let chunks = auditor
+        .audit_export(pb::AuditExportRequest {
+            id,
+            reason: "a test".to_owned(),
+        })
+        .await;
     let (mut chunks, mut bytes) = (chunks.expect("exported").into_inner(), Vec::new());
     while let Some(part) = chunks.message().await.expect("a chunk") {
         bytes.extend_from_slice(&part.chunk);

@@ -247,6 +247,7 @@ fn a_desk_ca_is_replaced_while_officers_are_connected() {
             authority: KEEPER.parse().expect("legal id"),
             role,
             name: "duty-7".parse().expect("legal name"),
+            unit: None,
         };
         let before = realm.status(KEEPER).await;
         let [trust, certificate] = ["desk trust", "desk certificate"].map(|it| part(&before, it));

@@ -106,7 +106,11 @@ fn t27_too_large_an_alert_is_refused_at_submit() {
         let fields: Vec<_> = faults.iter().map(|fault| fault.field.as_str()).collect();
         assert_eq!(fields, ["payload"], "{faults:?}");
         refused_by_service(refused, Code::InvalidArgument, Reason::FaultyDraft);
-        let show = pb::ShowRequest { id, peek: true };
+        let show = pb::ShowRequest {
+            id,
+            peek: true,
+            ..<_>::default()
+        };
         let shown = officer.show(show).await;
         refused_by_service(shown, Code::NotFound, Reason::NotFound);
         officer.submit(submit(legal)).await.expect("accepted");
@@ -217,7 +221,10 @@ fn t30_unknown_fields_are_kept_as_they_came() {
         // The evidence has those very bytes.
         let item = realm.inbox(VICTIM, "XC-T30").await.remove(0);
         let mut auditor = realm.desk(VICTIM, Role::Auditor).await;
-        let request = pb::AuditExportRequest { id: item.reference };
+        let request = pb::AuditExportRequest {
+            id: item.reference,
+            reason: "a test".to_owned(),
+        };
         let mut stream = auditor
             .audit_export(request)
             .await

@@ -47,6 +47,9 @@ pub struct AuditExportArgs {
     /// The file to make; an existing one is left alone
     #[arg(short, long)]
     output: PathBuf,
+    /// Why it is taken out: an auditor must say it; kept sealed in the journal
+    #[arg(long)]
+    reason: Option<String>,
 }
 
 /// Runs one of them.
@@ -109,7 +112,7 @@ fn said(text: &str) -> String {
 
 async fn export(args: AuditExportArgs, session: &Session) -> Result<(), CliError> {
     let mut desk = session.desk().await?;
-    let evidence = fetch(&mut desk, &args.id).await?;
+    let evidence = fetch(&mut desk, &args.id, args.reason).await?;
     let failed = |error: std::io::Error| {
         CliError::new(
             Exit::Usage,
@@ -137,8 +140,15 @@ async fn export(args: AuditExportArgs, session: &Session) -> Result<(), CliError
 ///
 /// # Errors
 /// When the node refuses or breaks off.
-pub async fn fetch(desk: &mut crate::cli::connection::Desk, id: &str) -> Result<Vec<u8>, CliError> {
-    let request = AuditExportRequest { id: id.to_owned() };
+pub async fn fetch(
+    desk: &mut crate::cli::connection::Desk,
+    id: &str,
+    reason: Option<String>,
+) -> Result<Vec<u8>, CliError> {
+    let request = AuditExportRequest {
+        id: id.to_owned(),
+        reason: reason.unwrap_or_default(),
+    };
     let mut chunks = desk
         .audit_export(request)
         .await

@@ -32,6 +32,9 @@ pub struct SendArgs {
     /// Check and expand the recipients, and send nothing
     #[arg(long)]
     dry_run: bool,
+    /// Keep it for a second person's release, whatever the rules say
+    #[arg(long, conflicts_with = "dry_run")]
+    draft: bool,
     /// Mark it as an exercise: it never enters a live queue, count or page unmarked
     #[arg(long)]
     exercise: bool,
@@ -56,10 +59,10 @@ pub async fn run(args: SendArgs, session: &Session) -> Result<(), CliError> {
         .collect::<Result<Vec<_>, CliError>>()?;
     let mut desk = session.desk().await?;
     let bar = progress(drafts.len() as u64, "sending");
-    let effect = if args.dry_run {
-        submit::Effect::DryRun
-    } else {
-        submit::Effect::Accept
+    let effect = match (args.dry_run, args.draft) {
+        (true, _) => submit::Effect::DryRun,
+        (false, true) => submit::Effect::Keep,
+        (false, false) => submit::Effect::Accept,
     };
     for group in drafts.chunks(SUBMIT_MAX_DRAFTS) {
         let response = submit::submit(&mut desk, session, group.to_vec(), effect).await?;

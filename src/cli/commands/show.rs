@@ -24,6 +24,9 @@ pub struct ShowArgs {
     /// Leave it unopened; the look is journaled all the same
     #[arg(long)]
     peek: bool,
+    /// Why you look: an auditor must say it; kept sealed in the journal
+    #[arg(long)]
+    reason: Option<String>,
 }
 
 /// Shows the thread.
@@ -34,6 +37,7 @@ pub async fn run(args: ShowArgs, session: &Session) -> Result<(), CliError> {
     let request = ShowRequest {
         id: args.id,
         peek: args.peek,
+        reason: args.reason.unwrap_or_default(),
     };
     let mut desk = session.desk().await?;
     let thread = desk.show(request).await.map_err(read_failed)?.into_inner();

@@ -20,6 +20,9 @@ use crate::{
     trust::directory::Anchor,
 };
 
+/// What the auditor gives as the reason.
+const WHY: &str = "the demonstration ends with a proof";
+
 /// Exports the thread in two countries, and verifies both files.
 ///
 /// # Errors
@@ -31,7 +34,7 @@ pub(super) async fn play(stage: &mut Stage<'_>, alert: &str) -> Result<(), CliEr
         .parse()
         .map_err(|error| CliError::new(Exit::Failed, format!("the anchor: {error}")))?;
     let mut desk = stage.desk(ARCADIA.id, "auditor").await?;
-    let mut bytes = audit::fetch(&mut desk, alert).await?;
+    let mut bytes = audit::fetch(&mut desk, alert, Some(WHY.to_owned())).await?;
     if let Some(fault @ (Sabotage::Receipt | Sabotage::Signature)) = stage.fault {
         bytes = sabotage::damage_evidence(&bytes, fault)?;
     }
@@ -58,7 +61,7 @@ pub(super) async fn play(stage: &mut Stage<'_>, alert: &str) -> Result<(), CliEr
     }
     commands(stage, &bytes).await?;
     let mut desk = stage.desk(BENSALEM.id, "auditor").await?;
-    let theirs = audit::fetch(&mut desk, alert).await?;
+    let theirs = audit::fetch(&mut desk, alert, Some(WHY.to_owned())).await?;
     let theirs = verify::check(&theirs, Some(anchor), stage.now());
     stage.report.check(
         Promise::Proved,

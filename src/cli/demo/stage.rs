@@ -125,6 +125,7 @@ impl Stage<'_> {
         let request = ShowRequest {
             id: id.to_owned(),
             peek: false,
+            ..ShowRequest::default()
         };
         Ok(desk.show(request).await.map_err(read_failed)?.into_inner())
     }

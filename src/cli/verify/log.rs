@@ -152,13 +152,23 @@ fn judge(
         (Act::Accepted | Act::Received | Act::ReceiptStored | Act::DirectoryAdopted, _) => {
             Err("its document is not in the file".to_owned())
         }
-        (Act::Consulted | Act::Exported, Some(subject)) if subject == file.thread => Ok(()),
+        (Act::Consulted | Act::Exported | Act::Restricted, Some(subject))
+            if subject == file.thread =>
+        {
+            Ok(())
+        }
         (
             Act::RefusedStatement
             | Act::DeliveryEnded
             | Act::DeliveryHeld
             | Act::DeliveryResumed
-            | Act::Incident,
+            | Act::Incident
+            // A draft of a later statement, before it was one.
+            | Act::Consulted
+            | Act::DraftKept
+            | Act::DraftReturned
+            | Act::DraftEnded
+            | Act::ActRefused,
             Some(subject),
         ) if statements.contains(&subject) => Ok(()),
         _ => Err("it is not of this thread".to_owned()),
@@ -178,6 +188,11 @@ fn described(header: &EntryHeader) -> String {
         Act::Exported => "exported the thread",
         Act::Incident => "noted an incident with",
         Act::DirectoryAdopted => "adopted a directory",
+        Act::DraftKept => "kept for a second person",
+        Act::DraftReturned => "gave back",
+        Act::DraftEnded => "ended the draft of",
+        Act::ActRefused => "refused an act upon",
+        Act::Restricted => "kept to units, or opened to all,",
         _ => "logged something else",
     };
     let mut text = act.to_owned();

@@ -16,5 +16,6 @@ mod flow;
 mod net;
 mod receiving;
 mod reclaim;
+mod release;
 mod roads;
 mod submitting;

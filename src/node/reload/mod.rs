@@ -32,7 +32,7 @@ use super::{
 };
 use crate::{
     delivery::Broker,
-    domain::{reason::Reason, routing::TransferGround, time::Clock},
+    domain::{reason::Reason, release::Rule, routing::TransferGround, time::Clock},
     store::StoreFailed,
     trust::{
         directory::{Directory, DirectoryError},
@@ -55,6 +55,7 @@ pub(super) struct Reload {
     /// Streams that each partner may have open.
     pub(super) streams_each: Arc<AtomicU64>,
     pub(super) default_ground: Arc<ArcSwap<Option<TransferGround>>>,
+    pub(super) release_rules: Arc<ArcSwap<Vec<Rule>>>,
     /// Signs the checkpoints of exports.
     pub(super) log_key: Arc<ArcSwap<SigningKey>>,
     pub(super) adoption: Adoption,
@@ -136,6 +137,7 @@ impl Reload {
         .follow(&config);
         self.default_ground
             .store(Arc::new(config.policy.default_ground));
+        self.release_rules.store(Arc::new(config.release.clone()));
         let is_new = **self.config.load() != config;
         let version = book::version_of(&config);
         self.config.store(Arc::new(config));

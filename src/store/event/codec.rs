@@ -5,7 +5,7 @@
 
 use bytes::Bytes;
 
-use super::{Event, Peek};
+use super::{DraftEnd, Event, Peek};
 use crate::{
     domain::{
         id::{AuthorityId, StatementRef},
@@ -95,6 +95,11 @@ impl Event {
             Self::GivenBack { .. } => Act::GivenBack,
             Self::ReclaimEnded { .. } => Act::ReclaimEnded,
             Self::EpochBegun { .. } => Act::EpochBegun,
+            Self::DraftKept { .. } => Act::DraftKept,
+            Self::DraftReturned { .. } => Act::DraftReturned,
+            Self::DraftEnded { .. } => Act::DraftEnded,
+            Self::ActRefused { .. } => Act::ActRefused,
+            Self::Restricted { .. } => Act::Restricted,
         }
     }
 
@@ -105,7 +110,8 @@ impl Event {
             | Self::RefusalsCounted { reason, .. }
             | Self::DeliveryEnded { reason, .. }
             | Self::DeliveryHeld { reason, .. }
-            | Self::Incident { reason, .. } => Some(*reason),
+            | Self::Incident { reason, .. }
+            | Self::ActRefused { reason, .. } => Some(*reason),
             Self::ReceiptStored { receipt, .. } => match receipt.verdict {
                 Verdict::Held => None,
                 Verdict::Refused(reason) => Some(reason),
@@ -123,7 +129,12 @@ impl Event {
             | Self::Consulted { actor, .. }
             | Self::Exported { actor, .. }
             | Self::AuditRead { actor }
-            | Self::ActorNamed { actor, .. } => *actor,
+            | Self::ActorNamed { actor, .. }
+            | Self::DraftKept { actor, .. }
+            | Self::DraftReturned { actor, .. }
+            | Self::DraftEnded { actor, .. }
+            | Self::ActRefused { actor, .. }
+            | Self::Restricted { actor, .. } => *actor,
             Self::Received { routing, .. } => routing.statement.origin.into(),
             Self::RefusedStatement { peer, .. }
             | Self::RefusedInput { peer, .. }
@@ -144,12 +155,18 @@ impl Event {
             | Self::DeliveryHeld { statement, .. }
             | Self::DeliveryResumed { statement, .. }
             | Self::Reclaimed { statement, .. }
-            | Self::GivenBack { statement, .. } => Some(*statement),
+            | Self::GivenBack { statement, .. }
+            | Self::DraftKept { statement, .. }
+            | Self::DraftReturned { statement, .. }
+            | Self::DraftEnded { statement, .. }
+            | Self::ActRefused { statement, .. } => Some(*statement),
             Self::ReceiptStored { receipt, .. } => Some(StatementRef {
                 origin: receipt.sender,
                 id: receipt.message,
             }),
-            Self::Consulted { thread, .. } | Self::Exported { thread, .. } => Some(*thread),
+            Self::Consulted { thread, .. }
+            | Self::Exported { thread, .. }
+            | Self::Restricted { thread, .. } => Some(*thread),
             Self::Incident { statement, .. } => *statement,
             _ => None,
         }
@@ -195,6 +212,7 @@ impl Event {
             Self::EpochBegun { epoch, .. } => *epoch,
             Self::Reclaimed { lost, .. } => low_half(lost.unwrap_or(EntryIndex::MAX)),
             Self::Consulted { peek, .. } => u32::from(*peek == Peek::Opens),
+            Self::DraftEnded { end, .. } => u32::from(*end == DraftEnd::Released),
             _ => 0,
         }
     }
@@ -212,6 +230,13 @@ impl Event {
                 body.into()
             }
             Self::ActorNamed { uri, .. } => Bytes::copy_from_slice(uri.as_bytes()),
+            Self::Consulted { why: Some(why), .. } | Self::Exported { why: Some(why), .. } => {
+                Bytes::copy_from_slice(why.as_bytes())
+            }
+            Self::DraftKept { body, .. } => body.clone(),
+            Self::DraftReturned { text, .. } | Self::Restricted { units: text, .. } => {
+                Bytes::copy_from_slice(text.as_bytes())
+            }
             // The size, 8 bytes big-endian, then the root.
             Self::EpochBegun { size, root, .. } => [&size.to_be_bytes()[..], root].concat().into(),
             _ => Bytes::new(),
@@ -265,6 +290,25 @@ impl Reader {
             Act::DirectoryAdopted | Act::ActorNamed | Act::EpochBegun => {
                 return with_own_body(header, body);
             }
+            Act::DraftKept | Act::DraftReturned => return of_draft(header, subject()?, body),
+            Act::Restricted => Event::Restricted {
+                actor: header.actor,
+                thread: subject()?,
+                units: why(header, body)?.unwrap_or_default(),
+            },
+            Act::DraftEnded => Event::DraftEnded {
+                actor: header.actor,
+                statement: subject()?,
+                end: match header.count {
+                    0 => DraftEnd::Discarded,
+                    _ => DraftEnd::Released,
+                },
+            },
+            Act::ActRefused => Event::ActRefused {
+                actor: header.actor,
+                statement: subject()?,
+                reason: reason()?,
+            },
             Act::RefusedStatement => Event::RefusedStatement {
                 statement: subject()?,
                 peer: peer()?,
@@ -303,10 +347,12 @@ impl Reader {
                     0 => Peek::LeavesUnopened,
                     _ => Peek::Opens,
                 },
+                why: why(header, body)?,
             },
             Act::Exported => Event::Exported {
                 actor: header.actor,
                 thread: subject()?,
+                why: why(header, body)?,
             },
             Act::AuditRead => Event::AuditRead {
                 actor: header.actor,
@@ -375,6 +421,46 @@ impl Reader {
             },
         })
     }
+}
+
+/// Words beside an act; most have none.
+fn why(header: &EntryHeader, body: &Bytes) -> Result<Option<std::sync::Arc<str>>, EventError> {
+    if body.is_empty() {
+        return Ok(None);
+    }
+    let text = str::from_utf8(body).map_err(|_| EventError::Body {
+        index: header.index,
+        act: header.act,
+        reason: Reason::DamagedBody,
+    })?;
+    Ok(Some(text.into()))
+}
+
+fn of_draft(
+    header: &EntryHeader,
+    statement: StatementRef,
+    body: &Bytes,
+) -> Result<Event, EventError> {
+    let unreadable = |reason| EventError::Body {
+        index: header.index,
+        act: header.act,
+        reason,
+    };
+    if header.act == Act::DraftKept {
+        let (_, outline) = wire::decode_kept_draft(body).map_err(unreadable)?;
+        return Ok(Event::DraftKept {
+            actor: header.actor,
+            statement,
+            outline: outline.into(),
+            body: body.clone(),
+        });
+    }
+    let text = str::from_utf8(body).map_err(|_| unreadable(Reason::DamagedBody))?;
+    Ok(Event::DraftReturned {
+        actor: header.actor,
+        statement,
+        text: text.into(),
+    })
 }
 
 fn with_own_body(header: &EntryHeader, body: &Bytes) -> Result<Event, EventError> {

@@ -8,7 +8,7 @@ use super::{Ledger, ids::Refusal, rows::Tag, threads::Thread};
 use crate::{
     domain::{
         id::{AuthorityId, StatementRef},
-        lives::{AlertLife, DeliveryLife, DeliveryStep, HandlingLife},
+        lives::{AlertLife, DeliveryLife, DeliveryStep, DraftStep, HandlingLife},
         reason::Reason,
         receipt::{LeafHash, Receipt},
         routing::{AnswerCode, Effect, Lane, Routing},
@@ -86,6 +86,19 @@ impl Ledger {
             Event::Incident { .. } => self.incidents.add(time, event.clone()),
             Event::DirectoryAdopted { version, .. } => self.adopt(index, *version),
             Event::ActorNamed { actor, .. } => self.name_actor(index, *actor),
+            Event::DraftKept {
+                actor,
+                statement,
+                outline,
+                ..
+            } => self.keep_draft(index, time, *actor, *statement, outline),
+            Event::Restricted { thread, units, .. } => self.restrict(thread, units),
+            Event::DraftReturned { statement, .. } => {
+                self.step_draft(index, statement, DraftStep::Returned);
+            }
+            Event::DraftEnded { statement, end, .. } => {
+                self.step_draft(index, statement, end.step());
+            }
             Event::Consulted { .. }
             | Event::RefusedInput { .. }
             | Event::RefusalsCounted { .. }
@@ -98,7 +111,8 @@ impl Ledger {
             | Event::Reclaimed { .. }
             | Event::GivenBack { .. }
             | Event::ReclaimEnded { .. }
-            | Event::EpochBegun { .. } => {}
+            | Event::EpochBegun { .. }
+            | Event::ActRefused { .. } => {}
         }
     }
 

@@ -4,12 +4,14 @@
 //! events by the same code (`apply.rs`); nothing else may change the state. It holds no person.
 
 mod apply;
+mod drafts;
 mod ids;
 mod incidents;
 mod query;
 mod queues;
 mod rows;
 mod threads;
+mod units;
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -17,17 +19,19 @@ use std::{
 };
 
 use self::{
+    drafts::Drafts,
     ids::Ids,
     incidents::Incidents,
     queues::{Queues, Unopened},
     rows::Rows,
     threads::Threads,
+    units::Restrictions,
 };
 pub(in crate::store) use self::{ids::Refusal, rows::Row};
 use super::{
     entry::{Actor, EntryIndex},
     event::Event,
-    record::MessageRecord,
+    record::{DraftRecord, MessageRecord},
     view::{View, ViewError, rows::Position},
 };
 use crate::{
@@ -53,6 +57,8 @@ pub struct Ledger {
     directories: BTreeMap<u64, EntryIndex>,
     actors: HashMap<Actor, EntryIndex>,
     incidents: Incidents,
+    drafts: Drafts,
+    restrictions: Restrictions,
     /// Small rows that changed since the last tick.
     changes: Changes,
     /// Writings of the view so far.
@@ -67,6 +73,10 @@ pub(in crate::store) struct Changes {
     pub(in crate::store) refusals: Vec<(StatementRef, Refusal)>,
     pub(in crate::store) directories: Vec<(u64, EntryIndex)>,
     pub(in crate::store) actors: Vec<(Actor, EntryIndex)>,
+    /// As they are now; what is over stands here once more.
+    pub(in crate::store) drafts: Vec<DraftRecord>,
+    /// Units by thread, as they are now; none: open to all again.
+    pub(in crate::store) restrictions: Vec<(StatementRef, Arc<str>)>,
 }
 
 /// A state that may be written into the view once everything before `next` is durable.
@@ -133,6 +143,8 @@ impl Ledger {
             directories: BTreeMap::new(),
             actors: HashMap::new(),
             incidents: Incidents::default(),
+            drafts: Drafts::default(),
+            restrictions: Restrictions::default(),
             changes: Changes::default(),
             ticks: 0,
             decided: Vec::new(),
@@ -182,6 +194,8 @@ impl Ledger {
         changes.refusals.append(&mut self.changes.refusals);
         changes.directories.append(&mut self.changes.directories);
         changes.actors.append(&mut self.changes.actors);
+        changes.drafts.append(&mut self.changes.drafts);
+        changes.restrictions.append(&mut self.changes.restrictions);
         self.changes = changes;
     }
 
@@ -214,6 +228,12 @@ impl Ledger {
         }
         self.directories.extend(changes.directories);
         self.actors.extend(changes.actors);
+        for draft in changes.drafts {
+            self.drafts.load(draft);
+        }
+        for (thread, units) in changes.restrictions {
+            self.restrictions.load(thread, units);
+        }
         self.next = position.next;
         self.ticks = position.tick;
     }

@@ -13,7 +13,7 @@ use crate::{
     },
     store::{
         entry::{Actor, EntryHeader},
-        event::{Event, Peek},
+        event::{DraftEnd, Event, Peek},
     },
 };
 
@@ -60,15 +60,23 @@ fn one_of_each(number: u64, reason: Reason, leaf: Option<LeafHash>, bytes: &[u8]
             actor,
             thread: statement,
             peek: Peek::Opens,
+            why: None,
         },
         Event::Consulted {
             actor,
             thread: statement,
             peek: Peek::LeavesUnopened,
+            why: Some("an audit".into()),
         },
         Event::Exported {
             actor,
             thread: statement,
+            why: Some("an audit".into()),
+        },
+        Event::Exported {
+            actor,
+            thread: statement,
+            why: None,
         },
         Event::AuditRead { actor },
         Event::Incident {
@@ -112,6 +120,37 @@ fn one_of_each(number: u64, reason: Reason, leaf: Option<LeafHash>, bytes: &[u8]
             actor,
             uri: Arc::from("allpoints://XA-POL/desk/officer/7"),
         },
+        draft_kept(statement),
+        Event::DraftReturned {
+            actor,
+            statement,
+            text: "name the court".into(),
+        },
+        Event::DraftEnded {
+            actor,
+            statement,
+            end: DraftEnd::Released,
+        },
+        Event::DraftEnded {
+            actor,
+            statement,
+            end: DraftEnd::Discarded,
+        },
+        Event::Restricted {
+            actor,
+            thread: statement,
+            units: "harbour,airport".into(),
+        },
+        Event::Restricted {
+            actor,
+            thread: statement,
+            units: "".into(),
+        },
+        Event::ActRefused {
+            actor,
+            statement,
+            reason,
+        },
     ]
 }
 
@@ -144,6 +183,12 @@ fn a_header_without_what_its_act_needs_is_refused() {
             Event::Accepted { .. } | Event::Received { .. } | Event::ReceiptStored { .. }
         );
         let mut cases = Vec::new();
+        if matches!(event, Event::DraftKept { .. }) {
+            cases.push((header.clone(), body.slice(1..)));
+        }
+        if matches!(event, Event::DraftReturned { .. }) {
+            cases.push((header.clone(), Bytes::from_static(b"\xff\xfe")));
+        }
         if documented {
             cases.push((
                 EntryHeader {

@@ -294,6 +294,7 @@ fn a_full_view_opens_and_a_peek_does_not() {
         actor: officer(),
         thread: alert.statement,
         peek,
+        why: None,
     };
     let mut ledger = with([received(&alert), consulted(Peek::LeavesUnopened)]);
     assert_eq!(ledger.unopened_count(), 1);

@@ -17,7 +17,7 @@ use crate::{
     },
     store::{
         entry::Actor,
-        event::{Event, Peek},
+        event::{DraftEnd, Event, Peek},
         ledger::{Ledger, ListBox, ListFilter},
         ticker,
         view::{View, memory::MemoryView},
@@ -116,7 +116,7 @@ fn event() -> impl Strategy<Value = Event> {
         }),
         1 => (origin(), 0..ALERTS, any::<bool>()).prop_map(|(origin, number, opens)| {
             let peek = if opens { Peek::Opens } else { Peek::LeavesUnopened };
-            Event::Consulted { actor: officer(), thread: name(origin, number), peek }
+            Event::Consulted { actor: officer(), thread: name(origin, number), peek, why: None }
         }),
         1 => (0..9_u64).prop_map(|version| Event::DirectoryAdopted {
             version,
@@ -126,8 +126,38 @@ fn event() -> impl Strategy<Value = Event> {
             actor: Actor::new(&format!("officer-{number}")).unwrap(),
             uri: "allpoints://XA-POL/desk/officer/7".into(),
         }),
+        2 => draft_event(),
+        1 => (origin(), 0..ALERTS, prop::sample::select(vec!["", "harbour", "airport,harbour"]))
+            .prop_map(|(origin, number, units)| Event::Restricted {
+                actor: officer(),
+                thread: name(origin, number),
+                units: units.into(),
+            }),
         1 => Just(Event::Started),
     ]
+}
+
+/// What happens to drafts, in order or not.
+fn draft_event() -> impl Strategy<Value = Event> {
+    let text = || "name the court".into();
+    (0..NUMBERS, 0..4_u8).prop_map(move |(number, what)| {
+        let (actor, statement) = (officer(), name(OWN, number));
+        let ended = |end| Event::DraftEnded {
+            actor,
+            statement,
+            end,
+        };
+        match what {
+            0 => draft_kept(statement),
+            1 => Event::DraftReturned {
+                actor,
+                statement,
+                text: text(),
+            },
+            2 => ended(DraftEnd::Discarded),
+            _ => ended(DraftEnd::Released),
+        }
+    })
 }
 
 /// Everything that can be asked.
@@ -158,7 +188,7 @@ fn answers(ledger: &Ledger) -> Vec<String> {
             let statement = name(origin, number);
             answers.push(format!(
                 "{:?} {:?} {:?} {:?}",
-                ledger.known(&statement),
+                (ledger.known(&statement), ledger.kept_to(&statement)),
                 ledger.thread(&statement),
                 ledger.find(&statement.to_string()),
                 PARTNERS.map(|to| ledger.next_thread_seq(&statement, &authority(to))),
@@ -171,7 +201,10 @@ fn answers(ledger: &Ledger) -> Vec<String> {
         answers.push(format!("{:?}", ledger.directory_entry(version)));
         let actor = Actor::new(&format!("officer-{version}")).unwrap();
         answers.push(format!("{}", ledger.actor_known(&actor)));
+        answers.push(format!("{:?}", ledger.actor_entry(&actor)));
     }
+    answers.push(format!("{:?}", ledger.drafts(None, 1000)));
+    answers.push(ledger.draft_count().to_string());
     answers
 }
 

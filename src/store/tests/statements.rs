@@ -12,6 +12,7 @@ use crate::{
         id::{AuthorityId, MessageId, StatementRef},
         reason::Reason,
         receipt::{LeafHash, Receipt, Verdict},
+        release::Outline,
         routing::{
             AnswerCode, Effect, Handling, HandlingSet, Kind, Priority, Recipient, Routing, Status,
             TransferGround,
@@ -24,6 +25,7 @@ use crate::{
         ledger::Ledger,
         view::memory::MemoryView,
     },
+    wire,
 };
 
 pub(super) const OWN: &str = "XA-POL";
@@ -199,4 +201,22 @@ pub(super) fn stored(receipt: &Receipt) -> Event {
 
 pub(super) fn empty_ledger() -> Ledger {
     Ledger::new(authority(OWN), Arc::new(MemoryView::default()))
+}
+
+/// A draft of ours that waits for a second person.
+pub(super) fn draft_kept(statement: StatementRef) -> Event {
+    let outline = Outline {
+        kind: Kind::MissingOffender,
+        status: Status::Actual,
+        priority: Priority::Urgent,
+        recipients: vec![authority("XB-POL"), authority("XC-POL")],
+        created_by: "XA-POL/officer-1".to_owned(),
+        why: "rule 1 of [[release]]".to_owned(),
+    };
+    Event::DraftKept {
+        actor: officer(),
+        statement,
+        body: wire::encode_kept_draft(b"a draft", &outline),
+        outline: outline.into(),
+    }
 }

@@ -3,13 +3,17 @@
 use crate::{
     domain::{
         id::{AuthorityId, MessageId, StatementRef},
-        lives::{AlertLife, DeliveryLife, HandlingLife},
+        lives::{AlertLife, DeliveryLife, DraftLife, HandlingLife},
         reason::Reason,
         receipt::LeafHash,
+        release::Outline,
         routing::{AnswerCode, Effect, Handling, HandlingSet, Kind, Priority, Status},
         time::Timestamp,
     },
-    store::record::{DeliveryRecord, Direction, MessageRecord},
+    store::{
+        entry::Actor,
+        record::{DeliveryRecord, Direction, DraftRecord, MessageRecord},
+    },
 };
 
 /// Numbers of [`Effect`]; an answer is `ANSWERS` with its code added.
@@ -122,6 +126,38 @@ impl Packer {
         {
             self.time(time);
         }
+    }
+
+    pub(super) fn draft(&mut self, draft: &DraftRecord) {
+        self.statement(&draft.statement);
+        self.number(draft.index);
+        self.text(draft.creator.as_str());
+        self.time(draft.kept_at);
+        let outline = &draft.outline;
+        self.raw(&[
+            draft.life as u8,
+            outline.kind as u8,
+            outline.status as u8,
+            outline.priority as u8,
+        ]);
+        // 0: it never went back; an entry that says why is never the first.
+        self.number(draft.returned.unwrap_or(0));
+        self.text(&outline.created_by);
+        self.text(&outline.why);
+        self.number(outline.recipients.len() as u64);
+        for recipient in &outline.recipients {
+            self.authority(recipient);
+        }
+    }
+
+    pub(super) fn restriction(&mut self, thread: &StatementRef, units: &str) {
+        self.statement(thread);
+        self.text(units);
+    }
+
+    fn text(&mut self, text: &str) {
+        self.number(text.len() as u64);
+        self.raw(text.as_bytes());
     }
 
     fn authority(&mut self, authority: &AuthorityId) {
@@ -262,6 +298,47 @@ impl<'a> Unpacker<'a> {
                 false => None,
             },
         })
+    }
+
+    pub(super) fn draft(&mut self) -> Option<DraftRecord> {
+        let statement = self.statement()?;
+        let index = self.number()?;
+        let creator = Actor::new(&self.text()?).ok()?;
+        let kept_at = self.time()?;
+        let [life, kind, status, priority] = self.raw()?;
+        let returned = self.number()?;
+        let (created_by, why) = (self.text()?, self.text()?);
+        let count = self.number()?;
+        let outline = Outline {
+            kind: Kind::from_number(kind)?,
+            status: Status::from_number(status)?,
+            priority: Priority::from_number(priority)?,
+            recipients: (0..count)
+                .map(|_| self.authority())
+                .collect::<Option<_>>()?,
+            created_by,
+            why,
+        };
+        Some(DraftRecord {
+            statement,
+            index,
+            creator,
+            kept_at,
+            outline: outline.into(),
+            life: DraftLife::from_number(life)?,
+            returned: (returned != 0).then_some(returned),
+        })
+    }
+
+    pub(super) fn restriction(&mut self) -> Option<(StatementRef, std::sync::Arc<str>)> {
+        Some((self.statement()?, self.text()?.into()))
+    }
+
+    fn text(&mut self) -> Option<String> {
+        let length = usize::try_from(self.number()?).ok()?;
+        let (text, rest) = self.0.split_at_checked(length)?;
+        self.0 = rest;
+        str::from_utf8(text).ok().map(ToOwned::to_owned)
     }
 
     fn authority(&mut self) -> Option<AuthorityId> {

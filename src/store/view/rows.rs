@@ -8,6 +8,8 @@
 //! | `x`, entry index (8) | a statement refused for good |
 //! | `d`, version (8) | entry in which this directory was adopted |
 //! | `a`, pseudonym | entry in which its certificate was named |
+//! | `u`, id (16), origin | the units that a thread is kept to; empty once it is open to all |
+//! | `w`, id (16) | a draft that waits for a second person; empty once it is over |
 //!
 //! Every value begins with a CRC32C of its key and the rest. Keys are never reused for anything else.
 //!
@@ -22,10 +24,14 @@ use super::{
     pack::{Packer, Unpacker},
 };
 use crate::{
-    domain::limits::{VIEW_ROW_RECORDS, VIEW_VALUE_MAX_BYTES},
+    domain::{
+        id::StatementRef,
+        limits::{VIEW_ROW_RECORDS, VIEW_VALUE_MAX_BYTES},
+    },
     store::{
         entry::{Actor, EntryIndex, HEADER_BYTES},
         ledger::{Changes, Ledger, Refusal, Row, Snapshot},
+        record::DraftRecord,
     },
 };
 
@@ -39,6 +45,8 @@ const RECORDS: u8 = b'r';
 const REFUSAL: u8 = b'x';
 const DIRECTORY: u8 = b'd';
 const ACTOR: u8 = b'a';
+const DRAFT: u8 = b'w';
+const UNITS: u8 = b'u';
 /// CRC and count of parts.
 const PART_HEAD_BYTES: usize = 4 + 2;
 
@@ -79,6 +87,21 @@ pub(in crate::store) fn encode(
         value.number(*index);
         let key = [&[ACTOR], actor.as_str().as_bytes()].concat();
         rows.push(checked(key, value.bytes()));
+    }
+    for draft in &snapshot.changes.drafts {
+        let mut value = Packer::default();
+        if !draft.life.is_over() {
+            value.draft(draft);
+        }
+        let key = [&[DRAFT], draft.statement.id.as_bytes().as_slice()].concat();
+        rows.push(checked(key, value.bytes()));
+    }
+    for (thread, units) in &snapshot.changes.restrictions {
+        let mut value = Packer::default();
+        if !units.is_empty() {
+            value.restriction(thread, units);
+        }
+        rows.push(checked(thread_key(thread), value.bytes()));
     }
     let mut tick = Packer::default();
     tick.number(snapshot.tick);
@@ -143,6 +166,8 @@ pub(in crate::store) fn load(
         refusals: load_refusals(view)?,
         directories: load_directories(view)?,
         actors: load_actors(view)?,
+        drafts: load_drafts(view)?,
+        restrictions: load_restrictions(view)?,
     };
     ledger.load_rest(changes, position);
     Ok(())
@@ -261,6 +286,41 @@ fn load_actors(view: &dyn View) -> Result<Vec<(Actor, EntryIndex)>, ViewError> {
     Ok(actors)
 }
 
+fn load_drafts(view: &dyn View) -> Result<Vec<DraftRecord>, ViewError> {
+    let mut drafts = Vec::new();
+    for row in view.scan(&[DRAFT]) {
+        let (key, value) = row?;
+        let mut value = Unpacker::new(check(&key, &value)?);
+        if !value.is_empty() {
+            let draft = value.draft().filter(|_| value.is_empty());
+            drafts.push(draft.ok_or_else(|| unreadable("draft"))?);
+        }
+    }
+    Ok(drafts)
+}
+
+fn load_restrictions(view: &dyn View) -> Result<Vec<(StatementRef, Arc<str>)>, ViewError> {
+    let mut restrictions = Vec::new();
+    for row in view.scan(&[UNITS]) {
+        let (key, value) = row?;
+        let mut value = Unpacker::new(check(&key, &value)?);
+        if !value.is_empty() {
+            let restriction = value.restriction().filter(|_| value.is_empty());
+            restrictions.push(restriction.ok_or_else(|| unreadable("restriction"))?);
+        }
+    }
+    Ok(restrictions)
+}
+
+fn thread_key(thread: &StatementRef) -> Vec<u8> {
+    [
+        &[UNITS],
+        thread.id.as_bytes().as_slice(),
+        thread.origin.as_str().as_bytes(),
+    ]
+    .concat()
+}
+
 fn unreadable(what: &str) -> ViewError {
     ViewError(format!("the row of a {what} cannot be read"))
 }
@@ -304,225 +364,5 @@ fn check<'a>(key: &[u8], value: &'a [u8]) -> Result<&'a [u8], ViewError> {
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-    use crate::{
-        domain::{
-            id::{AuthorityId, MessageId, StatementRef},
-            lives::{AlertLife, DeliveryLife, HandlingLife},
-            reason::Reason,
-            receipt::LeafHash,
-            routing::{AnswerCode, Effect, Handling, HandlingSet, Kind, Priority, Status},
-            time::Timestamp,
-        },
-        store::{
-            record::{DeliveryRecord, Direction, MessageRecord},
-            view::memory::MemoryView,
-        },
-    };
-
-    fn authority(number: usize) -> AuthorityId {
-        format!("XA-A{number}").parse().unwrap()
-    }
-
-    fn statement(number: usize) -> StatementRef {
-        StatementRef {
-            origin: authority(number),
-            id: MessageId::from_parts(number as u64, [3; 10]),
-        }
-    }
-
-    fn delivery() -> impl Strategy<Value = DeliveryRecord> {
-        let reason = prop::sample::select(Reason::ALL.to_vec());
-        let life = prop_oneof![
-            Just(DeliveryLife::Queued),
-            Just(DeliveryLife::Delivered),
-            Just(DeliveryLife::Expired),
-            reason.clone().prop_map(DeliveryLife::Refused),
-            reason.prop_map(DeliveryLife::Held),
-        ];
-        let time = any::<i64>().prop_map(Timestamp::from_micros);
-        (
-            (0..500_usize, any::<u32>(), life, time.clone()),
-            (any::<Option<u64>>(), handling_life()),
-            (prop::option::of(time.clone()), prop::option::of(time)),
-        )
-            .prop_map(|(first, (receipt, handling), (opened_at, answered_at))| {
-                let (recipient, thread_seq, life, since) = first;
-                DeliveryRecord {
-                    recipient: authority(recipient),
-                    thread_seq,
-                    life,
-                    since,
-                    receipt,
-                    handling,
-                    opened_at,
-                    answered_at,
-                }
-            })
-    }
-
-    fn handling_life() -> impl Strategy<Value = HandlingLife> {
-        let answer = || prop::option::of(prop::sample::select(AnswerCode::ALL.to_vec()));
-        (answer(), answer()).prop_map(|(latest, gravest)| HandlingLife { latest, gravest })
-    }
-
-    fn effect() -> impl Strategy<Value = Effect> {
-        let plain = prop::sample::select(vec![
-            Effect::Starts,
-            Effect::Informs,
-            Effect::Instructs,
-            Effect::Updates,
-            Effect::Corrects,
-            Effect::Recalls,
-            Effect::Closes,
-        ]);
-        let answers = prop::sample::select(AnswerCode::ALL.to_vec()).prop_map(Effect::Answers);
-        prop_oneof![plain, answers]
-    }
-
-    prop_compose! {
-        fn record()(
-            (name, thread, target) in (0..99_usize, 0..99_usize, prop::option::of(0..99_usize)),
-            foreign in any::<bool>(),
-            kind in prop::sample::select(Kind::ALL.to_vec()),
-            status in prop::sample::select(Status::ALL.to_vec()),
-            priority in prop::sample::select(Priority::ALL.to_vec()),
-            restricted in any::<bool>(),
-            effect in effect(),
-            life in prop::sample::select(vec![
-                AlertLife::Live, AlertLife::Closed, AlertLife::Recalled, AlertLife::Waiting,
-            ]),
-            (leaf, index, size_bytes) in any::<([u8; 32], u64, u32)>(),
-            times in any::<[i64; 3]>(),
-            (opened_at, previous_in_thread) in any::<(Option<i64>, Option<u64>)>(),
-            handling_life in handling_life(),
-            deliveries in prop::collection::vec(delivery(), 0..5),
-        ) -> MessageRecord {
-            let codes = if restricted { vec![Handling::H2, Handling::H3] } else { vec![Handling::H0] };
-            let [issued_at, recorded_at, carried_until] = times.map(Timestamp::from_micros);
-            MessageRecord {
-                ordinal: 0,
-                statement: statement(name),
-                thread: statement(thread),
-                direction: if foreign { Direction::Foreign } else { Direction::Own },
-                kind, status, priority, effect, life, index, size_bytes,
-                handling: HandlingSet::new(codes).unwrap(),
-                leaf: LeafHash(leaf),
-                issued_at, recorded_at, carried_until,
-                in_reply_to: target.map(statement),
-                deliveries, handling_life, previous_in_thread,
-                opened_at: opened_at.map(Timestamp::from_micros),
-            }
-        }
-    }
-
-    fn snapshot(mut row: Row, number: u64) -> Snapshot {
-        for (ordinal, record) in (number * VIEW_ROW_RECORDS..).zip(&mut row) {
-            record.ordinal = ordinal;
-        }
-        Snapshot {
-            tick: 1,
-            next: 1,
-            rows: vec![(number, Arc::new(row))],
-            changes: Changes::default(),
-        }
-    }
-
-    /// A view after so many writings, of which each wrote nothing but its number.
-    fn written(ticks: u64) -> MemoryView {
-        let view = MemoryView::default();
-        for tick in 1..=ticks {
-            let snapshot = Snapshot {
-                tick,
-                next: 0,
-                rows: Vec::new(),
-                changes: Changes::default(),
-            };
-            view.apply(encode(&snapshot, &[7; HEADER_BYTES])).unwrap();
-        }
-        view
-    }
-
-    fn loaded(view: MemoryView) -> Result<u64, String> {
-        let view: Arc<dyn View> = Arc::new(view);
-        let position = position(&*view).unwrap().unwrap();
-        let mut ledger = Ledger::new(authority(0), Arc::clone(&view));
-        load(&*view, &mut ledger, &position).map_err(|fault| fault.0)?;
-        Ok(ledger.snapshot().tick)
-    }
-
-    #[test]
-    fn a_view_goes_on_counting_its_writings() {
-        for ticks in [1, 3, TICKS_KEPT - 1, TICKS_KEPT, TICKS_KEPT + 5] {
-            assert_eq!(loaded(written(ticks)), Ok(ticks + 1));
-        }
-    }
-
-    #[test]
-    fn a_view_that_misses_a_writing_is_refused() {
-        // The place of writing 2: never written, or of the round before.
-        for (ticks, absent) in [(3, 2), (TICKS_KEPT + 5, TICKS_KEPT + 2)] {
-            let view = written(absent - 1);
-            let snapshot = Snapshot {
-                tick: ticks,
-                next: 0,
-                rows: Vec::new(),
-                changes: Changes::default(),
-            };
-            view.apply(encode(&snapshot, &[7; HEADER_BYTES])).unwrap();
-            let fault = loaded(view).unwrap_err();
-            assert_eq!(
-                fault,
-                format!("writing {absent} of {ticks} is absent: a crash took it")
-            );
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn a_row_comes_back_as_it_was(
-            row in prop::collection::vec(record(), 1..33),
-            number in 0..1_000_000_u64,
-        ) {
-            let snapshot = snapshot(row, number);
-            let view = MemoryView::default();
-            view.apply(encode(&snapshot, &[7; HEADER_BYTES])).unwrap();
-            prop_assert_eq!(&read_row(&view, number).unwrap(), &*snapshot.rows[0].1);
-            let position = position(&view).unwrap().unwrap();
-            prop_assert_eq!(position, Position { tick: 1, next: 1, header: [7; HEADER_BYTES] });
-        }
-
-        #[test]
-        fn a_flipped_bit_is_damage(
-            row in prop::collection::vec(record(), 1..5),
-            place in any::<prop::sample::Index>(),
-            bit in 0..8_u8,
-        ) {
-            let view = MemoryView::default();
-            let mut rows = encode(&snapshot(row, 0), &[7; HEADER_BYTES]);
-            let value = &mut rows[0].1;
-            let place = place.index(value.len());
-            value[place] ^= 1 << bit;
-            view.apply(rows).unwrap();
-            prop_assert!(read_row(&view, 0).is_err());
-        }
-
-        #[test]
-        fn values_stay_small_however_many_recipients(
-            record in record(),
-            delivery in delivery(),
-        ) {
-            let mut record = record;
-            record.deliveries = vec![delivery; 256];
-            let snapshot = snapshot(vec![record; 32], 0);
-            let rows = encode(&snapshot, &[7; HEADER_BYTES]);
-            prop_assert!(rows.iter().all(|(_, value)| value.len() <= VIEW_VALUE_MAX_BYTES));
-            let view = MemoryView::default();
-            view.apply(rows).unwrap();
-            prop_assert_eq!(&read_row(&view, 0).unwrap(), &*snapshot.rows[0].1);
-        }
-    }
-}
+#[path = "rows_tests.rs"]
+mod tests;

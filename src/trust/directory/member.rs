@@ -11,7 +11,13 @@ use super::{
     signed,
 };
 use crate::{
-    domain::{id::AuthorityId, limits, time::Timestamp},
+    domain::{
+        id::AuthorityId,
+        limits,
+        release::KindSet,
+        routing::{Coded as _, Kind},
+        time::Timestamp,
+    },
     proto::directory::v1 as pb,
     trust::keys::{KeyId, KeyUse},
 };
@@ -97,6 +103,12 @@ impl MemberOnly {
             document,
         )?;
         signed::at_most(
+            "release kinds",
+            entry.release_kinds.len(),
+            limits::DIRECTORY_LIST_MAX,
+            document,
+        )?;
+        signed::at_most(
             "pins",
             entry.spki_pins.len(),
             limits::DIRECTORY_LIST_MAX,
@@ -133,8 +145,16 @@ impl MemberOnly {
             contact,
             groups: self.groups,
             spki_pins,
+            release_kinds: release_kinds(&entry.release_kinds),
         })
     }
+}
+
+/// A kind that this version does not carry is refused for that; and nobody waits for a second person to answer.
+fn release_kinds(numbers: &[u32]) -> KindSet {
+    let kind = |number: &u32| u8::try_from(*number).ok().and_then(Kind::of_number);
+    let kinds = numbers.iter().filter_map(kind);
+    KindSet::new(kinds.filter(|kind| *kind != Kind::Answer))
 }
 
 fn member_key(authority: AuthorityId, key: &pb::Key) -> Result<MemberKey, DirectoryError> {

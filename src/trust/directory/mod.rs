@@ -29,7 +29,7 @@ use super::{
     merkle::Hash,
 };
 use crate::{
-    domain::{id::AuthorityId, limits, time::Timestamp},
+    domain::{id::AuthorityId, limits, release::KindSet, time::Timestamp},
     proto::directory::v1 as pb,
 };
 
@@ -164,6 +164,8 @@ pub struct Member {
     pub groups: Vec<String>,
     /// SHA-256 of the public keys allowed in node certificates; empty: any of its CAs.
     pub spki_pins: Vec<[u8; 32]>,
+    /// Kinds that it sends only after a second person's release; never answers.
+    pub release_kinds: KindSet,
 }
 
 impl Member {

@@ -18,6 +18,7 @@ use super::{
 use crate::{
     domain::{
         limits,
+        release::KindSet,
         time::{Clock, Timestamp},
     },
     proto::directory::v1 as pb,
@@ -42,6 +43,17 @@ const BACKDATED: Duration = Duration::from_secs(300);
 /// When there is no earlier application, or files cannot be used.
 pub fn application(folder: &Path, clock: &dyn Clock) -> Result<(), PkiError> {
     renew(folder, clock, |_| {})
+}
+
+/// Writes `application.json` anew, in which the authority sends these kinds only after a second person's release. None:
+/// it demands none any more.
+///
+/// # Errors
+/// As [`application`].
+pub fn demand_release(folder: &Path, kinds: KindSet, clock: &dyn Clock) -> Result<(), PkiError> {
+    renew(folder, clock, |entry| {
+        entry.release_kinds = kinds.kinds().map(|kind| u32::from(kind as u8)).collect();
+    })
 }
 
 /// The same with a change to the entry.

@@ -81,6 +81,8 @@ pub struct DeskProfile {
     pub role: Role,
     /// Pseudonym, such as `duty-7`.
     pub name: DeskName,
+    /// Unit of the authority; `None`: the whole of it.
+    pub unit: Option<DeskName>,
 }
 
 /// Issues `node/exchange` and `node/desk`: two certificates of two CAs, for 90 days.
@@ -135,6 +137,7 @@ pub fn issue_desk(
         authority: profile.authority,
         role: profile.role,
         name: profile.name.clone(),
+        unit: profile.unit.clone(),
     };
     let client = [ExtendedKeyUsagePurpose::ClientAuth];
     let order = Order::new(Ca::Desk, &name, Vec::new(), &client, DESK_DAYS);

@@ -31,7 +31,7 @@ use std::{
 };
 
 pub use self::{
-    application::application,
+    application::{application, demand_release},
     authority::{AuthorityPlan, Contact, init},
     certificate::{CertificateFiles, DeskProfile, NodeProfile, Replace, issue_desk, issue_node},
     crl::{CRL_DAYS, Ca, Revoked, publish_crl, revoke},

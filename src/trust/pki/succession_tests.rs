@@ -278,6 +278,7 @@ fn row_67_a_desk_ca_is_replaced_step_by_step_and_both_are_trusted_meanwhile() {
         authority: xa(),
         role: Role::Officer,
         name: "duty-7".parse().unwrap(),
+        unit: None,
     };
     let issue = |office: &Office, replace| {
         issue_desk(&home, &profile, replace, &FixedClock(office.now)).unwrap();

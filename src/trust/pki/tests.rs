@@ -210,6 +210,7 @@ fn certificates_have_the_profiles_that_are_documented() {
         authority: xa(),
         role: Role::Auditor,
         name: "court-1".parse().unwrap(),
+        unit: None,
     };
     issue_desk(folder.path(), &person, Replace::Never, &NOW).unwrap();
     for (file, uri, names, days) in [

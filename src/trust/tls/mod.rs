@@ -117,9 +117,15 @@ pub enum Role {
     Officer,
     /// Releases what an officer wrote.
     Supervisor,
+    /// Sees all that is overdue, reassigns and releases, around the clock.
+    Duty,
+    /// A program that asks about documents at a border, and nothing else.
+    System,
     /// Sees links and queues, no bodies.
     Ops,
-    /// Reads the journal and exports evidence.
+    /// Users and policy, no content.
+    Administrator,
+    /// Reads the journal and, with a reason, content; exports evidence.
     Auditor,
 }
 
@@ -127,6 +133,7 @@ pub enum Role {
 #[derive(Debug, Clone)]
 pub struct DeskIdentity {
     pub(in crate::trust) role: Role,
+    pub(in crate::trust) unit: Option<DeskName>,
     pub(in crate::trust) uri: Arc<str>,
 }
 
@@ -135,6 +142,11 @@ impl DeskIdentity {
     #[must_use]
     pub fn role(&self) -> Role {
         self.role
+    }
+    /// Its unit; `None`: the whole authority.
+    #[must_use]
+    pub fn unit(&self) -> Option<&DeskName> {
+        self.unit.as_ref()
     }
     /// `allpoints://XA-POL/desk/officer/duty-7`
     #[must_use]
@@ -165,9 +177,22 @@ impl ConnectionIdentity for DeskIdentity {
 
     fn from_connection(connection: &rustls::ServerConnection) -> Option<Self> {
         match Name::of_certificate(verified_leaf(connection)?).ok()? {
-            name @ Name::DeskPerson { role, .. } => Some(Self {
+            Name::DeskPerson {
+                authority,
                 role,
-                uri: name.to_string().into(),
+                name,
+                unit,
+            } => Some(Self {
+                role,
+                unit: unit.clone(),
+                uri: Name::DeskPerson {
+                    authority,
+                    role,
+                    name,
+                    unit,
+                }
+                .to_string()
+                .into(),
             }),
             Name::Node { .. } | Name::DeskServer { .. } => None,
         }

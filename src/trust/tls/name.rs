@@ -1,7 +1,7 @@
 //! The names in certificates: one URI each, in one grammar, compared byte by byte.
 //!
 //! `allpoints://ID/node/N` on the exchange, `allpoints://ID/desk/ROLE/NAME` and
-//! `allpoints://ID/desk/server/N` at the desk. Nothing is normalised: a text that is not exactly
+//! `allpoints://ID/desk/server/N` at the desk; who belongs to one unit of the authority has `/unit/UNIT` behind. Nothing is normalised: a text that is not exactly
 //! what [`Name`] would write is no name. A name read from an unverified certificate may choose a
 //! verifier, and nothing else.
 
@@ -41,6 +41,8 @@ pub enum Name {
         role: Role,
         /// Pseudonym: lower-case letters, digits and inner dashes.
         name: DeskName,
+        /// Its unit; `None`: the whole authority.
+        unit: Option<DeskName>,
     },
 }
 
@@ -62,7 +64,9 @@ pub enum NameError {
     )]
     Desk(String),
     /// Not a role.
-    #[error("`{0}` is no role: expected officer, supervisor, ops or auditor")]
+    #[error(
+        "`{0}` is no role: expected officer, supervisor, duty, system, ops, administrator or auditor"
+    )]
     Role(String),
 }
 
@@ -148,7 +152,14 @@ impl fmt::Display for Name {
                 authority,
                 role,
                 name,
-            } => write!(f, "allpoints://{authority}/desk/{role}/{name}"),
+                unit,
+            } => {
+                write!(f, "allpoints://{authority}/desk/{role}/{name}")?;
+                match unit {
+                    Some(unit) => write!(f, "/unit/{unit}"),
+                    None => Ok(()),
+                }
+            }
         }
     }
 }
@@ -181,6 +192,13 @@ fn parse(text: &str) -> Option<Name> {
             authority,
             role: role.parse().ok()?,
             name: name.parse().ok()?,
+            unit: None,
+        }),
+        ["desk", role, name, "unit", unit] => Some(Name::DeskPerson {
+            authority,
+            role: role.parse().ok()?,
+            name: name.parse().ok()?,
+            unit: Some(unit.parse().ok()?),
         }),
         _ => None,
     }
@@ -216,7 +234,15 @@ impl fmt::Display for DeskName {
 
 impl Role {
     /// Every role.
-    pub const ALL: [Self; 4] = [Self::Officer, Self::Supervisor, Self::Ops, Self::Auditor];
+    pub const ALL: [Self; 7] = [
+        Self::Officer,
+        Self::Supervisor,
+        Self::Duty,
+        Self::System,
+        Self::Ops,
+        Self::Administrator,
+        Self::Auditor,
+    ];
 
     /// As it stands in certificates and commands.
     #[must_use]
@@ -224,7 +250,10 @@ impl Role {
         match self {
             Self::Officer => "officer",
             Self::Supervisor => "supervisor",
+            Self::Duty => "duty",
+            Self::System => "system",
             Self::Ops => "ops",
+            Self::Administrator => "administrator",
             Self::Auditor => "auditor",
         }
     }
@@ -269,6 +298,8 @@ mod tests {
             "allpoints://XA-POL/desk/server/2",
             "allpoints://XA-POL/desk/officer/duty-7",
             "allpoints://XA-POL/desk/auditor/a",
+            "allpoints://XA-POL/desk/duty/duty-7/unit/harbour",
+            "allpoints://XA-POL/desk/administrator/it-1",
             "allpoints://XA-ABCDEFGHIJKLM/node/1",
         ] {
             let name: Name = text.parse().expect(text);
@@ -304,6 +335,12 @@ mod tests {
             "allpoints://XA-POL/desk/officer/Duty",
             "allpoints://XA-POL/desk/officer/-a",
             "allpoints://XA-POL/desk/officer/a/b",
+            "allpoints://XA-POL/desk/officer/a/unit",
+            "allpoints://XA-POL/desk/officer/a/unit/",
+            "allpoints://XA-POL/desk/officer/a/unit/Harbour",
+            "allpoints://XA-POL/desk/officer/a/unit/b/c",
+            "allpoints://XA-POL/desk/officer/a/units/b",
+            "allpoints://XA-POL/desk/server/1/unit/b",
             "allpoints://XA-POL/desk/officer/",
             "allpoints://XA-ABCDEFGHIJKLMN/node/1",
         ] {
@@ -313,7 +350,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_read_is_written_the_same(text in "(allpoints://)?[A-Z]{2}-[A-Z0-9]{1,14}/(node|desk/server|desk/ops)/[a-z0-9-]{1,6}") {
+        fn what_is_read_is_written_the_same(text in "(allpoints://)?[A-Z]{2}-[A-Z0-9]{1,14}/(node|desk/server|desk/ops)/[a-z0-9-]{1,6}(/unit/[a-z0-9-]{1,6})?") {
             if let Ok(name) = text.parse::<Name>() {
                 prop_assert_eq!(name.to_string(), text);
             }

@@ -173,6 +173,7 @@ impl Country {
             authority: self.id,
             role,
             name: "duty-7".parse().unwrap(),
+            unit: None,
         };
         pki::issue_desk(self.path(), &profile, Replace::Never, &TODAY).unwrap()
     }

@@ -464,7 +464,7 @@ fn faults_of(change: impl FnOnce(&mut pb::Draft)) -> Vec<String> {
 #[test]
 fn syntax_faults_name_line_and_column() {
     for (text, path) in [
-        ("{\n  \"to\": [\"XB-POL\",]\n}", "line 2, column 19"),
+        ("{\n  \"to\": [\"XB-POL\",,]\n}", "line 2, column 19"),
         ("{\n  \"payloda\": {}\n}", "line 2, column 11"),
         ("{\"priority\": \"PRIORITY_HIGH\"}", "line 1, column 28"),
         ("", "line 1, column 0"),
