@@ -385,7 +385,10 @@ mod tests {
         };
         let by_directory = Needs::Release(Why::Directory);
         assert_eq!(needs(&[], published, &alert), by_directory);
-        assert_eq!(needs(&[none.clone()], published, &alert), by_directory);
+        assert_eq!(
+            needs(std::slice::from_ref(&none), published, &alert),
+            by_directory
+        );
         assert_eq!(
             needs(&[], KindSet::new([Kind::Recall]), &alert),
             Needs::Nothing
