@@ -195,6 +195,7 @@ impl Addressed {
             supersedes: None,
             release: None,
             effect: draft.effect,
+            terms: draft.terms,
         })
     }
 }

@@ -143,7 +143,8 @@ fn check_release(release: &Release) -> Result<(), Reason> {
 /// Who may write what in which thread. The writer is the statement's origin.
 ///
 /// # Errors
-/// `NOT_IN_THREAD`, `NOT_OWNER`, `RECIPIENTS_NARROWED`, `EXERCISE_MIXED`, `TARGET_MISMATCH`, `MALFORMED`; and
+/// `NOT_IN_THREAD`, `NOT_OWNER`, `RECIPIENTS_NARROWED`, `EXERCISE_MIXED`, `TARGET_MISMATCH`, `MALFORMED`,
+/// `VALIDITY_EXCEEDED`; and
 /// `THREAD_NOT_YET` when the thread's first statement must be here first and is not.
 pub(super) fn check_thread(routing: &Routing, holdings: &impl Holdings) -> Result<(), Reason> {
     if routing.is_first() {
@@ -161,6 +162,7 @@ pub(super) fn check_thread(routing: &Routing, holdings: &impl Holdings) -> Resul
     }
     check_participants(routing, &first)?;
     check_writer(routing)?;
+    check_extension(routing, &first)?;
     check_breadth(routing, target.as_ref())
 }
 
@@ -258,6 +260,18 @@ fn check_writer(routing: &Routing) -> Result<(), Reason> {
             [only] if only.authority == first_origin => Ok(()),
             _ => Err(Reason::Malformed),
         },
+        _ => Ok(()),
+    }
+}
+
+/// An alert stands at most as long as its kind allows, extended or not.
+fn check_extension(routing: &Routing, first: &MessageRecord) -> Result<(), Reason> {
+    let asked = routing
+        .terms
+        .valid_until
+        .filter(|_| routing.effect == Effect::Updates && first.is_alert());
+    match asked.zip(first.last_day()) {
+        Some((until, last)) if until > last => Err(Reason::ValidityExceeded),
         _ => Ok(()),
     }
 }

@@ -80,6 +80,9 @@ pub(super) const fn act_name(act: Act) -> &'static str {
         Act::GivenBack => "given-back",
         Act::ReclaimEnded => "reclaim-ended",
         Act::EpochBegun => "epoch-begun",
+        Act::AlertExpired => "alert-expired",
+        Act::Called => "called",
+        Act::CallFailed => "call-failed",
     }
 }
 
@@ -138,7 +141,7 @@ fn entry(header: &EntryHeader) -> pb::AuditEntry {
             .map_or_else(String::new, |peer| peer.to_string()),
         leaf: header.leaf.map_or_else(Vec::new, |leaf| leaf.0.to_vec()),
         count: match header.act {
-            Act::RefusalsCounted => header.count,
+            Act::RefusalsCounted | Act::Called | Act::CallFailed => header.count,
             _ => 0,
         },
     }

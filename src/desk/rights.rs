@@ -17,11 +17,12 @@ pub enum Call {
     Status,
     AuditList,
     AuditExport,
+    CallTest,
 }
 
 impl Call {
     /// Every call.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Submit,
         Self::List,
         Self::Show,
@@ -33,6 +34,7 @@ impl Call {
         Self::Status,
         Self::AuditList,
         Self::AuditExport,
+        Self::CallTest,
     ];
 }
 
@@ -52,6 +54,7 @@ impl Call {
             Self::Status => "status",
             Self::AuditList => "audit list",
             Self::AuditExport => "audit export",
+            Self::CallTest => "call test",
         }
     }
 }
@@ -63,7 +66,13 @@ pub const fn may(role: Role, call: Call) -> bool {
         Role::Officer | Role::Supervisor => !matches!(call, Call::AuditList),
         Role::Ops => matches!(
             call,
-            Call::List | Call::Track | Call::Resume | Call::Watch | Call::Links | Call::Status
+            Call::List
+                | Call::Track
+                | Call::Resume
+                | Call::Watch
+                | Call::Links
+                | Call::Status
+                | Call::CallTest
         ),
         Role::Auditor => matches!(call, Call::Peek | Call::AuditList | Call::AuditExport),
     }
@@ -105,6 +114,7 @@ mod tests {
             (Call::Status, [true, true, true, false]),
             (Call::AuditList, [false, false, false, true]),
             (Call::AuditExport, [true, true, false, true]),
+            (Call::CallTest, [true, true, true, false]),
         ];
         assert_eq!(table.map(|(call, _)| call), Call::ALL);
         for (call, row) in table {

@@ -16,7 +16,7 @@ use tonic::{
 use super::{
     DeskParts,
     actor::{ActorFault, Actors},
-    audit, export, inbox, overview, resume,
+    audit, calls, export, inbox, overview, resume,
     rights::{self, Call, may},
     stream, submit, thread, watch,
 };
@@ -280,6 +280,16 @@ impl Desk for DeskService {
         let permit = self.permit(&request, Call::AuditExport).await?;
         let desk = self.clone();
         let work = async move { export::start(&desk, &permit, &request.into_inner().id).await };
+        carried_out(work).await.map(Response::new)
+    }
+
+    async fn call_test(
+        &self,
+        request: Request<pb::CallTestRequest>,
+    ) -> Result<Response<pb::CallTestResponse>, Status> {
+        self.permit(&request, Call::CallTest).await?;
+        let desk = self.clone();
+        let work = async move { calls::test(&desk).await };
         carried_out(work).await.map(Response::new)
     }
 }

@@ -228,6 +228,16 @@ reasons! {
         "a statement was given back that we never receipted" "an attack or a fault at the peer: its origin sends it itself";
     100 NotOffered "NOT_OFFERED" Final Unimplemented
         "the exchange port offers no such service or method, or no compression" "call the methods of `allpoints.exchange.v1.Exchange`, uncompressed";
+    120 ValidityExceeded "VALIDITY_EXCEEDED" Final InvalidArgument
+        "the update extends its alert past the longest validity of its kind" "extend it by less; for a longer need issue the alert anew and close this one";
+    121 CallRefused "CALL_REFUSED" Retry Unavailable
+        "who is to be called answered with an error" "look at the receiver's own log, then `allpoints call test`";
+    122 CallUnreachable "CALL_UNREACHABLE" Retry Unavailable
+        "who is to be called cannot be reached, or did not answer in time" "check address, certificate and network, then `allpoints call test`";
+    123 CallGone "CALL_GONE" Hold FailedPrecondition
+        "the receiver of calls says that it is gone for good" "take it out of the configuration, or put the right address there";
+    124 CallDropped "CALL_DROPPED" Final ResourceExhausted
+        "more calls waited for one way than are kept, and the oldest was given up" "look why that way is slow: `allpoints status` names it";
 }
 
 impl fmt::Display for Reason {

@@ -104,6 +104,12 @@ acts! {
     ActorNamed = 17,
     /// The journal was listed.
     AuditRead = 18,
+    /// The last day of an alert passed, and it was not extended.
+    AlertExpired = 25,
+    /// The own duty desk was called.
+    Called = 26,
+    /// A call reached nobody on one of its ways, and is given up there.
+    CallFailed = 27,
     /// Stands for an entry that was damaged beyond reading.
     Missing = 40,
     /// A partner gave back what was lost here.

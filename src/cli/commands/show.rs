@@ -130,6 +130,7 @@ mod tests {
                 ..Release::default()
             }),
             handling_text: "ask before court".to_owned(),
+            ..StatementView::default()
         };
         insta::assert_snapshot!(render(&ShowResponse {
             statements: vec![view],

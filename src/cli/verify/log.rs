@@ -158,7 +158,10 @@ fn judge(
             | Act::DeliveryEnded
             | Act::DeliveryHeld
             | Act::DeliveryResumed
-            | Act::Incident,
+            | Act::Incident
+            | Act::AlertExpired
+            | Act::Called
+            | Act::CallFailed,
             Some(subject),
         ) if statements.contains(&subject) => Ok(()),
         _ => Err("it is not of this thread".to_owned()),
@@ -178,6 +181,9 @@ fn described(header: &EntryHeader) -> String {
         Act::Exported => "exported the thread",
         Act::Incident => "noted an incident with",
         Act::DirectoryAdopted => "adopted a directory",
+        Act::AlertExpired => "saw the last day pass of",
+        Act::Called => "called its duty desk about",
+        Act::CallFailed => "could not call its duty desk about",
         _ => "logged something else",
     };
     let mut text = act.to_owned();

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use super::{Event, Peek};
 use crate::{
     domain::{
+        call::CallKind,
         id::{AuthorityId, StatementRef},
         reason::Reason,
         receipt::{LeafHash, Receipt, Verdict},
@@ -95,6 +96,9 @@ impl Event {
             Self::GivenBack { .. } => Act::GivenBack,
             Self::ReclaimEnded { .. } => Act::ReclaimEnded,
             Self::EpochBegun { .. } => Act::EpochBegun,
+            Self::AlertExpired { .. } => Act::AlertExpired,
+            Self::Called { .. } => Act::Called,
+            Self::CallFailed { .. } => Act::CallFailed,
         }
     }
 
@@ -105,7 +109,8 @@ impl Event {
             | Self::RefusalsCounted { reason, .. }
             | Self::DeliveryEnded { reason, .. }
             | Self::DeliveryHeld { reason, .. }
-            | Self::Incident { reason, .. } => Some(*reason),
+            | Self::Incident { reason, .. }
+            | Self::CallFailed { reason, .. } => Some(*reason),
             Self::ReceiptStored { receipt, .. } => match receipt.verdict {
                 Verdict::Held => None,
                 Verdict::Refused(reason) => Some(reason),
@@ -144,13 +149,16 @@ impl Event {
             | Self::DeliveryHeld { statement, .. }
             | Self::DeliveryResumed { statement, .. }
             | Self::Reclaimed { statement, .. }
-            | Self::GivenBack { statement, .. } => Some(*statement),
+            | Self::GivenBack { statement, .. }
+            | Self::AlertExpired { statement } => Some(*statement),
             Self::ReceiptStored { receipt, .. } => Some(StatementRef {
                 origin: receipt.sender,
                 id: receipt.message,
             }),
             Self::Consulted { thread, .. } | Self::Exported { thread, .. } => Some(*thread),
-            Self::Incident { statement, .. } => *statement,
+            Self::Incident { statement, .. }
+            | Self::Called { statement, .. }
+            | Self::CallFailed { statement, .. } => *statement,
             _ => None,
         }
     }
@@ -167,7 +175,9 @@ impl Event {
             Self::DeliveryEnded { recipient, .. }
             | Self::DeliveryHeld { recipient, .. }
             | Self::DeliveryResumed { recipient, .. } => Some(*recipient),
-            Self::Incident { peer, .. } => *peer,
+            Self::Incident { peer, .. }
+            | Self::Called { peer, .. }
+            | Self::CallFailed { peer, .. } => *peer,
             _ => None,
         }
     }
@@ -189,7 +199,9 @@ impl Event {
     /// was lost, all ones when it is not known.
     fn count(&self) -> u32 {
         match self {
-            Self::RefusalsCounted { count, .. } => *count,
+            Self::RefusalsCounted { count, .. }
+            | Self::Called { count, .. }
+            | Self::CallFailed { count, .. } => *count,
             Self::TailCut { bytes } => *bytes,
             Self::ReclaimEnded { missing } => *missing,
             Self::EpochBegun { epoch, .. } => *epoch,
@@ -212,11 +224,18 @@ impl Event {
                 body.into()
             }
             Self::ActorNamed { uri, .. } => Bytes::copy_from_slice(uri.as_bytes()),
+            Self::Called { kind, ways, .. } => call_body(*kind, ways),
+            Self::CallFailed { kind, way, .. } => call_body(*kind, way),
             // The size, 8 bytes big-endian, then the root.
             Self::EpochBegun { size, root, .. } => [&size.to_be_bytes()[..], root].concat().into(),
             _ => Bytes::new(),
         }
     }
+}
+
+/// The number of the kind, then the ways.
+fn call_body(kind: CallKind, ways: &str) -> Bytes {
+    [&[kind as u8], ways.as_bytes()].concat().into()
 }
 
 const fn low_half(index: EntryIndex) -> u32 {
@@ -262,7 +281,11 @@ impl Reader {
             Act::Accepted | Act::Received | Act::ReceiptStored => {
                 return self.documented(header, body);
             }
-            Act::DirectoryAdopted | Act::ActorNamed | Act::EpochBegun => {
+            Act::DirectoryAdopted
+            | Act::ActorNamed
+            | Act::EpochBegun
+            | Act::Called
+            | Act::CallFailed => {
                 return with_own_body(header, body);
             }
             Act::RefusedStatement => Event::RefusedStatement {
@@ -334,6 +357,9 @@ impl Reader {
                 peer: peer()?,
                 leaf: header.leaf.ok_or_else(|| missing("leaf"))?,
             },
+            Act::AlertExpired => Event::AlertExpired {
+                statement: subject()?,
+            },
             Act::ReclaimEnded => Event::ReclaimEnded {
                 missing: header.count,
             },
@@ -389,6 +415,9 @@ fn with_own_body(header: &EntryHeader, body: &Bytes) -> Result<Event, EventError
             uri: str::from_utf8(body).map_err(|_| unreadable())?.into(),
         });
     }
+    if matches!(header.act, Act::Called | Act::CallFailed) {
+        return call(header, body).ok_or_else(unreadable);
+    }
     if header.act == Act::EpochBegun {
         let (size, root) = body.split_first_chunk::<8>().ok_or_else(unreadable)?;
         return Ok(Event::EpochBegun {
@@ -401,5 +430,30 @@ fn with_own_body(header: &EntryHeader, body: &Bytes) -> Result<Event, EventError
     Ok(Event::DirectoryAdopted {
         version: u64::from_be_bytes(*version),
         bundle: body.slice(version.len()..),
+    })
+}
+
+fn call(header: &EntryHeader, body: &Bytes) -> Option<Event> {
+    let (kind, ways) = body.split_first()?;
+    let kind = CallKind::from_number(*kind)?;
+    let ways = str::from_utf8(ways).ok()?.into();
+    let (statement, peer, count) = (header.subject, header.peer, header.count);
+    Some(match header.reason {
+        Some(reason) if header.act == Act::CallFailed => Event::CallFailed {
+            statement,
+            peer,
+            kind,
+            count,
+            way: ways,
+            reason,
+        },
+        None if header.act == Act::Called => Event::Called {
+            statement,
+            peer,
+            kind,
+            count,
+            ways,
+        },
+        _ => return None,
     })
 }

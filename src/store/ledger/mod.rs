@@ -4,6 +4,7 @@
 //! events by the same code (`apply.rs`); nothing else may change the state. It holds no person.
 
 mod apply;
+mod ends;
 mod ids;
 mod incidents;
 mod query;
@@ -17,6 +18,7 @@ use std::{
 };
 
 use self::{
+    ends::Ends,
     ids::Ids,
     incidents::Incidents,
     queues::{Queues, Unopened},
@@ -50,6 +52,7 @@ pub struct Ledger {
     threads: Threads,
     queues: Queues,
     unopened: Unopened,
+    ends: Ends,
     directories: BTreeMap<u64, EntryIndex>,
     actors: HashMap<Actor, EntryIndex>,
     incidents: Incidents,
@@ -110,6 +113,16 @@ pub struct ListFilter {
     /// Only this status; all when absent, each marked in its record.
     pub status: Option<Status>,
 }
+/// Which day of own alerts is looked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DueList {
+    /// The last day.
+    Ends,
+    /// The day of review.
+    Reviews,
+    /// The day on which somebody who travelled is to be back, and is not known to be.
+    Returns,
+}
 /// Which list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ListBox {
@@ -130,6 +143,7 @@ impl Ledger {
             threads: Threads::default(),
             queues: Queues::default(),
             unopened: Unopened::default(),
+            ends: Ends::default(),
             directories: BTreeMap::new(),
             actors: HashMap::new(),
             incidents: Incidents::default(),

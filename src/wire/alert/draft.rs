@@ -9,6 +9,7 @@ use super::{
     kinds::{self, target_slot},
     payload,
     reader::Reader,
+    terms,
 };
 use crate::{
     domain::{
@@ -19,6 +20,7 @@ use crate::{
             RECIPIENTS_MAX, STATEMENT_HEADER_MAX_BYTES, STATEMENT_MAX_BYTES,
         },
         routing::{Effect, Handling, HandlingSet, Kind, TransferGround},
+        terms::Terms,
         text::excerpt,
         time::Timestamp,
     },
@@ -47,6 +49,7 @@ pub(super) fn parse(draft: &pb::Draft, now: Timestamp) -> Result<ParsedDraft, Ve
         (Some(header), Some(content)) if legal => Ok(ParsedDraft {
             kind: kinds::kind_of_content(&content.content),
             effect: effect(&content.content, replies),
+            terms: terms::of(&wire),
             payload: bytes.into(),
             warnings,
             ..header
@@ -102,6 +105,7 @@ fn read_header(reader: &mut Reader, draft: &pb::Draft) -> Option<ParsedDraft> {
         to,
         kind: Kind::MissingOffender,
         effect: Effect::Starts,
+        terms: Terms::default(),
         status: status?,
         priority: priority?,
         handling: handling?,

@@ -8,12 +8,13 @@ use prost::Message as _;
 
 use crate::{
     domain::{
-        alert::kinds::Target,
+        alert::kinds::{Shared, Target},
         id::{MessageId, StatementRef},
         reason::Reason,
         routing::{
             AnswerCode, Coded as _, Effect, HandlingSet, Kind, Priority, Status, TransferGround,
         },
+        terms::Terms,
         time::Timestamp,
     },
     proto::alert::v1 as pb,
@@ -27,9 +28,12 @@ mod measure;
 mod payload;
 mod person;
 mod reader;
+mod terms;
+mod unreturned;
 
 pub use json::read_draft_json;
 pub use kinds::target_slot;
+pub use unreturned::{Unprepared, Went, missing_offender};
 
 pub use crate::domain::alert::Fault;
 
@@ -44,6 +48,8 @@ pub struct ParsedDraft {
     pub kind: Kind,
     /// What it does to its thread.
     pub effect: Effect,
+    /// What its content says of time and caution.
+    pub terms: Terms,
     /// Real or not.
     pub status: Status,
     /// How quick.
@@ -112,6 +118,8 @@ pub struct Inspected {
     pub target: Option<StatementRef>,
     /// Whether it says whom it is about; what begins a thread must.
     pub names_person: bool,
+    /// What it says of time and caution.
+    pub terms: Terms,
 }
 
 /// For showing: decodes a kept payload.
@@ -163,6 +171,7 @@ pub(super) fn inspect(
             _ => None,
         },
         names_person: payload.subject.is_some(),
+        terms: terms::of(&wire),
     })
 }
 
@@ -179,15 +188,26 @@ pub(super) const fn carries_target(kind: Kind) -> bool {
     )
 }
 
-/// The effect of a payload that was judged before it was kept.
-pub(super) fn effect_of(kind: Kind, payload: &[u8]) -> Result<Effect, Reason> {
-    if kind != Kind::Answer {
-        return Ok(kinds::plain_effect(kind));
+/// The effect and the terms of a payload that was judged before it was kept.
+pub(super) fn effect_of(kind: Kind, payload: &[u8]) -> Result<(Effect, Terms), Reason> {
+    if !says_more_than_its_kind(kind) {
+        return Ok((kinds::plain_effect(kind), Terms::default()));
     }
-    match decode_payload(payload)?.kind {
+    let payload = decode_payload(payload)?;
+    let terms = terms::of(&payload);
+    match payload.kind {
         Some(pb::payload::Kind::Answer(answer)) => coded(answer.code, AnswerCode::of_number)
-            .map(Effect::Answers)
+            .map(|code| (Effect::Answers(code), terms))
             .ok_or(Reason::Malformed),
-        _ => Err(Reason::KindMismatch),
+        _ if kind == Kind::Answer => Err(Reason::KindMismatch),
+        _ => Ok((kinds::plain_effect(kind), terms)),
+    }
+}
+
+/// False for kinds of which routing needs nothing from inside: they carry none of the shared content.
+const fn says_more_than_its_kind(kind: Kind) -> bool {
+    match Shared::of(kind) {
+        Shared::Whole | Shared::Optional => true,
+        Shared::Nothing => matches!(kind, Kind::Answer),
     }
 }
