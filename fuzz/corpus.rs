@@ -113,6 +113,7 @@ fn alerts(put: Put<'_>) -> Outcome<()> {
             supersedes: None,
             release: None,
             effect: Effect::Starts,
+            terms: <_>::default(),
         };
         let document = wire::encode_statement(&routing, [9; 16], &parsed.payload);
         put("statement", &name, &document)?;

@@ -6,6 +6,7 @@
 pub mod failpoint;
 pub mod proto;
 
+pub mod calling;
 pub mod cli;
 pub mod delivery;
 pub mod desk;

@@ -6,7 +6,7 @@ use std::{
 };
 
 /// From the top down. Surfaces (the last ones) may use every layer, but not each other.
-const LAYERS: [&str; 5] = ["domain", "trust", "wire", "store", "delivery"];
+const LAYERS: [&str; 6] = ["domain", "trust", "wire", "store", "delivery", "calling"];
 const SURFACES: [&str; 2] = ["exchange", "desk"];
 /// Above delivery, in tests only: nothing uses it.
 const SIMULATION: &str = "simulation";

@@ -211,6 +211,7 @@ impl Node {
                         text: "More is known.".to_owned(),
                         language: "en".to_owned(),
                     }),
+                    ..<_>::default()
                 })),
                 ..<_>::default()
             }),

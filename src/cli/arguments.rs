@@ -9,6 +9,7 @@ use super::{
     commands::{
         answer::AnswerArgs,
         audit::AuditCommand,
+        call::CallCommand,
         change::{ChangeArgs, CloseArgs, RecallArgs},
         config::ConfigCommand,
         dev::DevCommand,
@@ -26,6 +27,7 @@ use super::{
         show::ShowArgs,
         store::StoreCommand,
         track::TrackArgs,
+        unreturned::ReturnArgs,
     },
     demo::DemoArgs,
 };
@@ -108,6 +110,8 @@ pub enum Command {
     Close(CloseArgs),
     /// What each recipient did with a statement, when, and why
     Track(TrackArgs),
+    /// What follows when somebody who travelled is not known to be back
+    Return(ReturnArgs),
     /// Let a held delivery go on: what hindered it is out of the way
     Resume(ResumeArgs),
     /// Keep the content of a thread to units of the own authority
@@ -118,6 +122,9 @@ pub enum Command {
     Watch,
     /// The own node
     Status,
+    /// Whether the own duty desk would be reached
+    #[command(subcommand)]
+    Call(CallCommand),
     /// Journal, and evidence
     #[command(subcommand)]
     Audit(AuditCommand),

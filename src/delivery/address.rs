@@ -196,6 +196,7 @@ impl Addressed {
             supersedes: None,
             release: self.release()?,
             effect: draft.effect,
+            terms: draft.terms,
         })
     }
 

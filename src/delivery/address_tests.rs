@@ -23,6 +23,7 @@ fn draft(own: &str, kind: Kind, to: &[&str], target: Option<StatementRef>) -> Ad
             to: Vec::new(),
             kind,
             effect: effect(kind),
+            terms: <_>::default(),
             status: Status::Actual,
             priority: Priority::Urgent,
             handling: HandlingSet::new([Handling::H1]).unwrap(),

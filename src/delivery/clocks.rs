@@ -28,6 +28,9 @@ pub struct Deadlines {
     pub instruction: Duration,
 }
 
+/// From word that the person is there now to the originator's instruction, whatever the priority.
+pub const INSTRUCTION_IF_PRESENT: Duration = minutes(30);
+
 const fn minutes(count: u64) -> Duration {
     Duration::from_secs(count * 60)
 }
@@ -131,8 +134,8 @@ pub struct Overdue {
 ///
 /// `record` is the alert, `thread` all of its thread that is here, `own` ourselves. Of an own alert: what each
 /// recipient owes, and what we owe them. Of a foreign one: what we owe, and the instruction owed to us. Alerts that
-/// are closed or recalled owe nothing. A question between authorities is owed its reply wherever it stands in a thread.
-/// What else follows an alert asks for its receipt alone: a recall that does not arrive is late too.
+/// are closed, recalled or past their last day owe nothing. A question between authorities is owed its reply wherever it
+/// stands in a thread. What else follows an alert asks for its receipt alone: a recall that does not arrive is late too.
 #[must_use]
 pub fn overdue(
     own: AuthorityId,
@@ -141,7 +144,7 @@ pub fn overdue(
     now: Timestamp,
 ) -> Vec<Overdue> {
     let asks = record.kind.asks_answer();
-    if asks && record.life != AlertLife::Live {
+    if asks && record.life_at(now) != AlertLife::Live {
         return Vec::new();
     }
     let dues = match record.direction {
@@ -161,6 +164,20 @@ pub fn overdue(
     let mut late: Vec<Overdue> = dues.into_iter().filter(|due| due.due < now).collect();
     late.sort_by_key(|due| due.due);
     late
+}
+
+/// When the instruction is due that we owe this recipient of our own alert; `None`: we owe none.
+#[must_use]
+pub fn instruction_due(
+    record: &MessageRecord,
+    recipient: &AuthorityId,
+    thread: &[MessageRecord],
+    now: Timestamp,
+) -> Option<Timestamp> {
+    let delivery = record.delivery(recipient)?;
+    let owes = record.direction == Direction::Own && record.life_at(now) == AlertLife::Live;
+    let partner = owes.then(|| Partner::of_own(record, delivery, thread, now))?;
+    partner.instructions_due().map(|it| it.due)
 }
 
 /// One recipient's part in an alert.
@@ -287,17 +304,37 @@ impl<'a> Partner<'a> {
         dues
     }
 
-    /// An instruction for each hit that nobody has answered.
+    /// An instruction for the first due of what nobody has answered: a hit, and a person who is there now.
     fn instructions_due(&self) -> Option<Overdue> {
-        let (hit_at, _) = self.of_code(AnswerCode::Hit).find(|(hit_at, _)| {
-            self.originator_said(*hit_at, |effect| effect == Effect::Instructs)
-                .is_none()
-        })?;
+        let hits = self
+            .of_code(AnswerCode::Hit)
+            .map(|(at, _)| (at, self.deadlines.instruction));
+        let present = self
+            .present()
+            .map(|at| (at, INSTRUCTION_IF_PRESENT.min(self.deadlines.instruction)));
+        let due = hits
+            .chain(present)
+            .filter(|(at, _)| {
+                self.originator_said(*at, |effect| effect == Effect::Instructs)
+                    .is_none()
+            })
+            .map(|(at, within)| at.plus(within))
+            .min()?;
         Some(Overdue {
             clock: ClockName::Instruction,
-            due: hit_at.plus(self.deadlines.instruction),
+            due,
             owed_by: self.originator,
         })
+    }
+
+    /// When this recipient told that the person is there.
+    fn present(&self) -> impl Iterator<Item = Timestamp> + '_ {
+        self.thread
+            .iter()
+            .filter(|record| {
+                record.statement.origin == self.authority && record.terms.person_present
+            })
+            .map(|record| record.recorded_at)
     }
 
     fn of_code(&self, code: AnswerCode) -> impl Iterator<Item = (Timestamp, AnswerCode)> + '_ {

@@ -303,3 +303,189 @@ fn a_foreign_question_is_ours_to_answer() {
         [(ClockName::Opened, id("XB")), (ClockName::Answer, id("XB"))]
     );
 }
+
+#[test]
+fn an_alert_past_its_last_day_owes_nothing() {
+    let mut alert = own();
+    alert.terms.valid_until = crate::domain::alert::value::Day::of(at(0));
+    let midnight = 24 * 60;
+    assert!(!late(&alert, &[], midnight - 1).is_empty());
+    assert_eq!(late(&alert, &[], midnight), []);
+}
+
+fn present(minute: i64) -> MessageRecord {
+    let mut sighting = said("XB", "XA", Kind::Sighting, minute);
+    sighting.terms.person_present = true;
+    sighting
+}
+
+#[test]
+fn a_person_who_is_there_now_asks_an_instruction_within_half_an_hour_whatever_the_priority() {
+    for &priority in Priority::ALL {
+        let alert = MessageRecord { priority, ..own() };
+        let thread = [answered(AnswerCode::Hit, 20), present(20)];
+        assert_eq!(late(&alert, &thread, 50), [], "{priority}");
+        let owes = [owed(ClockName::Instruction, "XA")];
+        assert_eq!(late(&alert, &thread, 51), owes, "{priority}");
+        let due = instruction_due(&alert, &id("XB"), &thread, at(0));
+        assert_eq!(due, Some(at(50 * MINUTE)), "{priority}");
+    }
+    let gone = [
+        answered(AnswerCode::Hit, 20),
+        said("XB", "XA", Kind::Sighting, 20),
+    ];
+    assert_eq!(late(&own(), &gone, 140), []);
+    assert_eq!(
+        late(&own(), &gone, 141),
+        [owed(ClockName::Instruction, "XA")]
+    );
+    // A second meeting after the first instruction asks for another.
+    let instructed = said("XA", "XB", Kind::Instruction, 30);
+    let again = [
+        answered(AnswerCode::Hit, 20),
+        present(20),
+        instructed,
+        present(60),
+    ];
+    assert_eq!(late(&own(), &again[..3], 1_000), []);
+    assert_eq!(late(&own(), &again, 90), []);
+    assert_eq!(
+        late(&own(), &again, 91),
+        [owed(ClockName::Instruction, "XA")]
+    );
+    assert_eq!(instruction_due(&own(), &id("XC"), &again, at(0)), None);
+}
+
+/// Pseudorandom numbers from a seed.
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, end: i64) -> i64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        i64::try_from(self.0 >> 1).unwrap() % end
+    }
+}
+
+const MONTH: i64 = 30 * 24 * 60;
+
+/// A month's thread of XA's alert with XB: `(minute, what)`.
+fn month(dice: &mut Dice) -> Vec<(i64, MessageRecord)> {
+    let mut thread: Vec<_> = (0..dice.below(9))
+        .map(|_| {
+            let minute = dice.below(MONTH);
+            let record = match dice.below(7) {
+                0 => answered(AnswerCode::Opened, minute),
+                1 | 2 => answered(AnswerCode::NeedsInformation, minute),
+                3 => said("XA", "XB", Kind::Update, minute),
+                4 => said("XA", "XB", Kind::Instruction, minute),
+                5 => answered(AnswerCode::Hit, minute),
+                _ => present(minute),
+            };
+            (minute, record)
+        })
+        .collect();
+    thread.sort_by_key(|(minute, _)| *minute);
+    thread
+}
+
+/// What is late, counted minute by minute as a person with a stopwatch would.
+fn counted(
+    thread: &[(i64, MessageRecord)],
+    allowed: Deadlines,
+    now: i64,
+) -> Vec<(ClockName, String)> {
+    let minutes = |allowed: Duration| i64::try_from(allowed.as_secs() / 60).unwrap();
+    let until_now = || thread.iter().filter(move |(minute, _)| *minute <= now);
+    let of = |code| {
+        let answers = until_now().filter(move |(_, it)| it.effect == Effect::Answers(code));
+        answers.map(|(minute, _)| *minute).collect::<Vec<_>>()
+    };
+    let replies = |from: i64, to: i64| {
+        until_now().any(|(minute, it)| {
+            (from..=to).contains(minute) && matches!(it.effect, Effect::Updates | Effect::Instructs)
+        })
+    };
+    let questions = of(AnswerCode::NeedsInformation);
+    let waits = |at: i64| {
+        let asked = questions.iter().filter(move |asked| **asked <= at);
+        asked.copied().find(|asked| !replies(*asked, at))
+    };
+    let mut late = Vec::new();
+    if now > minutes(allowed.opened) && !until_now().any(|(_, it)| it.kind == Kind::Answer) {
+        late.push(owed(ClockName::Opened, "XB"));
+    }
+    if of(AnswerCode::Hit).is_empty() {
+        match waits(now) {
+            Some(asked) if now > asked + minutes(allowed.first_answer) => {
+                late.push(owed(ClockName::Answer, "XA"));
+            }
+            Some(_) => {}
+            None => {
+                let ran = (0..now).filter(|minute| waits(*minute).is_none()).count();
+                if i64::try_from(ran).unwrap() > minutes(allowed.first_answer) {
+                    late.push(owed(ClockName::Answer, "XB"));
+                }
+            }
+        }
+    }
+    let hits = of(AnswerCode::Hit).into_iter();
+    let hits = hits.map(|minute| (minute, minutes(allowed.instruction)));
+    let there = until_now().filter(|(_, it)| it.terms.person_present);
+    let there = there.map(|(minute, _)| (*minute, 30));
+    let instructed = |from: i64| {
+        until_now().any(|(minute, it)| *minute >= from && it.effect == Effect::Instructs)
+    };
+    if { hits }
+        .chain(there)
+        .any(|(minute, within)| !instructed(minute) && now > minute + within)
+    {
+        late.push(owed(ClockName::Instruction, "XA"));
+    }
+    late.sort();
+    late
+}
+
+/// Verifies the clocks over simulated months: at any minute they say what a stopwatch says; a clock that jumps ahead,
+/// or back, and is set right again leaves no trace; and nobody is late for what waits for the other side.
+#[test]
+fn over_months_the_clocks_agree_with_a_stopwatch_and_forget_a_clock_that_jumped() {
+    let mut found = 0;
+    for seed in 1..60 {
+        let mut dice = Dice(u64::wrapping_mul(seed, 0x9E37_79B9_7F4A_7C15));
+        let thread = month(&mut dice);
+        let priority = Priority::ALL[usize::try_from(dice.below(4)).unwrap()];
+        let alert = MessageRecord { priority, ..own() };
+        for _ in 0..12 {
+            let now = dice.below(MONTH + MONTH / 4);
+            let here = || thread.iter().filter(|(minute, _)| *minute <= now);
+            let records: Vec<_> = here().map(|(_, record)| record.clone()).collect();
+            let sorted = |minute| {
+                let mut late = late(&alert, &records, minute);
+                late.sort();
+                late
+            };
+            let right = sorted(now);
+            assert_eq!(
+                right,
+                counted(&thread, deadlines(priority), now),
+                "seed {seed} at {now}"
+            );
+            // The clock is set a day ahead, or back before everything, and right again.
+            let (ahead, back) = (sorted(now + 24 * 60), sorted(-MONTH));
+            assert_eq!(back, [], "seed {seed}: nothing is late before it was asked");
+            assert!(
+                right
+                    .iter()
+                    .all(|late| late.0 == ClockName::Answer || ahead.contains(late))
+            );
+            assert_eq!(sorted(now), right, "seed {seed}");
+            found += right.len();
+        }
+    }
+    assert!(
+        found > 100,
+        "{found} overdue: the months are too quiet to prove anything"
+    );
+}

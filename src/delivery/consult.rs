@@ -103,6 +103,7 @@ fn opened(first: &MessageRecord) -> Result<Submission, SubmitError> {
         to: Vec::new(),
         kind: Kind::Answer,
         effect: Effect::Answers(AnswerCode::Opened),
+        terms: <_>::default(),
         status: first.status,
         priority: first.priority,
         handling,

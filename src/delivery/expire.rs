@@ -1,17 +1,19 @@
-//! The end of carriage. Only the sender expires, and only while its own clock can be relied on.
+//! The end of carriage, which only the sender sees, and the end of alerts, which each node sees for itself; both only
+//! while the own clock can be relied on.
 //!
-//! The way in is [`is_over`]; [`Sweep`] walks the queues bit by bit. Must never end a delivery by counting tries.
+//! The ways in are [`is_over`], [`Sweep`], which walks the queues bit by bit, and [`lapse`]. Must never end a delivery by
+//! counting tries.
 
 use std::{collections::BTreeMap, sync::Arc};
 
 use super::{core::Core, verdict::Clocks};
 use crate::{
     domain::{
-        id::AuthorityId, limits::EXPIRY_SWEEP_STATEMENTS, reason::Reason, routing::Lane,
-        time::Timestamp,
+        alert::value::Day, id::AuthorityId, limits::EXPIRY_SWEEP_STATEMENTS, reason::Reason,
+        routing::Lane, time::Timestamp,
     },
     store::{
-        StoreFailed,
+        Durable, StoreFailed,
         event::Event,
         record::{MessageRecord, Ordinal},
     },
@@ -70,6 +72,32 @@ impl Sweep {
         };
         core.record(over).await
     }
+}
+
+/// Ends alerts whose last day has passed and that were not extended, own and foreign, by a clock of ours that is not
+/// doubtful. Decided under the lock: an update that extends one in the meantime is not passed over.
+///
+/// # Errors
+/// When the store has failed.
+pub(super) async fn lapse(core: &Arc<Core>) -> Result<(), StoreFailed> {
+    let now = core.now();
+    let own_clock = core.links.own_clock(now, core.clock.monotonic());
+    let Some(today) = Day::of(now).filter(|_| own_clock == Clocks::Agree) else {
+        return Ok(());
+    };
+    if core
+        .read(|ledger| ledger.lapsed(today, 1))
+        .await?
+        .is_empty()
+    {
+        return Ok(());
+    }
+    let plan = core.store.decide(|ledger| {
+        for statement in ledger.lapsed(today, EXPIRY_SWEEP_STATEMENTS) {
+            ledger.record(now, Event::AlertExpired { statement });
+        }
+    });
+    plan.commit().await.map(Durable::into_inner)
 }
 
 #[cfg(test)]

@@ -7,7 +7,13 @@ use std::sync::{Arc, Mutex, PoisonError, atomic::Ordering};
 use prost::Message as _;
 use tokio::runtime::Handle;
 
-use super::{Broker, BrokerParts, core::Core, dispatch::Dispatch, expire::Sweep, workers};
+use super::{
+    Broker, BrokerParts,
+    core::Core,
+    dispatch::Dispatch,
+    expire::{Sweep, lapse},
+    workers,
+};
 use crate::{
     domain::{
         id::AuthorityId,
@@ -79,6 +85,7 @@ async fn keep_house(core: &Arc<Core>, dispatch: &Arc<Dispatch>) -> Result<(), St
         for peer in dispatch.partners() {
             count_queued(core, peer).await?;
         }
+        lapse(core).await?;
         let counted = core
             .refusals
             .lock()

@@ -19,6 +19,7 @@ use crate::{
         routing::{
             Effect, HandlingSet, Kind, Lane, Priority, Recipient, Release, Status, TransferGround,
         },
+        terms::Terms,
         time::{Clock, Timestamp},
     },
     store::{Runs, Store, StoreFailed, entry::Actor, event::Peek},
@@ -112,6 +113,8 @@ pub struct Submission {
     pub kind: Kind,
     /// What it does, read from the payload.
     pub effect: Effect,
+    /// What it says of time and caution, read from the payload.
+    pub terms: Terms,
     /// Real or not.
     pub status: Status,
     /// How quick.
@@ -163,6 +166,7 @@ impl Submission {
             to: draft.to,
             kind: draft.kind,
             effect: draft.effect,
+            terms: draft.terms,
             status: draft.status,
             priority: draft.priority,
             handling: draft.handling,

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use super::verdict::Holdings;
 use crate::{
     domain::{
+        call::CallSet,
         id::{AuthorityId, MessageId, StatementRef},
         lives::{AlertLife, DeliveryLife, HandlingLife},
         receipt::{LeafHash, Verdict},
@@ -12,6 +13,7 @@ use crate::{
             AnswerCode, Effect, Handling, HandlingSet, Kind, Priority, Recipient, Routing, Status,
             TransferGround,
         },
+        terms::Terms,
         time::Timestamp,
     },
     store::{
@@ -81,6 +83,7 @@ pub(super) fn first(origin: &str, number: u64, to: &[&str]) -> Routing {
         supersedes: None,
         release: None,
         effect: Effect::Starts,
+        terms: Terms::default(),
     }
 }
 
@@ -114,6 +117,8 @@ pub(super) fn record(routing: &Routing, recorded_at: Timestamp) -> MessageRecord
         priority: routing.priority,
         handling: routing.handling,
         effect: routing.effect,
+        terms: routing.terms,
+        called: CallSet::default(),
         leaf: LeafHash([1; 32]),
         index: 0,
         issued_at: routing.issued_at,

@@ -149,7 +149,7 @@ fn check_release(release: &Release) -> Result<(), Reason> {
 ///
 /// # Errors
 /// `NOT_IN_THREAD`, `NOT_OWNER`, `RECIPIENTS_NARROWED`, `EXERCISE_MIXED`, `TARGET_MISMATCH`, `NOT_A_REQUEST`,
-/// `NOT_ASKED`, `MALFORMED`; and `THREAD_NOT_YET` when what must be here first is not.
+/// `NOT_ASKED`, `VALIDITY_EXCEEDED`, `MALFORMED`; and `THREAD_NOT_YET` when what must be here first is not.
 pub(super) fn check_thread(routing: &Routing, holdings: &impl Holdings) -> Result<(), Reason> {
     if routing.is_first() {
         return check_first(routing.kind);
@@ -167,6 +167,7 @@ pub(super) fn check_thread(routing: &Routing, holdings: &impl Holdings) -> Resul
     }
     check_participants(routing, &first)?;
     check_writer(routing)?;
+    check_extension(routing, &first)?;
     check_breadth(routing, target.as_ref())
 }
 
@@ -285,6 +286,18 @@ fn check_writer(routing: &Routing) -> Result<(), Reason> {
             [only] if only.authority == first_origin => Ok(()),
             _ => Err(Reason::Malformed),
         },
+        _ => Ok(()),
+    }
+}
+
+/// An alert stands at most as long as its kind allows, extended or not.
+fn check_extension(routing: &Routing, first: &MessageRecord) -> Result<(), Reason> {
+    let asked = routing
+        .terms
+        .valid_until
+        .filter(|_| routing.effect == Effect::Updates && first.is_alert());
+    match asked.zip(first.last_day()) {
+        Some((until, last)) if until > last => Err(Reason::ValidityExceeded),
         _ => Ok(()),
     }
 }

@@ -15,6 +15,14 @@ fn in_thread(origin: &str, to: &[&str], kind: Kind, target: StatementRef) -> Rou
     later(origin, 9, to, kind, target, alert().statement)
 }
 
+/// XA extends its alert to so many days after its issue.
+fn extending(days: u16) -> Routing {
+    let issued = crate::domain::alert::value::Day::of(alert().issued_at).unwrap();
+    let mut update = in_thread("XA", &["XB", "XC"], Kind::Update, alert().statement);
+    update.terms.valid_until = Some(issued.plus_days(days));
+    update
+}
+
 /// A sighting by XB in that thread, to XA and XC.
 fn sighting() -> Routing {
     Routing {
@@ -59,6 +67,16 @@ fn who_may_write_what_to_whom() {
             "the origin recalls, to some",
             in_thread("XA", &["XB"], Kind::Recall, target),
             Err(Reason::RecipientsNarrowed),
+        ),
+        (
+            "the origin extends, to the longest validity",
+            extending(1096),
+            Ok(()),
+        ),
+        (
+            "the origin extends, past it",
+            extending(1097),
+            Err(Reason::ValidityExceeded),
         ),
         (
             "another recalls",

@@ -85,6 +85,9 @@ pub(super) const fn act_name(act: Act) -> &'static str {
         Act::DraftEnded => "draft-ended",
         Act::ActRefused => "act-refused",
         Act::Restricted => "restricted",
+        Act::AlertExpired => "alert-expired",
+        Act::Called => "called",
+        Act::CallFailed => "call-failed",
     }
 }
 
@@ -152,7 +155,7 @@ fn entry(header: &EntryHeader) -> pb::AuditEntry {
             .map_or_else(String::new, |peer| peer.to_string()),
         leaf: header.leaf.map_or_else(Vec::new, |leaf| leaf.0.to_vec()),
         count: match header.act {
-            Act::RefusalsCounted => header.count,
+            Act::RefusalsCounted | Act::Called | Act::CallFailed => header.count,
             _ => 0,
         },
     }

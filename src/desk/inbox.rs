@@ -72,11 +72,10 @@ pub(super) fn with_threads(
 ) -> Vec<(MessageRecord, Vec<MessageRecord>)> {
     let records = ledger.list(list_box, filter, before, limit);
     let with_thread = |record: MessageRecord| {
-        // Only what lives owes anything.
-        let thread = if record.life == AlertLife::Live {
-            ledger.thread(&record.thread)
-        } else {
-            Vec::new()
+        // Only what lives owes anything; of the rest, the first says how to go about the person.
+        let thread = match record.life {
+            AlertLife::Live => ledger.thread(&record.thread),
+            _ => ledger.message(&record.thread).into_iter().collect(),
         };
         (record, thread)
     };

@@ -6,6 +6,7 @@
 
 mod actor;
 mod audit;
+mod calls;
 mod cursor;
 mod drafts;
 mod expiry;
@@ -39,6 +40,7 @@ pub use self::{
     service::{DeskService, serve},
 };
 use crate::{
+    calling::Calling,
     delivery::Broker,
     domain::{
         alert::marking::Markings,
@@ -81,4 +83,6 @@ pub struct DeskParts {
     pub expiries: Arc<dyn Fn() -> Vec<Expiry> + Send + Sync>,
     /// What is read anew while the node runs: what is in force, and what was refused.
     pub loaded: Arc<dyn Fn() -> Vec<Loaded> + Send + Sync>,
+    /// Calls the own people.
+    pub calling: Calling,
 }

@@ -3,6 +3,7 @@
 use tonic::Status;
 
 use super::{
+    calls,
     expiry::Expiry,
     loaded::Loaded,
     service::{DeskService, Permit, store_failed},
@@ -54,6 +55,8 @@ pub(super) async fn status(
     alarms.extend(expiries.iter().filter_map(|expiry| expiry.alarm(now)));
     let loaded = (parts.loaded)();
     alarms.extend(loaded.iter().filter_map(Loaded::alarm));
+    let ways = parts.calling.ways();
+    alarms.extend(ways.iter().filter_map(calls::alarm));
     Ok(pb::StatusResponse {
         authority: parts.authority.to_string(),
         federation: directory.federation().to_owned(),
@@ -71,6 +74,7 @@ pub(super) async fn status(
         outbox_queued: parts.broker.links().iter().map(|link| link.queued).sum(),
         caller_uri: permit.uri.to_string(),
         loaded: loaded.into_iter().map(loaded_line).collect(),
+        calls: ways.into_iter().map(calls::way).collect(),
     })
 }
 

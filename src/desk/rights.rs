@@ -61,6 +61,7 @@ calls! {
     ReturnDraft "draft return" RELEASES;
     DiscardDraft "draft discard" DESK;
     Restrict "restrict" RELEASES;
+    CallTest "call test" LINES;
 }
 
 /// The word of the table.
@@ -107,6 +108,7 @@ mod tests {
             (Call::ReturnDraft, "-   yes yes -   -   -   -  "),
             (Call::DiscardDraft, "yes yes yes -   -   -   -  "),
             (Call::Restrict, "-   yes yes -   -   -   -  "),
+            (Call::CallTest, "yes yes yes -   yes -   -  "),
         ];
         assert_eq!(table.map(|(call, _)| call), Call::ALL);
         for (call, row) in table {

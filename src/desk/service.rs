@@ -16,7 +16,7 @@ use tonic::{
 use super::{
     DeskParts,
     actor::{ActorFault, Actors},
-    audit, drafts, export, inbox, overview, resume,
+    audit, calls, drafts, export, inbox, overview, resume,
     rights::{self, Call, may},
     stream, submit, thread, units, watch,
 };
@@ -367,6 +367,16 @@ impl Desk for DeskService {
         let permit = self.permit(&request, Call::AuditExport).await?;
         let desk = self.clone();
         let work = async move { export::start(&desk, &permit, &request.into_inner()).await };
+        carried_out(work).await.map(Response::new)
+    }
+
+    async fn call_test(
+        &self,
+        request: Request<pb::CallTestRequest>,
+    ) -> Result<Response<pb::CallTestResponse>, Status> {
+        self.permit(&request, Call::CallTest).await?;
+        let desk = self.clone();
+        let work = async move { calls::test(&desk).await };
         carried_out(work).await.map(Response::new)
     }
 }

@@ -251,7 +251,8 @@ fn at(place: &str, fault: Fault) -> Fault {
     }
 }
 
-fn recipient(recipient: Recipient) -> envelope::Recipient {
+/// Where a statement goes, and on what ground.
+pub(super) fn recipient(recipient: Recipient) -> envelope::Recipient {
     let ground = match recipient.ground {
         TransferGround::Adequacy => envelope::TransferGround::Adequacy,
         TransferGround::Safeguards => envelope::TransferGround::Safeguards,

@@ -4,6 +4,7 @@ use super::moment::Moment;
 use crate::{
     delivery::clocks::{Overdue, overdue},
     domain::{
+        alert::value::Day,
         id::StatementRef,
         lives::{DeliveryLife, HandlingLife},
         reason::Reason,
@@ -35,7 +36,7 @@ pub(super) fn summary(
             .collect(),
         issued_at_us: record.issued_at.as_micros(),
         recorded_at_us: record.recorded_at.as_micros(),
-        life: i32::from(record.life as u8),
+        life: i32::from(record.life_at(moment.now) as u8),
         handling_life: if own {
             pb::HandlingLife::Unspecified.into()
         } else {
@@ -55,7 +56,22 @@ pub(super) fn summary(
             .into_iter()
             .map(overdue_line)
             .collect(),
+        do_not_alert: do_not_alert(record, thread),
+        valid_until: day(record.terms.valid_until),
+        review_on: day(record.terms.review_on),
+        expected_return_on: day(record.terms.expected_return_on),
+        person_present: record.terms.person_present,
     }
+}
+
+/// Whoever reads a line about a thread must know that its person must not notice, whatever the line is about.
+fn do_not_alert(record: &MessageRecord, thread: &[MessageRecord]) -> bool {
+    let all = thread.iter().chain(std::iter::once(record));
+    all.into_iter().any(|record| record.terms.do_not_alert)
+}
+
+fn day(day: Option<Day>) -> String {
+    day.map_or_else(String::new, |day| day.to_string())
 }
 
 /// Every recipient of an own statement, with where it stands.

@@ -30,6 +30,8 @@ pub(super) fn own_alert(priority: Priority) -> MessageRecord {
         priority,
         handling: HandlingSet::new([Handling::H0]).expect("legal set"),
         effect: Effect::Starts,
+        terms: <_>::default(),
+        called: <_>::default(),
         leaf: LeafHash([1; 32]),
         index: 0,
         issued_at: now,

@@ -11,6 +11,7 @@ use super::{
     drafts::note,
     moment::Moment,
     service::{DeskService, Permit, read_failed, store_failed, submit_failed},
+    submit::recipient,
     summary::{deliveries, handling, reference_of, summary},
     units,
 };
@@ -57,9 +58,10 @@ pub(super) async fn show(
         .map_err(|error| submit_failed(&error))?;
     let records = records_of(desk, thread).await?;
     let first = records.iter().find(|record| record.statement == thread);
+    let now = desk.parts().clock.now();
     let (life, handling_life) = first.map_or((0, 0), |first| {
         (
-            i32::from(first.life as u8),
+            i32::from(first.life_at(now) as u8),
             i32::from(handling(first.handling_life)),
         )
     });
@@ -188,6 +190,7 @@ fn view(
         in_reply_to: routing.in_reply_to.as_ref().map(reference_of),
         release: routing.release.map(release),
         handling_text: routing.handling_text,
+        recipients: routing.recipients.into_iter().map(recipient).collect(),
     })
 }
 

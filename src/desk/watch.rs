@@ -2,7 +2,10 @@
 //!
 //! A caller that falls too far behind is told so and cut off: it lists, then watches anew.
 
-use std::collections::{HashMap, HashSet};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use tokio::{
     sync::{broadcast::error::RecvError, mpsc},
@@ -18,13 +21,16 @@ use super::{
     summary::summary,
 };
 use crate::{
+    calling::Call,
     delivery::clocks::{ClockName, overdue},
     domain::{
+        call::CallKind,
         id::{AuthorityId, StatementRef},
         limits::{OBSERVE_INTERVAL, PAGE_MAX_ITEMS, RESPONSE_QUEUE_MESSAGES},
         reason::Reason,
         receipt::Verdict,
         routing::{Effect, Kind},
+        time::Timestamp,
     },
     proto::desk::v1 as pb,
     store::{
@@ -43,6 +49,7 @@ pub(super) fn start(
     let kinds = kinds(&request.kinds)?;
     let (responses, stream) = mpsc::channel(RESPONSE_QUEUE_MESSAGES);
     let events = desk.parts().store.subscribe();
+    let calls = desk.parts().calling.subscribe();
     let watcher = Watcher {
         desk,
         kinds,
@@ -53,7 +60,7 @@ pub(super) fn start(
         let closed = responses.clone();
         tokio::select! {
             () = closed.closed() => {}
-            status = watcher.run(events, &responses) => {
+            status = watcher.run(events, calls, &responses) => {
                 let _ = responses.send(Err(status)).await;
             }
         }
@@ -78,12 +85,38 @@ struct News {
     statement: Option<StatementRef>,
     peer: Option<AuthorityId>,
     reason: Option<Reason>,
+    call: Option<Called>,
+}
+
+/// What a call says beside that.
+#[derive(Debug, PartialEq, Eq)]
+struct Called {
+    kind: CallKind,
+    due: Option<Timestamp>,
+    count: u32,
+}
+
+impl News {
+    fn of_call(call: &Call) -> Self {
+        Self {
+            word: "call",
+            statement: call.about.as_ref().map(|about| about.statement),
+            peer: call.peer,
+            reason: call.reason,
+            call: Some(Called {
+                kind: call.kind,
+                due: call.due,
+                count: call.count,
+            }),
+        }
+    }
 }
 
 impl Watcher {
     async fn run(
         mut self,
         mut events: tokio::sync::broadcast::Receiver<Told>,
+        mut calls: tokio::sync::broadcast::Receiver<Arc<Call>>,
         responses: &Responses,
     ) -> Status {
         let mut observe = interval(OBSERVE_INTERVAL);
@@ -96,6 +129,13 @@ impl Watcher {
                         .collect(),
                     Err(RecvError::Lagged(_)) => {
                         return refusal(Reason::Overloaded, "events were missed: list, then watch anew");
+                    }
+                    Err(RecvError::Closed) => return refusal(Reason::Stopping, "the node is stopping"),
+                },
+                call = calls.recv() => match call {
+                    Ok(call) => vec![News::of_call(&call)],
+                    Err(RecvError::Lagged(_)) => {
+                        return refusal(Reason::Overloaded, "calls were missed: list, then watch anew");
                     }
                     Err(RecvError::Closed) => return refusal(Reason::Stopping, "the node is stopping"),
                 },
@@ -137,6 +177,7 @@ impl Watcher {
             return Ok(None);
         }
         let moment = Moment::of(parts);
+        let call = news.call.as_ref();
         Ok(Some(pb::WatchResponse {
             at_us: moment.now.as_micros(),
             event: news.word.to_owned(),
@@ -145,6 +186,11 @@ impl Watcher {
             reason: news
                 .reason
                 .map_or_else(String::new, |reason| reason.to_string()),
+            call: call.map_or_else(String::new, |call| call.kind.to_string()),
+            due_us: call
+                .and_then(|call| call.due)
+                .map_or(0, Timestamp::as_micros),
+            count: call.map_or(0, |call| call.count),
         }))
     }
 
@@ -161,6 +207,7 @@ impl Watcher {
                     statement: None,
                     peer: Some(link.authority),
                     reason: link.reason,
+                    call: None,
                 });
             }
         }
@@ -190,6 +237,7 @@ impl Watcher {
                     statement: Some(statement),
                     peer: Some(late.owed_by),
                     reason: None,
+                    call: None,
                 });
             }
         }
@@ -205,6 +253,7 @@ fn news(own: AuthorityId, event: &Event) -> Option<News> {
             statement: Some(statement),
             peer,
             reason,
+            call: None,
         })
     };
     match event {
@@ -247,11 +296,13 @@ fn news(own: AuthorityId, event: &Event) -> Option<News> {
             peek: Peek::Opens,
             ..
         } => of("opened", *thread, None, None),
+        Event::AlertExpired { statement } => of("expired", *statement, None, None),
         Event::Incident { peer, reason, .. } => Some(News {
             word: "link",
             statement: None,
             peer: *peer,
             reason: Some(*reason),
+            call: None,
         }),
         _ => None,
     }

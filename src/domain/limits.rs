@@ -289,3 +289,31 @@ pub const DRAFTS_MAX: usize = 1024;
 pub const NOTE_TO_STAFF_MAX_CHARS: usize = 2_000;
 /// Threads that are kept to units at once.
 pub const RESTRICTIONS_MAX: usize = 16 * 1024;
+/// Calls that one way keeps while they wait; the oldest is given up for a newer one.
+pub const CALLS_WAITING_MAX: usize = 256;
+/// Calls that a slow watcher may fall behind.
+pub const CALLS_TOLD_MAX: usize = 256;
+/// Until people are called again about a flash that nobody has opened.
+pub const FLASH_AGAIN_AFTER: Duration = Duration::from_secs(300);
+/// How much later than the originator's own desk the others are called about its instruction.
+pub const INSTRUCTION_OTHERS_AFTER: Duration = Duration::from_secs(300);
+/// Records of each box that a look for overdue clocks begins with.
+pub const CALL_LOOK_NEWEST: usize = 64;
+/// Older records that each such look goes on with.
+pub const CALL_LOOK_RECORDS: u64 = 256;
+/// Flashes that are watched until they are opened.
+pub const CALL_FLASHES_MAX: usize = 4096;
+/// Overdue clocks that are remembered as called.
+pub const CALLS_REMEMBERED_MAX: usize = 65_536;
+/// One try of a call: connecting, sending and the answer.
+pub const CALL_TIMEOUT: Duration = Duration::from_secs(20);
+/// Bytes of a webhook's answer that are read.
+pub const CALL_ANSWER_MAX_BYTES: usize = 16 * 1024;
+/// Webhooks in a configuration.
+pub const WEBHOOKS_MAX: usize = 16;
+/// Mails a minute that can be configured.
+pub const MAILS_PER_MINUTE_MAX: u32 = 600;
+/// Longest wait that a webhook's `Retry-After` can ask for.
+pub const CALL_RETRY_AFTER_MAX: Duration = Duration::from_secs(24 * 3600);
+/// Days ahead of an alert's end on which its originator is first called.
+pub const END_WARNING_DAYS: u16 = 7;

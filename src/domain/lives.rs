@@ -18,6 +18,8 @@ pub enum AlertLife {
     Closed = 3,
     /// Taken back: it was wrong.
     Recalled = 4,
+    /// Past its last day, and not extended.
+    Expired = 5,
     /// Here, and waits for its turn or for the statement that it refers to.
     Waiting = 6,
 }
@@ -25,21 +27,43 @@ pub enum AlertLife {
 impl AlertLife {
     /// The life after an effect of its own origin, if that is allowed.
     ///
-    /// What is recalled while it waits is never applied; what is recalled stays so.
+    /// What is recalled while it waits is never applied; what is recalled stays so. What is expired still takes what
+    /// is said of it, and may be closed or recalled.
     #[must_use]
     pub fn after(self, effect: Effect) -> Option<Self> {
         match (self, effect) {
             (Self::Waiting, Effect::Starts) => Some(Self::Live),
-            (Self::Live | Self::Closed | Self::Waiting, Effect::Recalls) => Some(Self::Recalled),
-            (Self::Live, Effect::Closes) => Some(Self::Closed),
+            (Self::Live | Self::Closed | Self::Waiting | Self::Expired, Effect::Recalls) => {
+                Some(Self::Recalled)
+            }
+            (Self::Live | Self::Expired, Effect::Closes) => Some(Self::Closed),
             (
-                Self::Live,
+                Self::Live | Self::Expired,
                 Effect::Updates
                 | Effect::Corrects
                 | Effect::Instructs
                 | Effect::Informs
                 | Effect::Answers(_),
-            ) => Some(Self::Live),
+            ) => Some(self),
+            _ => None,
+        }
+    }
+
+    /// The life after its last day has passed: only what lives expires.
+    #[must_use]
+    pub const fn expired(self) -> Option<Self> {
+        match self {
+            Self::Live => Some(Self::Expired),
+            _ => None,
+        }
+    }
+
+    /// The life after its originator gave it a later last day: what is expired lives again, what is closed or recalled
+    /// does not.
+    #[must_use]
+    pub const fn extended(self) -> Option<Self> {
+        match self {
+            Self::Live | Self::Expired => Some(Self::Live),
             _ => None,
         }
     }
@@ -51,6 +75,7 @@ impl AlertLife {
             2 => Some(Self::Live),
             3 => Some(Self::Closed),
             4 => Some(Self::Recalled),
+            5 => Some(Self::Expired),
             6 => Some(Self::Waiting),
             _ => None,
         }
@@ -213,10 +238,11 @@ impl HandlingLife {
 mod tests {
     use super::*;
 
-    const ALERT_LIVES: [AlertLife; 4] = [
+    const ALERT_LIVES: [AlertLife; 5] = [
         AlertLife::Live,
         AlertLife::Closed,
         AlertLife::Recalled,
+        AlertLife::Expired,
         AlertLife::Waiting,
     ];
 
@@ -245,13 +271,34 @@ mod tests {
                     (AlertLife::Closed, _) => None,
                     (AlertLife::Waiting, Effect::Starts) => Some(AlertLife::Live),
                     (AlertLife::Waiting, _) | (AlertLife::Live, Effect::Starts) => None,
-                    (AlertLife::Live, Effect::Closes) => Some(AlertLife::Closed),
-                    (AlertLife::Live, _) => Some(AlertLife::Live),
+                    (AlertLife::Expired, Effect::Starts) => None,
+                    (AlertLife::Live | AlertLife::Expired, Effect::Closes) => {
+                        Some(AlertLife::Closed)
+                    }
+                    (AlertLife::Live | AlertLife::Expired, _) => Some(life),
                 };
                 assert_eq!(life.after(effect), expected, "{life:?} {effect:?}");
             }
         }
-        assert_eq!(AlertLife::from_number(5), None);
+        assert_eq!(AlertLife::from_number(1), None);
+    }
+
+    #[test]
+    fn only_what_lives_expires_and_an_extension_brings_it_back() {
+        for life in ALERT_LIVES {
+            let live = life == AlertLife::Live;
+            assert_eq!(
+                life.expired(),
+                live.then_some(AlertLife::Expired),
+                "{life:?}"
+            );
+            let extends = live || life == AlertLife::Expired;
+            assert_eq!(
+                life.extended(),
+                extends.then_some(AlertLife::Live),
+                "{life:?}"
+            );
+        }
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! What an alert is. Pure: no tokio, protobuf, sled, input or output, and no clock but the [`time::Clock`] trait.
 
 pub mod alert;
+pub mod call;
 pub mod country;
 pub mod id;
 pub mod limits;
@@ -13,6 +14,7 @@ pub mod receipt;
 pub mod release;
 pub mod routing;
 pub mod tally;
+pub mod terms;
 pub mod text;
 pub mod time;
 pub mod transliteration;

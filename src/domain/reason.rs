@@ -246,6 +246,16 @@ reasons! {
         "the alert is kept to other units of this authority" "ask one of them, or a supervisor who belongs to no unit";
     116 RestrictionsFull "RESTRICTIONS_FULL" Retry ResourceExhausted
         "too many alerts are kept to units" "open some to all units again: `allpoints restrict ID --everybody`";
+    120 ValidityExceeded "VALIDITY_EXCEEDED" Final InvalidArgument
+        "the update extends its alert past the longest validity of its kind" "extend it by less; for a longer need issue the alert anew and close this one";
+    121 CallRefused "CALL_REFUSED" Retry Unavailable
+        "who is to be called answered with an error" "look at the receiver's own log, then `allpoints call test`";
+    122 CallUnreachable "CALL_UNREACHABLE" Retry Unavailable
+        "who is to be called cannot be reached, or did not answer in time" "check address, certificate and network, then `allpoints call test`";
+    123 CallGone "CALL_GONE" Hold FailedPrecondition
+        "the receiver of calls says that it is gone for good" "take it out of the configuration, or put the right address there";
+    124 CallDropped "CALL_DROPPED" Final ResourceExhausted
+        "more calls waited for one way than are kept, and the oldest was given up" "look why that way is slow: `allpoints status` names it";
 }
 
 impl fmt::Display for Reason {

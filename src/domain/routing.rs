@@ -2,6 +2,7 @@
 
 use super::{
     id::{AuthorityId, StatementRef},
+    terms::Terms,
     time::Timestamp,
 };
 
@@ -369,7 +370,7 @@ pub struct Release {
     pub released_at: Timestamp,
 }
 
-/// What a statement does to the lives of its thread: all that routing needs from the payload.
+/// What a statement does to the lives of its thread: with [`Terms`] all that routing needs from the payload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Effect {
     /// Begins a thread.
@@ -421,6 +422,8 @@ pub struct Routing {
     pub release: Option<Release>,
     /// What it does, read from kind and payload.
     pub effect: Effect,
+    /// What the payload says of time and caution.
+    pub terms: Terms,
 }
 
 impl Routing {

@@ -14,6 +14,8 @@ use std::{
 
 use serde::{Deserialize, Deserializer, de};
 
+use super::calling::webhooks;
+pub use super::calling::{Calling, Mail, MailTls, WebhookKeys};
 use crate::{
     delivery::PeerQuota,
     domain::{
@@ -71,6 +73,15 @@ pub struct Config {
     /// Which optional markings the federation uses.
     #[serde(default)]
     pub marking: Marking,
+    /// How people are called.
+    #[serde(default)]
+    pub calling: Calling,
+    /// Receivers of calls.
+    #[serde(default, deserialize_with = "webhooks")]
+    pub webhook: Vec<WebhookKeys>,
+    /// Calls by mail.
+    #[serde(default)]
+    pub mail: Option<Mail>,
     /// Where it was read from: it is read anew while the node runs.
     #[serde(skip)]
     pub file: PathBuf,
@@ -350,13 +361,20 @@ impl Config {
             ("log", self.log == other.log),
             ("delivery", self.delivery == other.delivery),
             ("marking", self.marking == other.marking),
+            ("calling", self.calling == other.calling),
+            ("webhook", self.webhook == other.webhook),
+            ("mail", self.mail == other.mail),
         ];
         same.into_iter()
             .find_map(|(key, is_same)| (!is_same).then_some(key))
     }
 
-    fn paths_mut(&mut self) -> [&mut PathBuf; 12] {
-        [
+    fn paths_mut(&mut self) -> Vec<&mut PathBuf> {
+        let hooks = self.webhook.iter_mut();
+        let hooks = hooks.flat_map(|hook| [Some(&mut hook.secret), hook.ca.as_mut()]);
+        let mail = self.mail.iter_mut();
+        let mail = mail.flat_map(|mail| [mail.ca.as_mut(), mail.password.as_mut()]);
+        let mut paths = vec![
             &mut self.exchange.certificate,
             &mut self.exchange.key,
             &mut self.desk.certificate,
@@ -369,7 +387,9 @@ impl Config {
             &mut self.keys.log,
             &mut self.store.folder,
             &mut self.store.key,
-        ]
+        ];
+        paths.extend(hooks.chain(mail).flatten());
+        paths
     }
 }
 

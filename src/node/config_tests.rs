@@ -176,7 +176,7 @@ fn parts_with_defaults_may_be_left_out_and_every_other_key_may_not() {
                 checked(&text).is_ok(),
                 matches!(
                     part.as_str(),
-                    "delivery" | "quota" | "policy" | "reload" | "limits" | "marking"
+                    "delivery" | "quota" | "policy" | "reload" | "limits" | "marking" | "calling"
                 ),
                 "{part}.{key}"
             );
@@ -275,5 +275,79 @@ fn what_a_running_node_cannot_take_over_is_named() {
         let changed = read(&CONFIG_REFERENCE.replacen(from, to, 1));
         assert_ne!(changed, held, "{to}");
         assert_eq!(held.fixed_difference(&changed), key, "{to}");
+    }
+}
+
+/// The reference with the ways of calling in it, which stand there as comments.
+fn with_ways() -> String {
+    let uncommented = CONFIG_REFERENCE.lines().map(|line| {
+        let key = line.strip_prefix('#');
+        let key = key.filter(|key| {
+            key.starts_with('[') || key.starts_with(|c: char| c.is_ascii_lowercase())
+        });
+        key.unwrap_or(line)
+    });
+    uncommented.collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn every_key_of_the_ways_of_calling_stands_commented_in_the_reference() {
+    let text = with_ways();
+    let value: toml::Table = toml::from_str(&text).expect("TOML");
+    let keys = |table: &toml::Value| table.as_table().map_or(0, toml::Table::len);
+    assert_eq!(keys(&value["webhook"][0]), 4);
+    assert_eq!(keys(&value["mail"]), 9);
+    let config = checked(&text).expect("legal");
+    assert_eq!(config.webhook[0].name, "duty");
+    let mail = config.mail.expect("there");
+    assert_eq!((mail.tls, mail.per_minute), (MailTls::StartTls, 10));
+    assert!(
+        mail.ca.is_some_and(|ca| ca.is_absolute()),
+        "from its folder"
+    );
+    assert!(config.webhook[0].secret.is_absolute());
+}
+
+#[test]
+fn wrong_ways_of_calling_are_refused_with_what_would_be_right() {
+    let text = with_ways();
+    let hook = "[[webhook]]\nname = \"duty\"\nurl = \"https://x/\"\nsecret = \"s\"\n";
+    for (from, to, words) in [
+        (
+            "name = \"duty\"",
+            "name = \"Duty desk\"",
+            "expected 1 to 32 of a-z, 0-9 and -",
+        ),
+        ("name = \"duty\"", "name = \"mail\"", "none `mail`"),
+        (
+            "[[webhook]]",
+            &format!("{hook}[[webhook]]"),
+            "the name `duty` twice",
+        ),
+        ("secret = ", "secrets = ", "unknown field `secrets`"),
+        (
+            "tls = \"starttls\"",
+            "tls = \"ssl\"",
+            "expected one of `none`, `starttls`, `tls`",
+        ),
+        (
+            "per_minute = 10",
+            "per_minute = 0",
+            "expected 1 to 600 mails a minute",
+        ),
+        (
+            "link = \"\"",
+            "link = \"https://desk/\"",
+            "with `{reference}` in it",
+        ),
+        (
+            "link_down_minutes = 15",
+            "link_down_minutes = 0",
+            "expected 1 to 1440 minutes",
+        ),
+    ] {
+        assert!(text.contains(from), "{from}");
+        let fault = checked(&text.replacen(from, to, 1)).expect_err(to);
+        assert!(fault.contains(words), "{fault}");
     }
 }

@@ -93,6 +93,9 @@ pub enum NodeError {
         /// What the system said.
         source: io::Error,
     },
+    /// A way of calling people.
+    #[error("{0}: correct it, or take that part out of the configuration")]
+    Calling(String),
     /// A log filter.
     #[error("log.filter: {0}: expected such as `info` or `info,allpoints::delivery=debug`")]
     Filter(String),
@@ -140,6 +143,7 @@ impl NodeError {
             | Self::KeyNotPublished { .. }
             | Self::NeedsRestart { .. }
             | Self::File { .. }
+            | Self::Calling(_)
             | Self::Filter(_)
             | Self::Listen { .. } => ExitKind::Configuration,
             Self::Open(_)

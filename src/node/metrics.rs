@@ -13,6 +13,7 @@ use prometheus_client::{
 };
 
 use crate::{
+    calling::WayState,
     delivery::LinkState,
     desk::{Expiry, Loaded},
     domain::{
@@ -44,6 +45,10 @@ pub(super) struct Metrics {
     expiries: Family<OfThing, Gauge>,
     loaded: Family<OfThing, Gauge>,
     load_refused: Family<OfThing, Gauge>,
+    called: Family<OfCall, Counter>,
+    alerts_expired: Counter,
+    calls_waiting: Family<OfThing, Gauge>,
+    calls_failing: Family<OfThing, Gauge>,
     directory_version: Gauge,
 }
 
@@ -55,6 +60,8 @@ pub(super) struct Present<'a> {
     pub(super) queued: &'a [(AuthorityId, Lane, u64)],
     pub(super) expiries: &'a [Expiry],
     pub(super) loaded: &'a [Loaded],
+    /// How people are called.
+    pub(super) ways: &'a [WayState],
     /// Of the directory in force.
     pub(super) directory_version: u64,
 }
@@ -89,6 +96,12 @@ struct OfReason {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct OfListener {
     listener: Label,
+}
+
+/// What people were called for.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OfCall {
+    call: Label,
 }
 
 /// Who refused whom is told by `side`: `here` or `partner`.
@@ -148,6 +161,15 @@ impl Metrics {
                 };
                 self.incidents.get_or_create(&label).inc();
             }
+            Event::Called { kind, count, .. } => {
+                let label = OfCall {
+                    call: Label(kind.name()),
+                };
+                self.called.get_or_create(&label).inc_by(u64::from(*count));
+            }
+            Event::AlertExpired { .. } => {
+                self.alerts_expired.inc();
+            }
             _ => {}
         }
     }
@@ -201,6 +223,15 @@ impl Metrics {
             self.expiries.get_or_create(&label).set(seconds);
         }
         self.directory_version.set(gauge(present.directory_version));
+        for way in present.ways {
+            let label = OfThing {
+                what: way.name.clone(),
+            };
+            let failing = i64::from(way.fault.is_some());
+            self.calls_failing.get_or_create(&label).set(failing);
+            let waiting = gauge(way.waiting);
+            self.calls_waiting.get_or_create(&label).set(waiting);
+        }
         for loaded in present.loaded {
             let label = OfThing {
                 what: loaded.what.to_owned(),
@@ -279,6 +310,26 @@ impl Metrics {
             "directory_version",
             "Version of the directory in force",
             self.directory_version.clone(),
+        );
+        all.register(
+            "called",
+            "Calls to the own duty desk, by what they were for",
+            self.called.clone(),
+        );
+        all.register(
+            "alerts_expired",
+            "Alerts whose last day passed",
+            self.alerts_expired.clone(),
+        );
+        all.register(
+            "calls_waiting",
+            "Calls that wait for one way",
+            self.calls_waiting.clone(),
+        );
+        all.register(
+            "calls_failing",
+            "1 while the last call by this way did not arrive",
+            self.calls_failing.clone(),
         );
         all.register(
             "load_refused",
@@ -418,6 +469,15 @@ mod tests {
                 at: Timestamp::from_micros(1_800_000_000_000_000),
                 refused: None,
             }],
+            ways: &[WayState {
+                name: "duty".to_owned(),
+                what: "webhook",
+                waiting: 3,
+                sent: 0,
+                failed: 0,
+                sent_at: None,
+                fault: None,
+            }],
             directory_version: 7,
         };
         let text = metrics.text(&present).expect("encodes");
@@ -432,6 +492,8 @@ mod tests {
             "allpoints_loaded_timestamp_seconds{what=\"desk trust\"} 1800000000",
             "allpoints_directory_version 7",
             "allpoints_load_refused{what=\"desk trust\"} 0",
+            "allpoints_calls_waiting{what=\"duty\"} 3",
+            "allpoints_calls_failing{what=\"duty\"} 0",
             "allpoints_journal_group_entries_count 4",
             "allpoints_journal_group_entries_sum 40006.0",
             "allpoints_journal_group_entries_bucket{le=\"1.0\"} 0",

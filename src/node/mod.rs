@@ -3,6 +3,7 @@
 //! The ways in are [`serve`] (the whole life of a node) and [`Node::start`] (for a program that holds several).
 //! It decides nothing about statements; it must never serve before everything it serves is checked and open.
 
+mod calling;
 mod catch_up;
 pub mod config;
 mod error;

@@ -27,6 +27,7 @@ use super::{
     reload::Book,
 };
 use crate::{
+    calling::Calling,
     delivery::{Broker, LinkState},
     domain::{id::AuthorityId, routing::Lane},
     store::{Store, StoreFailed},
@@ -48,6 +49,7 @@ pub(super) struct Opened {
     pub(super) store: Store,
     pub(super) expiries: Expiries,
     pub(super) book: Book,
+    pub(super) calling: Calling,
 }
 
 /// Serves until `stop` resolves.
@@ -80,6 +82,7 @@ async fn metrics(State(ops): State<Ops>) -> Response {
         queued: &queued,
         expiries: &opened.expiries.all(),
         loaded: &opened.book.list(),
+        ways: &opened.calling.ways(),
         directory_version: opened.expiries.directory.load().version(),
     };
     match ops.metrics.text(&present) {

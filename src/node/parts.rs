@@ -6,7 +6,14 @@ use arc_swap::ArcSwap;
 use aws_lc_rs::hmac;
 use zeroize::Zeroizing;
 
-use super::{config::Config, error::NodeError, listeners::Listeners, signing, view::LazyView};
+use super::{
+    calling::{self, Ways},
+    config::Config,
+    error::NodeError,
+    listeners::Listeners,
+    signing,
+    view::LazyView,
+};
 use crate::{
     domain::{limits::RECIPIENTS_MAX, time::Clock},
     store::{self, Store, StoreConfig, disk::RealDisk},
@@ -26,6 +33,7 @@ pub(super) struct Parts {
     pub(super) log_key: SigningKey,
     pub(super) pseudonym_key: [u8; 32],
     pub(super) store: Store,
+    pub(super) ways: Ways,
 }
 
 /// Opens in the order in which a fault is cheapest: keys, directory, certificates, and last the store.
@@ -61,6 +69,7 @@ pub(super) fn open(config: &Config, clock: &Arc<dyn Clock>) -> Result<Parts, Nod
     let (statement_key, receipt_key) = (statement_key?, receipt_key?);
     let directory: DirectoryHandle = Arc::new(ArcSwap::from_pointee(directory));
     let listeners = Listeners::open(config, &directory, &**clock)?;
+    let ways = calling::open(config)?;
     // The store first: it says best what is wrong with its key.
     let store = open_store(config, clock)?;
     let pseudonym_key = pseudonym_key(&config.store.key)?;
@@ -82,6 +91,7 @@ pub(super) fn open(config: &Config, clock: &Arc<dyn Clock>) -> Result<Parts, Nod
         log_key,
         pseudonym_key,
         store,
+        ways,
     })
 }
 

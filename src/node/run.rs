@@ -148,6 +148,7 @@ impl Node {
     ) -> Result<Self, NodeError> {
         // Listened to before anything can happen, so that nothing is missed.
         let events = parts.store.subscribe();
+        let called_for = parts.store.subscribe();
         let serving = Serving::begin(config, clock, parts, &sockets.ops, &sockets.stop);
         // The broker journals start and stop; the directory in force must stand there before anything is served.
         serving.broker.adopt_directory().await?;
@@ -159,6 +160,7 @@ impl Node {
         let wake = Arc::new(Notify::new());
         helpers.spawn(serving.reload(&wake).run());
         helpers.spawn(serving.catch_up().run());
+        helpers.spawn(serving.calling.clone().run(called_for));
         sockets.ops.ready.store(true, Ordering::SeqCst);
         Ok(Self {
             addresses: sockets.addresses,

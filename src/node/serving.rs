@@ -30,6 +30,7 @@ use super::{
     system::SystemRandom,
 };
 use crate::{
+    calling::{Calling, CallingParts},
     delivery::{Broker, BrokerParts},
     desk::{self, DeskParts, DeskService},
     domain::{
@@ -52,6 +53,7 @@ use crate::{
 pub(super) struct Serving {
     pub(super) broker: Broker,
     pub(super) store: Store,
+    pub(super) calling: Calling,
     config: Arc<ArcSwap<Config>>,
     clock: Arc<dyn Clock>,
     directory: DirectoryHandle,
@@ -105,6 +107,18 @@ impl Serving {
             links: Arc::clone(&connector) as _,
             workers: workers(config.delivery.workers),
         });
+        let calling = Calling::new(
+            CallingParts {
+                authority: config.authority,
+                store: store.clone(),
+                broker: broker.clone(),
+                clock: Arc::clone(&clock),
+                random: Arc::new(SystemRandom),
+                settings: parts.ways.settings,
+            },
+            parts.ways.webhooks,
+            parts.ways.mail,
+        );
         let (connections, desk_connections) = (Connections::default(), Connections::default());
         let streams_each = Arc::new(AtomicU64::default());
         Admitted {
@@ -135,11 +149,13 @@ impl Serving {
             store: store.clone(),
             expiries: expiries.clone(),
             book: book.clone(),
+            calling: calling.clone(),
         });
         let observer = observer(EXCHANGE, &ops.metrics, &broker, &store, &clock);
         Self {
             broker,
             store,
+            calling,
             default_ground: Arc::new(ArcSwap::from_pointee(config.policy.default_ground)),
             release_rules: Arc::new(ArcSwap::from_pointee(config.release.clone())),
             config: Arc::new(ArcSwap::from(config)),
@@ -218,6 +234,7 @@ impl Serving {
             started_at: self.started_at,
             expiries: Arc::new(move || expiries.all()),
             loaded: Arc::new(move || book.list()),
+            calling: self.calling.clone(),
         });
         let end = ended(self.stopping.clone());
         async move { told("desk", desk::serve(service, incoming, end).await) }

@@ -114,6 +114,12 @@ acts! {
     ActRefused = 22,
     /// A thread is kept to units of the own authority, or open to all again.
     Restricted = 24,
+    /// The last day of an alert passed, and it was not extended.
+    AlertExpired = 25,
+    /// The own duty desk was called.
+    Called = 26,
+    /// A call reached nobody on one of its ways, and is given up there.
+    CallFailed = 27,
     /// Stands for an entry that was damaged beyond reading.
     Missing = 40,
     /// A partner gave back what was lost here.

@@ -12,6 +12,7 @@ use bytes::Bytes;
 pub use self::codec::{EventError, Reader};
 use super::entry::{Actor, EntryIndex};
 use crate::domain::{
+    call::CallKind,
     id::{AuthorityId, StatementRef},
     lives::DraftStep,
     reason::Reason,
@@ -195,6 +196,39 @@ pub enum Event {
         size: u64,
         /// Root of that head.
         root: [u8; 32],
+    },
+    /// The last day of an alert has passed, and it was not extended.
+    AlertExpired {
+        /// The alert.
+        statement: StatementRef,
+    },
+    /// The own duty desk was called; again and again for one matter is one act, with how often.
+    Called {
+        /// About which statement.
+        statement: Option<StatementRef>,
+        /// Who owes what is due, or the partner that it is about.
+        peer: Option<AuthorityId>,
+        /// Why.
+        kind: CallKind,
+        /// How often.
+        count: u32,
+        /// The ways that it was handed to, by their names in the configuration, commas between.
+        ways: Arc<str>,
+    },
+    /// A call was given up on one of its ways.
+    CallFailed {
+        /// About which statement.
+        statement: Option<StatementRef>,
+        /// Who owes what is due, or the partner that it is about.
+        peer: Option<AuthorityId>,
+        /// Why it was called.
+        kind: CallKind,
+        /// How often it was tried.
+        count: u32,
+        /// The way, by its name in the configuration.
+        way: Arc<str>,
+        /// What stopped it.
+        reason: Reason,
     },
     /// Which certificate a pseudonym stands for (sealed).
     ActorNamed {

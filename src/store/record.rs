@@ -6,11 +6,14 @@ use std::sync::Arc;
 
 use super::entry::{Actor, EntryIndex};
 use crate::domain::{
+    alert::{basis::Validity, value::Day},
+    call::CallSet,
     id::{AuthorityId, StatementRef},
     lives::{AlertLife, DeliveryLife, DraftLife, HandlingLife},
     receipt::LeafHash,
     release::Outline,
     routing::{AnswerCode, Effect, HandlingSet, Kind, Priority, Status},
+    terms::Terms,
     time::Timestamp,
 };
 
@@ -47,6 +50,10 @@ pub struct MessageRecord {
     pub handling: HandlingSet,
     /// What it does to its thread.
     pub effect: Effect,
+    /// What it says of time and caution; of an alert: with what its originator amended.
+    pub terms: Terms,
+    /// Which calls to the own desk about it were journaled.
+    pub called: CallSet,
     /// Leaf hash of the signed bytes.
     pub leaf: LeafHash,
     /// Entry that holds it.
@@ -115,6 +122,28 @@ impl MessageRecord {
     #[must_use]
     pub fn delivery(&self, recipient: &AuthorityId) -> Option<&DeliveryRecord> {
         self.deliveries.iter().find(|d| d.recipient == *recipient)
+    }
+    /// True for an alert that stands first in its thread: it lives, ends and is extended.
+    #[must_use]
+    pub fn is_alert(&self) -> bool {
+        self.kind.is_alert() && self.thread == self.statement
+    }
+    /// Where it stands at this time: past its last day it is not live, whether or not its end was journaled yet.
+    #[must_use]
+    pub fn life_at(&self, now: Timestamp) -> AlertLife {
+        let is_over = self
+            .terms
+            .valid_until
+            .is_some_and(|day| self.is_alert() && day.end() <= now);
+        match self.life {
+            AlertLife::Live if is_over => AlertLife::Expired,
+            life => life,
+        }
+    }
+    /// The last day to which an alert may be extended: after its kind's longest validity it is issued anew.
+    #[must_use]
+    pub fn last_day(&self) -> Option<Day> {
+        Validity::of(self.kind).last_day(self.issued_at)
     }
     /// The gravest answer of any recipient.
     #[must_use]

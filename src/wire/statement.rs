@@ -22,6 +22,7 @@ use crate::{
             Effect, Handling, HandlingSet, Kind, Priority, Recipient, Release, Routing, Status,
             TransferGround,
         },
+        terms::Terms,
         time::Timestamp,
     },
     proto::envelope::v1 as pb,
@@ -51,14 +52,16 @@ pub(super) fn decode(document: &Bytes, signer: AuthorityId) -> Result<Parts, Rea
         return Err(Reason::Malformed);
     }
     routing.effect = effect_in_thread(routing, inspected.effect);
+    routing.terms = inspected.terms;
     Ok(parts)
 }
 
 /// Decodes what was checked before it was kept: reads the effect, and does not judge the payload again.
 pub(super) fn decode_kept(document: &Bytes) -> Result<Parts, Reason> {
     let mut parts = decode_header(document)?;
-    let effect = alert::effect_of(parts.routing.kind, &parts.payload)?;
+    let (effect, terms) = alert::effect_of(parts.routing.kind, &parts.payload)?;
     parts.routing.effect = effect_in_thread(&parts.routing, effect);
+    parts.routing.terms = terms;
     Ok(parts)
 }
 
@@ -149,6 +152,7 @@ fn decode_header(document: &Bytes) -> Result<Parts, Reason> {
             .map(|wire| release(wire, issued_at))
             .transpose()?,
         effect: Effect::Starts,
+        terms: Terms::default(),
     };
     Ok(Parts {
         routing,

@@ -256,6 +256,7 @@ impl FollowUp {
                 Content::Update(alert::Update {
                     target,
                     text: text(),
+                    ..<_>::default()
                 }),
             ),
             Self::Sighting => (

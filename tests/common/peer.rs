@@ -122,6 +122,7 @@ impl Peer {
             supersedes: None,
             release: None,
             effect: Effect::Starts,
+            terms: <_>::default(),
         };
         Ok((routing, parsed.payload))
     }
@@ -140,6 +141,7 @@ impl Peer {
                     text: "Seen near the harbour.".to_owned(),
                     language: "en".to_owned(),
                 }),
+                ..<_>::default()
             })),
             ..<_>::default()
         };

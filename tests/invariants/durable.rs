@@ -161,6 +161,7 @@ fn alert(number: u64) -> (Event, LeafHash) {
         supersedes: None,
         release: None,
         effect: Effect::Starts,
+        terms: <_>::default(),
     };
     let payload = pb::Payload {
         kind: Some(pb::payload::Kind::MissingOffender(<_>::default())),

@@ -32,6 +32,9 @@ pub struct AnswerArgs {
     /// What does not agree, for a possible hit; may be given again
     #[arg(long)]
     disagrees: Vec<String>,
+    /// What would confirm it, for a possible hit: fingerprints, a photograph; may be given again
+    #[arg(long)]
+    wanted: Vec<String>,
     /// What was checked, for no trace; may be given again
     #[arg(long)]
     checked: Vec<String>,
@@ -144,6 +147,7 @@ fn answer(args: AnswerArgs) -> Answer {
         unit: args.standing.assigned.unwrap_or_default(),
         agrees: args.agrees,
         disagrees: args.disagrees,
+        wanted: args.wanted,
         checked: args.checked,
         checked_until: args.until.unwrap_or_default(),
         question: words(args.standing.needs_information),
@@ -189,6 +193,12 @@ impl AnswerArgs {
                 !self.disagrees.is_empty(),
                 AnswerCode::PossibleHit,
                 "--disagrees",
+                "--possible-hit",
+            ),
+            (
+                !self.wanted.is_empty(),
+                AnswerCode::PossibleHit,
+                "--wanted",
                 "--possible-hit",
             ),
             (
@@ -315,6 +325,7 @@ mod tests {
         let cases = [
             ("--no-trace --place Port", Some("--hit")),
             ("--misidentified --agrees x", Some("--possible-hit")),
+            ("--actioned --wanted photograph", Some("--possible-hit")),
             (
                 "--hit --place Port --country XBB --removed",
                 Some("--actioned"),

@@ -79,13 +79,21 @@ fn render(page: &ListResponse, which: MailBox) -> String {
     format!("{shown}\nmore: --cursor {}", escape(&page.next_cursor))
 }
 
-/// The kind, with a mark when it is not real (invariant I10).
+/// The kind, with a mark when it is not real (invariant I10), and when the person must not notice.
 pub(super) fn marked_kind(item: &Summary) -> String {
+    let mut kind = names::kind(item.kind);
     match names::status(item.status).as_str() {
-        "actual" | "-" => names::kind(item.kind),
-        other => format!("{} [{}]", names::kind(item.kind), other.to_uppercase()),
+        "actual" | "-" => {}
+        other => kind.push_str(&format!(" [{}]", other.to_uppercase())),
     }
+    if item.do_not_alert {
+        kind.push_str(&format!(" {DO_NOT_ALERT}"));
+    }
+    kind
 }
+
+/// Stands on every line about somebody who must not notice.
+pub(super) const DO_NOT_ALERT: &str = "DO NOT ALERT THE PERSON";
 
 fn delivered(item: &Summary) -> String {
     let delivered = item
@@ -114,8 +122,13 @@ mod tests {
             reference: "XA-26-\u{202e}9K3F7".to_owned(),
             ..alert()
         };
+        let discreet = Summary {
+            do_not_alert: true,
+            life: 5,
+            ..alert()
+        };
         let page = ListResponse {
-            items: vec![alert(), exercise],
+            items: vec![alert(), exercise, discreet],
             next_cursor: "bmV4dA".to_owned(),
         };
         let inbox = render(&page, MailBox::In);

@@ -2,6 +2,7 @@
 
 pub mod answer;
 pub mod audit;
+pub mod call;
 pub mod change;
 pub mod config;
 pub mod dev;
@@ -20,6 +21,7 @@ pub mod show;
 pub mod status;
 pub mod store;
 pub mod track;
+pub mod unreturned;
 pub mod watch;
 
 #[cfg(test)]

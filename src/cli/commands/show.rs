@@ -247,6 +247,7 @@ mod tests {
                 ..Release::default()
             }),
             handling_text: "ask before court".to_owned(),
+            ..StatementView::default()
         };
         let thread = ShowResponse {
             statements: vec![view],

@@ -47,5 +47,7 @@ pub(super) fn alert() -> Summary {
         ],
         recipients: vec!["XB-POL".to_owned(), "XC-POL".to_owned()],
         overdue: vec![overdue],
+        valid_until: "2027-05-01".to_owned(),
+        ..Summary::default()
     }
 }

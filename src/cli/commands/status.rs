@@ -6,7 +6,7 @@ use crate::{
         output::{escape, hex, time},
         session::{Session, read_failed},
     },
-    proto::desk::v1::{StatusRequest, StatusResponse},
+    proto::desk::v1::{CallWay, StatusRequest, StatusResponse},
 };
 
 /// Shows the node.
@@ -77,6 +77,7 @@ fn render(status: &StatusResponse) -> String {
             escape(&expiry.what)
         )
     }));
+    lines.extend(status.calls.iter().map(call));
     lines.extend(
         status
             .alarms
@@ -84,6 +85,28 @@ fn render(status: &StatusResponse) -> String {
             .map(|alarm| format!("  ALARM      {}", escape(alarm))),
     );
     lines.join("\n")
+}
+
+/// How one way of calling people is.
+fn call(way: &CallWay) -> String {
+    let last = match (way.fault_us, way.sent_us) {
+        (0, 0) => "not used yet".to_owned(),
+        (0, sent) => format!("last at {}", time(sent)),
+        (fault, _) => format!(
+            "FAILS since {}: {}, {}",
+            time(fault),
+            escape(&way.reason),
+            escape(&way.detail)
+        ),
+    };
+    format!(
+        "  calls by   {} ({}): {last}; {} arrived, {} waiting, {} given up",
+        escape(&way.name),
+        escape(&way.what),
+        way.sent,
+        way.waiting,
+        way.failed
+    )
 }
 
 #[cfg(test)]
@@ -119,6 +142,25 @@ mod tests {
                 at_us: NOW_US,
                 ..<_>::default()
             }],
+            calls: vec![
+                CallWay {
+                    name: "duty".to_owned(),
+                    what: "webhook".to_owned(),
+                    sent: 12,
+                    sent_us: NOW_US,
+                    ..<_>::default()
+                },
+                CallWay {
+                    name: "mail".to_owned(),
+                    what: "mail".to_owned(),
+                    waiting: 2,
+                    failed: 1,
+                    fault_us: NOW_US,
+                    reason: "CALL_REFUSED".to_owned(),
+                    detail: "the server answered 451".to_owned(),
+                    ..<_>::default()
+                },
+            ],
         }));
     }
 }

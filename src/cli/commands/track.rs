@@ -13,7 +13,8 @@ use crate::{
     },
     domain::time::Timestamp,
     proto::desk::v1::{
-        Delivery, DeliveryState, HandlingLife, LinksRequest, Overdue, TrackRequest, TrackResponse,
+        Delivery, DeliveryState, HandlingLife, LinksRequest, Overdue, Summary, TrackRequest,
+        TrackResponse,
     },
 };
 
@@ -125,12 +126,13 @@ async fn contacts(desk: &mut Desk) -> BTreeMap<String, String> {
 fn render(track: &TrackResponse, contacts: &BTreeMap<String, String>, now: Timestamp) -> String {
     let summary = track.summary.clone().unwrap_or_default();
     let mut shown = format!(
-        "{}  {}  {}  {}\n{}\n",
+        "{}  {}  {}  {}\n{}\n{}",
         escape(&summary.reference),
         marked_kind(&summary),
         names::priority(summary.priority),
         names::alert_life(summary.life),
         names::statement(summary.statement.as_ref()),
+        days(&summary),
     );
     let mut recipients = table([
         "recipient",
@@ -170,6 +172,23 @@ fn render(track: &TrackResponse, contacts: &BTreeMap<String, String>, now: Times
         shown.push_str(&events.to_string());
     }
     shown
+}
+
+/// What the alert's days are, where it has any.
+fn days(summary: &Summary) -> String {
+    let days = [
+        ("valid until", &summary.valid_until),
+        ("review on", &summary.review_on),
+        ("expected back", &summary.expected_return_on),
+    ];
+    let said = days.into_iter().filter(|(_, day)| !day.is_empty());
+    let said: Vec<_> = said
+        .map(|(what, day)| format!("{what} {}", escape(day)))
+        .collect();
+    match said.is_empty() {
+        true => String::new(),
+        false => format!("{}\n", said.join(", ")),
+    }
 }
 
 fn why(delivery: &Delivery) -> String {

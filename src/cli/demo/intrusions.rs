@@ -177,6 +177,7 @@ fn statement(stage: &Stage<'_>, tampering: Tampering) -> Result<SignedBatch, Cli
         supersedes: None,
         release: None,
         effect: Effect::Starts,
+        terms: <_>::default(),
     };
     let payload = Example::MissingOffender
         .draft(&[BENSALEM.id], now)?

@@ -168,7 +168,10 @@ fn judge(
             | Act::DraftKept
             | Act::DraftReturned
             | Act::DraftEnded
-            | Act::ActRefused,
+            | Act::ActRefused
+            | Act::AlertExpired
+            | Act::Called
+            | Act::CallFailed,
             Some(subject),
         ) if statements.contains(&subject) => Ok(()),
         _ => Err("it is not of this thread".to_owned()),
@@ -193,6 +196,9 @@ fn described(header: &EntryHeader) -> String {
         Act::DraftEnded => "ended the draft of",
         Act::ActRefused => "refused an act upon",
         Act::Restricted => "kept to units, or opened to all,",
+        Act::AlertExpired => "saw the last day pass of",
+        Act::Called => "called its duty desk about",
+        Act::CallFailed => "could not call its duty desk about",
         _ => "logged something else",
     };
     let mut text = act.to_owned();

@@ -11,6 +11,7 @@
 mod away;
 mod damage;
 mod directory;
+mod ends;
 mod faults;
 mod flow;
 mod net;

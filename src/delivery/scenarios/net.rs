@@ -15,6 +15,7 @@ use super::roads::Roads;
 use crate::{
     delivery::{Accepted, Broker, BrokerParts, Ground, Random, Submission, SubmitError},
     domain::{
+        alert::value::Day,
         id::{AuthorityId, StatementRef},
         lives::DeliveryLife,
         reason::Reason,
@@ -53,9 +54,16 @@ pub(super) fn officer() -> Actor {
 pub(super) struct TestClock {
     began: tokio::time::Instant,
     ahead: Mutex<Duration>,
+    /// The wall clock alone: it was set wrong.
+    wrong_by: Mutex<Duration>,
 }
 
 impl TestClock {
+    /// The wall clock is set forward, and time does not pass.
+    pub(super) fn jump(&self, ahead: Duration) {
+        *self.wrong_by.lock().unwrap() = ahead;
+    }
+
     pub(super) fn pass(&self, time: Duration) {
         *self.ahead.lock().unwrap() += time;
     }
@@ -63,7 +71,8 @@ impl TestClock {
 
 impl Clock for TestClock {
     fn now(&self) -> Timestamp {
-        NOW.plus(self.monotonic())
+        let wrong_by = *self.wrong_by.lock().unwrap_or_else(PoisonError::into_inner);
+        NOW.plus(self.monotonic()).plus(wrong_by)
     }
     fn monotonic(&self) -> Duration {
         let ahead = *self.ahead.lock().unwrap_or_else(PoisonError::into_inner);
@@ -120,6 +129,7 @@ impl Net {
             let clock = Arc::new(TestClock {
                 began: tokio::time::Instant::now(),
                 ahead: Mutex::default(),
+                wrong_by: Mutex::default(),
             });
             net.start(name, TestDisk::new(), clock, Arc::clone(&directory));
         }
@@ -214,8 +224,38 @@ impl Net {
         submission(parse_draft(&draft, NOW).unwrap(), None)
     }
 
+    /// A draft of a travel notice, valid until a day.
+    pub(super) fn draft_until(&self, until: Day, to: &[&str]) -> Submission {
+        let draft = drafts(Recipe {
+            seed: self.drafted.fetch_add(1, Ordering::Relaxed),
+            to: to.iter().map(|name| id(name).to_string()).collect(),
+            status: Status::Actual,
+            priority: Some(Priority::Urgent),
+            now: NOW,
+            payload_bytes: None,
+        });
+        // The second of each four is one.
+        let mut draft = { draft }.nth(1).unwrap();
+        let payload = draft.payload.as_mut().unwrap();
+        let basis = payload.basis.as_mut().unwrap();
+        basis.valid_until = until.to_string();
+        basis.review_on.clear();
+        submission(parse_draft(&draft, NOW).unwrap(), None)
+    }
+
     /// A draft about `target`, to all who hold it or as its kind demands.
     pub(super) fn about(&self, target: StatementRef, kind: pb::payload::Kind) -> Submission {
+        self.saying(
+            target,
+            pb::Payload {
+                kind: Some(kind),
+                ..<_>::default()
+            },
+        )
+    }
+
+    /// The same with shared content.
+    pub(super) fn saying(&self, target: StatementRef, payload: pb::Payload) -> Submission {
         let draft = drafts(Recipe {
             seed: self.drafted.fetch_add(1, Ordering::Relaxed),
             to: Vec::new(),
@@ -225,10 +265,7 @@ impl Net {
             payload_bytes: None,
         });
         let draft = pb::Draft {
-            payload: Some(pb::Payload {
-                kind: Some(kind),
-                ..<_>::default()
-            }),
+            payload: Some(payload),
             in_reply_to: target.to_string(),
             ..{ draft }.next().unwrap()
         };

@@ -1,7 +1,10 @@
 //! What is asked, on what law and decision, and how long each kind may stand.
 
 use super::value::{Day, Line};
-use crate::domain::routing::{Kind, coded};
+use crate::domain::{
+    routing::{Kind, coded},
+    time::Timestamp,
+};
 
 /// What a recipient is asked to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -79,5 +82,11 @@ impl Validity {
             default_days,
             max_days,
         }
+    }
+
+    /// The last day on which an alert that was issued then may stand, extended or not.
+    #[must_use]
+    pub fn last_day(self, issued_at: Timestamp) -> Option<Day> {
+        Day::of(issued_at).map(|issued| issued.plus_days(self.max_days))
     }
 }

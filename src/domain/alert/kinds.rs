@@ -256,6 +256,10 @@ pub struct Update {
     pub target: Target,
     /// What is new.
     pub text: Option<Text>,
+    /// Of a travel notice: when the person came back.
+    pub returned_on: Option<Day>,
+    /// Of a travel notice: when the person is expected back now.
+    pub expected_return_on: Option<Day>,
 }
 
 /// What was wrong; at least one change.

@@ -134,6 +134,8 @@ fn is_language_tag(text: &str) -> bool {
     parts.next().is_none() && !twice
 }
 
+const DAY_SECONDS: i64 = 86_400;
+
 /// A day: `1974-08-12`, from 1850 to 2199.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Day(Date);
@@ -150,6 +152,29 @@ impl Day {
     pub fn of(time: crate::domain::time::Timestamp) -> Option<Self> {
         let time = jiff::Timestamp::from_microsecond(time.as_micros()).ok()?;
         Some(Self(jiff::tz::Offset::UTC.to_datetime(time).date()))
+    }
+
+    /// Days since 1970-01-01, as it is stored.
+    #[must_use]
+    pub fn number(self) -> i32 {
+        let midnight = jiff::tz::Offset::UTC.to_timestamp(self.0.at(0, 0, 0, 0));
+        let days = midnight.map_or(i64::MAX, |time| time.as_second().div_euclid(DAY_SECONDS));
+        i32::try_from(days).unwrap_or(i32::MAX)
+    }
+
+    /// The day that was stored; none when there is no such day.
+    #[must_use]
+    pub fn from_number(number: i32) -> Option<Self> {
+        let micros = i64::from(number).saturating_mul(DAY_SECONDS * 1_000_000);
+        Self::of(crate::domain::time::Timestamp::from_micros(micros))
+    }
+
+    /// The first moment after it, in UTC.
+    #[must_use]
+    pub fn end(self) -> crate::domain::time::Timestamp {
+        let days = i64::from(self.number()).saturating_add(1);
+        let micros = days.saturating_mul(DAY_SECONDS * 1_000_000);
+        crate::domain::time::Timestamp::from_micros(micros)
     }
 
     /// So many days later; the last possible day when there is none.
@@ -292,6 +317,25 @@ mod tests {
         ] {
             assert!(!reads::<PartialDate>(text), "{text}");
         }
+    }
+
+    #[test]
+    fn days_have_numbers_and_end_at_midnight() {
+        for (text, number) in [
+            ("1970-01-01", 0),
+            ("1969-12-31", -1),
+            ("2026-11-24", 20_781),
+            ("2199-12-31", 84_005),
+            ("1850-01-01", -43_829),
+        ] {
+            let day: Day = text.parse().unwrap();
+            assert_eq!(day.number(), number, "{text}");
+            assert_eq!(Day::from_number(number), Some(day), "{text}");
+            assert_eq!(Day::of(day.end()), Day::from_number(number + 1), "{text}");
+        }
+        let day: Day = "2026-11-24".parse().unwrap();
+        assert_eq!(day.end().to_string(), "2026-11-25T00:00:00Z");
+        assert_eq!(Day::from_number(i32::MAX), None);
     }
 
     #[test]

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use super::{DraftEnd, Event, Peek};
 use crate::{
     domain::{
+        call::CallKind,
         id::{AuthorityId, StatementRef},
         reason::Reason,
         receipt::{LeafHash, Receipt, Verdict},
@@ -100,6 +101,9 @@ impl Event {
             Self::DraftEnded { .. } => Act::DraftEnded,
             Self::ActRefused { .. } => Act::ActRefused,
             Self::Restricted { .. } => Act::Restricted,
+            Self::AlertExpired { .. } => Act::AlertExpired,
+            Self::Called { .. } => Act::Called,
+            Self::CallFailed { .. } => Act::CallFailed,
         }
     }
 
@@ -111,7 +115,8 @@ impl Event {
             | Self::DeliveryEnded { reason, .. }
             | Self::DeliveryHeld { reason, .. }
             | Self::Incident { reason, .. }
-            | Self::ActRefused { reason, .. } => Some(*reason),
+            | Self::ActRefused { reason, .. }
+            | Self::CallFailed { reason, .. } => Some(*reason),
             Self::ReceiptStored { receipt, .. } => match receipt.verdict {
                 Verdict::Held => None,
                 Verdict::Refused(reason) => Some(reason),
@@ -159,7 +164,8 @@ impl Event {
             | Self::DraftKept { statement, .. }
             | Self::DraftReturned { statement, .. }
             | Self::DraftEnded { statement, .. }
-            | Self::ActRefused { statement, .. } => Some(*statement),
+            | Self::ActRefused { statement, .. }
+            | Self::AlertExpired { statement } => Some(*statement),
             Self::ReceiptStored { receipt, .. } => Some(StatementRef {
                 origin: receipt.sender,
                 id: receipt.message,
@@ -167,7 +173,9 @@ impl Event {
             Self::Consulted { thread, .. }
             | Self::Exported { thread, .. }
             | Self::Restricted { thread, .. } => Some(*thread),
-            Self::Incident { statement, .. } => *statement,
+            Self::Incident { statement, .. }
+            | Self::Called { statement, .. }
+            | Self::CallFailed { statement, .. } => *statement,
             _ => None,
         }
     }
@@ -184,7 +192,9 @@ impl Event {
             Self::DeliveryEnded { recipient, .. }
             | Self::DeliveryHeld { recipient, .. }
             | Self::DeliveryResumed { recipient, .. } => Some(*recipient),
-            Self::Incident { peer, .. } => *peer,
+            Self::Incident { peer, .. }
+            | Self::Called { peer, .. }
+            | Self::CallFailed { peer, .. } => *peer,
             _ => None,
         }
     }
@@ -206,7 +216,9 @@ impl Event {
     /// was lost, all ones when it is not known.
     fn count(&self) -> u32 {
         match self {
-            Self::RefusalsCounted { count, .. } => *count,
+            Self::RefusalsCounted { count, .. }
+            | Self::Called { count, .. }
+            | Self::CallFailed { count, .. } => *count,
             Self::TailCut { bytes } => *bytes,
             Self::ReclaimEnded { missing } => *missing,
             Self::EpochBegun { epoch, .. } => *epoch,
@@ -237,11 +249,18 @@ impl Event {
             Self::DraftReturned { text, .. } | Self::Restricted { units: text, .. } => {
                 Bytes::copy_from_slice(text.as_bytes())
             }
+            Self::Called { kind, ways, .. } => call_body(*kind, ways),
+            Self::CallFailed { kind, way, .. } => call_body(*kind, way),
             // The size, 8 bytes big-endian, then the root.
             Self::EpochBegun { size, root, .. } => [&size.to_be_bytes()[..], root].concat().into(),
             _ => Bytes::new(),
         }
     }
+}
+
+/// The number of the kind, then the ways.
+fn call_body(kind: CallKind, ways: &str) -> Bytes {
+    [&[kind as u8], ways.as_bytes()].concat().into()
 }
 
 const fn low_half(index: EntryIndex) -> u32 {
@@ -287,7 +306,11 @@ impl Reader {
             Act::Accepted | Act::Received | Act::ReceiptStored => {
                 return self.documented(header, body);
             }
-            Act::DirectoryAdopted | Act::ActorNamed | Act::EpochBegun => {
+            Act::DirectoryAdopted
+            | Act::ActorNamed
+            | Act::EpochBegun
+            | Act::Called
+            | Act::CallFailed => {
                 return with_own_body(header, body);
             }
             Act::DraftKept | Act::DraftReturned => return of_draft(header, subject()?, body),
@@ -379,6 +402,9 @@ impl Reader {
                 statement: subject()?,
                 peer: peer()?,
                 leaf: header.leaf.ok_or_else(|| missing("leaf"))?,
+            },
+            Act::AlertExpired => Event::AlertExpired {
+                statement: subject()?,
             },
             Act::ReclaimEnded => Event::ReclaimEnded {
                 missing: header.count,
@@ -475,6 +501,9 @@ fn with_own_body(header: &EntryHeader, body: &Bytes) -> Result<Event, EventError
             uri: str::from_utf8(body).map_err(|_| unreadable())?.into(),
         });
     }
+    if matches!(header.act, Act::Called | Act::CallFailed) {
+        return call(header, body).ok_or_else(unreadable);
+    }
     if header.act == Act::EpochBegun {
         let (size, root) = body.split_first_chunk::<8>().ok_or_else(unreadable)?;
         return Ok(Event::EpochBegun {
@@ -487,5 +516,30 @@ fn with_own_body(header: &EntryHeader, body: &Bytes) -> Result<Event, EventError
     Ok(Event::DirectoryAdopted {
         version: u64::from_be_bytes(*version),
         bundle: body.slice(version.len()..),
+    })
+}
+
+fn call(header: &EntryHeader, body: &Bytes) -> Option<Event> {
+    let (kind, ways) = body.split_first()?;
+    let kind = CallKind::from_number(*kind)?;
+    let ways = str::from_utf8(ways).ok()?.into();
+    let (statement, peer, count) = (header.subject, header.peer, header.count);
+    Some(match header.reason {
+        Some(reason) if header.act == Act::CallFailed => Event::CallFailed {
+            statement,
+            peer,
+            kind,
+            count,
+            way: ways,
+            reason,
+        },
+        None if header.act == Act::Called => Event::Called {
+            statement,
+            peer,
+            kind,
+            count,
+            ways,
+        },
+        _ => return None,
     })
 }

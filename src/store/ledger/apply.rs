@@ -4,9 +4,10 @@
 
 use std::collections::btree_map::Entry;
 
-use super::{Ledger, ids::Refusal, rows::Tag, threads::Thread};
+use super::{Ledger, ends::Days, ids::Refusal, rows::Tag, threads::Thread};
 use crate::{
     domain::{
+        call::{CallKind, CallSet},
         id::{AuthorityId, StatementRef},
         lives::{AlertLife, DeliveryLife, DeliveryStep, DraftStep, HandlingLife},
         reason::Reason,
@@ -99,7 +100,15 @@ impl Ledger {
             Event::DraftEnded { statement, end, .. } => {
                 self.step_draft(index, statement, end.step());
             }
-            Event::Consulted { .. }
+            Event::AlertExpired { statement } => self.expire(statement),
+            Event::Called {
+                statement: Some(statement),
+                kind,
+                ..
+            } => self.called(statement, *kind),
+            Event::Called { .. }
+            | Event::CallFailed { .. }
+            | Event::Consulted { .. }
             | Event::RefusedInput { .. }
             | Event::RefusalsCounted { .. }
             | Event::Exported { .. }
@@ -151,6 +160,7 @@ impl Ledger {
     pub(super) fn index_record(&mut self, record: &MessageRecord) {
         let statement = record.statement;
         self.ids.hold(statement, record.ordinal);
+        self.ends.add(record.ordinal, Days::of(record));
         let is_first = record.thread == statement;
         match record.direction {
             Direction::Own => {
@@ -203,6 +213,8 @@ impl Ledger {
             priority: routing.priority,
             handling: routing.handling,
             effect: routing.effect,
+            terms: routing.terms,
+            called: CallSet::default(),
             leaf,
             index,
             issued_at: routing.issued_at,
@@ -279,11 +291,76 @@ impl Ledger {
         match statement.effect {
             Effect::Recalls | Effect::Closes => self.change_target(&statement),
             Effect::Answers(code) => self.answer(&statement, code),
-            Effect::Starts
-            | Effect::Informs
-            | Effect::Instructs
-            | Effect::Updates
-            | Effect::Corrects => {}
+            Effect::Updates => self.amend(&statement),
+            Effect::Informs if statement.terms.return_confirmed => self.confirm_return(&statement),
+            Effect::Starts | Effect::Informs | Effect::Instructs | Effect::Corrects => {}
+        }
+    }
+
+    /// The last day of an alert has passed.
+    fn expire(&mut self, statement: &StatementRef) {
+        self.change_alert(statement, |record| {
+            if let Some(life) = record.life.expired() {
+                record.life = life;
+            }
+        });
+    }
+
+    fn called(&mut self, statement: &StatementRef, kind: CallKind) {
+        if let Some(ordinal) = self.ids.ordinal(statement) {
+            self.rows.change(ordinal, |record| {
+                record.called = record.called.with(kind);
+            });
+        }
+    }
+
+    /// An update by the alert's own origin: it may set a later end, which brings an expired alert back.
+    fn amend(&mut self, by: &MessageRecord) {
+        self.change_alert(&by.thread, |record| {
+            if record.statement.origin != by.statement.origin || record.status != by.status {
+                return;
+            }
+            let was = record.terms;
+            record.terms = was.amended_by(&by.terms, record.last_day());
+            if record.terms.valid_until > was.valid_until {
+                record.life = record.life.extended().unwrap_or(record.life);
+                record.called = record
+                    .called
+                    .without(CallKind::EndsInAWeek)
+                    .without(CallKind::EndsInADay);
+            }
+            if record.terms.review_on != was.review_on {
+                record.called = record.called.without(CallKind::ReviewDue);
+            }
+            if record.terms.expected_return_on != was.expected_return_on {
+                record.called = record.called.without(CallKind::ReturnNotConfirmed);
+            }
+        });
+    }
+
+    /// Somebody in the thread says that the person is back.
+    fn confirm_return(&mut self, by: &MessageRecord) {
+        self.change_alert(&by.thread, |record| {
+            if record.status == by.status {
+                record.terms.return_confirmed = true;
+            }
+        });
+    }
+
+    /// Changes a first statement, and the days that it is listed under.
+    fn change_alert(&mut self, first: &StatementRef, change: impl FnOnce(&mut MessageRecord)) {
+        let Some(ordinal) = self.ids.ordinal(first) else {
+            return;
+        };
+        let days = self.rows.change(ordinal, |record| {
+            let was = Days::of(record);
+            if record.is_alert() {
+                change(record);
+            }
+            (was, Days::of(record))
+        });
+        if let Some((was, is)) = days {
+            self.ends.change(ordinal, was, is);
         }
     }
 
@@ -298,9 +375,15 @@ impl Ledger {
                 && record.thread == by.thread
                 && record.status == by.status;
             let life = may.then(|| record.life.after(by.effect)).flatten()?;
-            Some(std::mem::replace(&mut record.life, life))
+            let was = Days::of(record);
+            let life = std::mem::replace(&mut record.life, life);
+            Some((life, was, Days::of(record)))
         });
-        if was.flatten() == Some(AlertLife::Waiting)
+        let Some((was, days, now)) = was.flatten() else {
+            return;
+        };
+        self.ends.change(ordinal, days, now);
+        if was == AlertLife::Waiting
             && let Some(thread) = self.threads.of_mut(&by.thread)
         {
             thread.forget_waiting(ordinal);

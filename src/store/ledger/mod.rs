@@ -5,6 +5,7 @@
 
 mod apply;
 mod drafts;
+mod ends;
 mod ids;
 mod incidents;
 mod query;
@@ -20,6 +21,7 @@ use std::{
 
 use self::{
     drafts::Drafts,
+    ends::Ends,
     ids::Ids,
     incidents::Incidents,
     queues::{Queues, Unopened},
@@ -54,6 +56,7 @@ pub struct Ledger {
     threads: Threads,
     queues: Queues,
     unopened: Unopened,
+    ends: Ends,
     directories: BTreeMap<u64, EntryIndex>,
     actors: HashMap<Actor, EntryIndex>,
     incidents: Incidents,
@@ -120,6 +123,16 @@ pub struct ListFilter {
     /// Only this status; all when absent, each marked in its record.
     pub status: Option<Status>,
 }
+/// Which day of own alerts is looked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DueList {
+    /// The last day.
+    Ends,
+    /// The day of review.
+    Reviews,
+    /// The day on which somebody who travelled is to be back, and is not known to be.
+    Returns,
+}
 /// Which list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ListBox {
@@ -140,6 +153,7 @@ impl Ledger {
             threads: Threads::default(),
             queues: Queues::default(),
             unopened: Unopened::default(),
+            ends: Ends::default(),
             directories: BTreeMap::new(),
             actors: HashMap::new(),
             incidents: Incidents::default(),

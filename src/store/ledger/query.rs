@@ -2,9 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use super::{Found, Known, Ledger, ListBox, ListFilter, ids::Slot, rows::Tag};
+use super::{DueList, Found, Known, Ledger, ListBox, ListFilter, ids::Slot, rows::Tag};
 use crate::{
     domain::{
+        alert::value::Day,
         id::{AuthorityId, MessageId, Reference, StatementRef},
         limits::THREAD_MAX_STATEMENTS,
         receipt::Verdict,
@@ -238,6 +239,38 @@ impl Ledger {
     #[must_use]
     pub fn unopened_exercise_count(&self) -> u64 {
         self.unopened.other_count()
+    }
+
+    /// Alerts that live, though their last day is before this one; at most so many.
+    #[must_use]
+    pub fn lapsed(&self, today: Day, limit: usize) -> Vec<StatementRef> {
+        let ended = self.ends.ended(today).take(limit);
+        ended
+            .filter_map(|ordinal| self.rows.with(ordinal, |record| record.statement))
+            .collect()
+    }
+
+    /// Own alerts that live and whose day is at most this one, soonest first, after a place; at most so many.
+    #[must_use]
+    pub fn due(
+        &self,
+        list: DueList,
+        after: Option<(Day, Ordinal)>,
+        by: Day,
+        limit: usize,
+    ) -> Vec<(Day, MessageRecord)> {
+        let read = |(day, ordinal)| Some((day, self.rows.read(ordinal)?));
+        let days = self.ends.ahead(list, after, by);
+        days.take(limit).filter_map(read).collect()
+    }
+
+    /// Foreign first statements that no officer has opened, the real ones first, newest first; at most so many.
+    #[must_use]
+    pub fn unopened(&self, limit: usize) -> Vec<MessageRecord> {
+        let unopened = self.unopened.newest().take(limit);
+        unopened
+            .filter_map(|ordinal| self.rows.read(ordinal))
+            .collect()
     }
 
     /// The newest directory version adopted, and its entry.

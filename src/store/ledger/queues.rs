@@ -83,6 +83,12 @@ impl Unopened {
         self.other.len() as u64
     }
 
+    /// What is real, newest first; then what is not.
+    pub(super) fn newest(&self) -> impl Iterator<Item = Ordinal> + '_ {
+        let other = self.other.iter().rev();
+        self.actual.iter().rev().chain(other).copied()
+    }
+
     pub(super) fn contains(&self, ordinal: Ordinal) -> bool {
         self.actual.contains(&ordinal) || self.other.contains(&ordinal)
     }

@@ -8,6 +8,7 @@ use proptest::prelude::*;
 use super::statements::*;
 use crate::{
     domain::{
+        call::CallKind,
         reason::Reason,
         receipt::{LeafHash, Verdict},
     },
@@ -116,6 +117,29 @@ fn one_of_each(number: u64, reason: Reason, leaf: Option<LeafHash>, bytes: &[u8]
             size: count.into(),
             root: leaf.unwrap_or(LeafHash([1; 32])).0,
         },
+        Event::AlertExpired { statement },
+        Event::Called {
+            statement: Some(statement),
+            peer: Some(peer),
+            kind: CallKind::AnswerOverdue,
+            count,
+            ways: Arc::from("duty,mail"),
+        },
+        Event::Called {
+            statement: None,
+            peer: None,
+            kind: CallKind::Test,
+            count,
+            ways: Arc::from(""),
+        },
+        Event::CallFailed {
+            statement: leaf.map(|_| statement),
+            peer: None,
+            kind: CallKind::LinkDown,
+            count,
+            way: Arc::from("duty"),
+            reason,
+        },
         Event::ActorNamed {
             actor,
             uri: Arc::from("allpoints://XA-POL/desk/officer/7"),
@@ -176,8 +200,12 @@ proptest! {
 fn a_header_without_what_its_act_needs_is_refused() {
     for event in one_of_each(1, Reason::Expired, None, b"bundle") {
         let (header, body) = event.to_entry(1, at(3));
-        let needs_subject = header.subject.is_some() && !matches!(event, Event::Incident { .. });
-        let needs_peer = header.peer.is_some() && !matches!(event, Event::Incident { .. });
+        let may_lack = matches!(
+            event,
+            Event::Incident { .. } | Event::Called { .. } | Event::CallFailed { .. }
+        );
+        let needs_subject = header.subject.is_some() && !may_lack;
+        let needs_peer = header.peer.is_some() && !may_lack;
         let documented = matches!(
             event,
             Event::Accepted { .. } | Event::Received { .. } | Event::ReceiptStored { .. }
@@ -218,6 +246,19 @@ fn a_header_without_what_its_act_needs_is_refused() {
             cases.push((header.clone(), body.slice(..7)));
         } else if matches!(event, Event::ActorNamed { .. }) {
             cases.push((header.clone(), Bytes::from_static(b"\xff\xfe")));
+        } else if matches!(event, Event::Called { .. } | Event::CallFailed { .. }) {
+            cases.push((header.clone(), Bytes::new()));
+            cases.push((header.clone(), Bytes::from_static(b"\x00duty")));
+            cases.push((header.clone(), Bytes::from_static(b"\x01\xff\xfe")));
+            let reason = match header.reason {
+                Some(_) => None,
+                None => Some(Reason::Quota),
+            };
+            let other = EntryHeader {
+                reason,
+                ..header.clone()
+            };
+            cases.push((other, body.clone()));
         }
         for (header, body) in cases {
             assert!(READER.event(&header, &body).is_err(), "{event:?}");

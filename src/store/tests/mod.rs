@@ -2,6 +2,7 @@
 //! and a journal in memory.
 
 mod codec;
+mod ends;
 mod journal;
 mod lives;
 mod log;

@@ -11,14 +11,19 @@ use super::{
 };
 use crate::{
     domain::{
+        alert::value::Day,
+        call::CallKind,
         reason::Reason,
         receipt::Verdict,
         routing::{AnswerCode, Effect, Lane, Routing, Status},
+        terms::Terms,
     },
     store::{
         entry::Actor,
         event::{DraftEnd, Event, Peek},
         ledger::{Ledger, ListBox, ListFilter},
+        event::{Event, Peek},
+        ledger::{DueList, Ledger, ListBox, ListFilter},
         ticker,
         view::{View, memory::MemoryView},
     },
@@ -38,7 +43,24 @@ fn first(origin: &str, number: u64) -> Routing {
     if number == 3 {
         alert.status = Status::Exercise;
     }
+    alert.terms = Terms {
+        expected_return_on: Some(day(number)),
+        review_on: Some(day(number + 1)),
+        ..until(number + 2)
+    };
     alert
+}
+
+fn day(number: u64) -> Day {
+    let issued = Day::of(at(0)).unwrap().number();
+    Day::from_number(issued + i32::try_from(number).unwrap()).unwrap()
+}
+
+fn until(number: u64) -> Terms {
+    Terms {
+        valid_until: Some(day(number)),
+        ..Terms::default()
+    }
 }
 
 fn origin() -> impl Strategy<Value = &'static str> {
@@ -65,12 +87,17 @@ fn statement() -> impl Strategy<Value = Routing> {
         (origin(), ALERTS..NUMBERS),
         effect(),
         0..4_u32,
-        prop::option::of(ALERTS..NUMBERS),
+        (prop::option::of(ALERTS..NUMBERS), any::<bool>()),
     )
-        .prop_map(|((owner, number), (by, own_number), effect, seq, target)| {
+        .prop_map(|((owner, number), (by, own_number), effect, seq, more)| {
+            let (target, return_confirmed) = more;
             let to = [OWN, PARTNERS[0], PARTNERS[1]].into_iter();
             let to: Vec<_> = to.filter(|to| *to != by).map(|to| (to, seq)).collect();
             let mut routing = follow(&first(owner, number), by, own_number, effect, &to);
+            routing.terms = Terms {
+                return_confirmed,
+                ..until(own_number)
+            };
             if let Some(target) = target {
                 routing.in_reply_to = Some(name(by, target));
             }
@@ -133,6 +160,18 @@ fn event() -> impl Strategy<Value = Event> {
                 thread: name(origin, number),
                 units: units.into(),
             }),
+        2 => (origin(), 0..ALERTS).prop_map(|(origin, number)| Event::AlertExpired {
+            statement: name(origin, number),
+        }),
+        2 => (origin(), 0..NUMBERS, prop::sample::select(CallKind::ALL.to_vec())).prop_map(
+            |(origin, number, kind)| Event::Called {
+                statement: Some(name(origin, number)),
+                peer: None,
+                kind,
+                count: 1,
+                ways: "duty".into(),
+            },
+        ),
         1 => Just(Event::Started),
     ]
 }
@@ -196,6 +235,18 @@ fn answers(ledger: &Ledger) -> Vec<String> {
             let reference = statement.reference().to_string();
             answers.push(format!("{:?}", ledger.find(&reference)));
         }
+    }
+    for number in 0..NUMBERS {
+        answers.push(format!(
+            "{:?} {:?}",
+            ledger.lapsed(day(number), 1000),
+            [DueList::Ends, DueList::Reviews, DueList::Returns].map(|list| ledger.due(
+                list,
+                None,
+                day(number),
+                1000
+            )),
+        ));
     }
     for version in 0..9 {
         answers.push(format!("{:?}", ledger.directory_entry(version)));

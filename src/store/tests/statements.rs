@@ -85,6 +85,7 @@ pub(super) fn alert(origin: &str, number: u64, to: &[&str]) -> Routing {
         supersedes: None,
         release: None,
         effect: Effect::Starts,
+        terms: <_>::default(),
     }
 }
 

@@ -2,12 +2,15 @@
 
 use crate::{
     domain::{
+        alert::value::Day,
+        call::CallSet,
         id::{AuthorityId, MessageId, StatementRef},
         lives::{AlertLife, DeliveryLife, DraftLife, HandlingLife},
         reason::Reason,
         receipt::LeafHash,
         release::Outline,
         routing::{AnswerCode, Effect, Handling, HandlingSet, Kind, Priority, Status},
+        terms::Terms,
         time::Timestamp,
     },
     store::{
@@ -63,7 +66,9 @@ impl Packer {
             | u8::from(record.thread != record.statement) << 1
             | u8::from(reply_to.is_some()) << 2
             | u8::from(record.opened_at.is_some()) << 3
-            | u8::from(record.previous_in_thread.is_some()) << 4;
+            | u8::from(record.previous_in_thread.is_some()) << 4
+            | u8::from(record.terms != Terms::default()) << 5
+            | u8::from(record.called != CallSet::default()) << 6;
         self.raw(&[
             flags,
             record.kind as u8,
@@ -92,9 +97,32 @@ impl Packer {
         if let Some(previous) = record.previous_in_thread {
             self.number(previous);
         }
+        if record.terms != Terms::default() {
+            self.terms(&record.terms);
+        }
+        if record.called != CallSet::default() {
+            self.number(u64::from(record.called.bits()));
+        }
         self.number(record.deliveries.len() as u64);
         for delivery in &record.deliveries {
             self.delivery(delivery);
+        }
+    }
+
+    fn terms(&mut self, terms: &Terms) {
+        let days = [terms.valid_until, terms.review_on, terms.expected_return_on];
+        let said = [
+            terms.return_confirmed,
+            terms.person_present,
+            terms.do_not_alert,
+        ];
+        let bits = days.iter().map(Option::is_some).chain(said);
+        let flags = bits
+            .zip(0..)
+            .fold(0, |all, (bit, place)| all | u8::from(bit) << place);
+        self.0.push(flags);
+        for day in days.into_iter().flatten() {
+            self.raw(&day.number().to_be_bytes());
         }
     }
 
@@ -259,10 +287,35 @@ impl<'a> Unpacker<'a> {
                 true => Some(self.number()?),
                 false => None,
             },
+            terms: match has(5) {
+                true => self.terms()?,
+                false => Terms::default(),
+            },
+            called: match has(6) {
+                true => CallSet::from_bits(u32::try_from(self.number()?).ok()?),
+                false => CallSet::default(),
+            },
             deliveries: {
                 let count = self.number()?;
                 (0..count).map(|_| self.delivery()).collect::<Option<_>>()?
             },
+        })
+    }
+
+    fn terms(&mut self) -> Option<Terms> {
+        let [flags] = self.raw()?;
+        let has = |bit: u8| flags & (1 << bit) != 0;
+        let mut day = |bit: u8| match has(bit) {
+            true => Day::from_number(i32::from_be_bytes(self.raw()?)).map(Some),
+            false => Some(None),
+        };
+        Some(Terms {
+            valid_until: day(0)?,
+            review_on: day(1)?,
+            expected_return_on: day(2)?,
+            return_confirmed: has(3),
+            person_present: has(4),
+            do_not_alert: has(5),
         })
     }
 

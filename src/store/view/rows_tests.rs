@@ -5,12 +5,15 @@ use proptest::prelude::*;
 use super::*;
 use crate::{
     domain::{
-        id::{AuthorityId, MessageId},
+        alert::value::Day,
+        call::CallSet,
+        id::{AuthorityId, MessageId, StatementRef},
         lives::{AlertLife, DeliveryLife, DraftLife, HandlingLife},
         reason::Reason,
         receipt::LeafHash,
         release::Outline,
         routing::{AnswerCode, Effect, Handling, HandlingSet, Kind, Priority, Status},
+        terms::Terms,
         time::Timestamp,
     },
     store::{
@@ -120,6 +123,20 @@ fn effect() -> impl Strategy<Value = Effect> {
     prop_oneof![plain, answers]
 }
 
+fn terms() -> impl Strategy<Value = Terms> {
+    let day = || prop::option::of((-43_829..84_005).prop_map(|day| Day::from_number(day).unwrap()));
+    (day(), day(), day(), any::<[bool; 3]>()).prop_map(
+        |(valid_until, review_on, expected_return_on, said)| Terms {
+            valid_until,
+            review_on,
+            expected_return_on,
+            return_confirmed: said[0],
+            person_present: said[1],
+            do_not_alert: said[2],
+        },
+    )
+}
+
 prop_compose! {
     fn record()(
         (name, thread, target) in (0..99_usize, 0..99_usize, prop::option::of(0..99_usize)),
@@ -131,7 +148,9 @@ prop_compose! {
         effect in effect(),
         life in prop::sample::select(vec![
             AlertLife::Live, AlertLife::Closed, AlertLife::Recalled, AlertLife::Waiting,
+            AlertLife::Expired,
         ]),
+        (terms, called) in (terms(), any::<u32>()),
         (leaf, index, size_bytes) in any::<([u8; 32], u64, u32)>(),
         times in any::<[i64; 3]>(),
         (opened_at, previous_in_thread) in any::<(Option<i64>, Option<u64>)>(),
@@ -145,7 +164,8 @@ prop_compose! {
             statement: statement(name),
             thread: statement(thread),
             direction: if foreign { Direction::Foreign } else { Direction::Own },
-            kind, status, priority, effect, life, index, size_bytes,
+            kind, status, priority, effect, life, index, size_bytes, terms,
+            called: CallSet::from_bits(called),
             handling: HandlingSet::new(codes).unwrap(),
             leaf: LeafHash(leaf),
             issued_at, recorded_at, carried_until,
@@ -195,6 +215,19 @@ fn loaded(view: MemoryView) -> Result<u64, String> {
 fn a_view_goes_on_counting_its_writings() {
     for ticks in [1, 3, TICKS_KEPT - 1, TICKS_KEPT, TICKS_KEPT + 5] {
         assert_eq!(loaded(written(ticks)), Ok(ticks + 1));
+    }
+}
+
+#[test]
+fn a_view_of_another_format_is_not_loaded_but_rebuilt() {
+    for format in [FORMAT - 1, FORMAT + 1] {
+        let view = written(1);
+        let mut meta = view.read(META).unwrap().unwrap();
+        meta[4] = format;
+        view.apply(vec![checked(META.to_vec(), &meta[4..])])
+            .unwrap();
+        let fault = position(&view).unwrap_err();
+        assert_eq!(fault.0, "its position is of another format", "{format}");
     }
 }
 

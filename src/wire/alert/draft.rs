@@ -9,6 +9,7 @@ use super::{
     kinds::{self, target_slot},
     payload,
     reader::{Reader, json_name},
+    terms,
     zone::Zones,
 };
 use crate::{
@@ -24,6 +25,7 @@ use crate::{
             RECIPIENTS_MAX, STATEMENT_HEADER_MAX_BYTES, STATEMENT_MAX_BYTES,
         },
         routing::{Effect, Handling, HandlingSet, Kind, TransferGround},
+        terms::Terms,
         text::excerpt,
         time::Timestamp,
     },
@@ -69,6 +71,7 @@ pub(super) fn parse(
         (Some(header), Some(content)) if legal => Ok(ParsedDraft {
             kind: kinds::kind_of_content(&content.content),
             effect: effect(&content.content, replies),
+            terms: terms::of(&wire),
             payload: bytes.into(),
             warnings,
             ..header
@@ -124,6 +127,7 @@ fn read_header(reader: &mut Reader, draft: &pb::Draft) -> Option<ParsedDraft> {
         to,
         kind: Kind::MissingOffender,
         effect: Effect::Starts,
+        terms: Terms::default(),
         status: status?,
         priority: priority?,
         handling: handling?,

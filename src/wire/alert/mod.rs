@@ -10,7 +10,7 @@ use crate::{
     domain::{
         alert::{
             basis::AskedAction,
-            kinds::Target,
+            kinds::{Shared, Target},
             marking::{self, Markings, Pap, laxest_tlp},
         },
         id::{MessageId, StatementRef},
@@ -18,6 +18,7 @@ use crate::{
         routing::{
             AnswerCode, Coded as _, Effect, HandlingSet, Kind, Priority, Status, TransferGround,
         },
+        terms::Terms,
         time::Timestamp,
     },
     proto::alert::v1 as pb,
@@ -32,10 +33,13 @@ mod measure;
 mod payload;
 mod person;
 mod reader;
+mod terms;
+mod unreturned;
 mod zone;
 
 pub use json::read_draft_json;
 pub use kinds::target_slot;
+pub use unreturned::{Unprepared, Went, missing_offender};
 
 pub use crate::domain::alert::Fault;
 
@@ -50,6 +54,8 @@ pub struct ParsedDraft {
     pub kind: Kind,
     /// What it does to its thread.
     pub effect: Effect,
+    /// What its content says of time and caution.
+    pub terms: Terms,
     /// Real or not.
     pub status: Status,
     /// How quick.
@@ -140,6 +146,8 @@ pub struct Inspected {
     pub target: Option<StatementRef>,
     /// Whether it says whom it is about; what begins a thread must.
     pub names_person: bool,
+    /// What it says of time and caution.
+    pub terms: Terms,
 }
 
 /// For showing: decodes a kept payload.
@@ -198,6 +206,7 @@ pub(super) fn inspect(
             _ => None,
         },
         names_person: payload.subject.is_some(),
+        terms: terms::of(&wire),
     })
 }
 
@@ -215,15 +224,26 @@ pub(super) const fn carries_target(kind: Kind) -> bool {
     )
 }
 
-/// The effect of a payload that was judged before it was kept.
-pub(super) fn effect_of(kind: Kind, payload: &[u8]) -> Result<Effect, Reason> {
-    if kind != Kind::Answer {
-        return Ok(kinds::plain_effect(kind));
+/// The effect and the terms of a payload that was judged before it was kept.
+pub(super) fn effect_of(kind: Kind, payload: &[u8]) -> Result<(Effect, Terms), Reason> {
+    if !says_more_than_its_kind(kind) {
+        return Ok((kinds::plain_effect(kind), Terms::default()));
     }
-    match decode_payload(payload)?.kind {
+    let payload = decode_payload(payload)?;
+    let terms = terms::of(&payload);
+    match payload.kind {
         Some(pb::payload::Kind::Answer(answer)) => coded(answer.code, AnswerCode::of_number)
-            .map(Effect::Answers)
+            .map(|code| (Effect::Answers(code), terms))
             .ok_or(Reason::Malformed),
-        _ => Err(Reason::KindMismatch),
+        _ if kind == Kind::Answer => Err(Reason::KindMismatch),
+        _ => Ok((kinds::plain_effect(kind), terms)),
+    }
+}
+
+/// False for kinds of which routing needs nothing from inside: they carry none of the shared content.
+const fn says_more_than_its_kind(kind: Kind) -> bool {
+    match Shared::of(kind) {
+        Shared::Whole | Shared::Optional => true,
+        Shared::Nothing => matches!(kind, Kind::Answer),
     }
 }

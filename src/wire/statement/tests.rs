@@ -66,6 +66,9 @@ fn alert_routing() -> Routing {
         supersedes: None,
         release: None,
         effect: Effect::Starts,
+        terms: alert::inspect_payload(Kind::MissingOffender, &alert_payload())
+            .unwrap()
+            .terms,
     }
 }
 
@@ -77,6 +80,7 @@ fn answer_routing() -> Routing {
         kind: Kind::Answer,
         in_reply_to: Some(statement_ref("XA-POL", 1)),
         effect: Effect::Answers(crate::domain::routing::AnswerCode::Opened),
+        terms: <_>::default(),
         ..alert_routing()
     }
 }

@@ -29,6 +29,9 @@ fn one_hit_one_silent() -> TrackResponse {
             priority: Priority::Urgent.into(),
             life: AlertLife::Live.into(),
             overdue: vec![overdue.clone()],
+            do_not_alert: true,
+            valid_until: "2027-05-01".to_owned(),
+            expected_return_on: "2026-12-20".to_owned(),
             ..Summary::default()
         }),
         deliveries: vec![
