@@ -456,6 +456,12 @@ fn redacted(text: &str) -> String {
     let mut names: BTreeMap<String, String> = BTreeMap::new();
     let mut shown = String::new();
     let mut word = String::new();
+    // How often the exporter's desk was called hangs on which came first, answer or sighting.
+    let lines = text.lines();
+    let lines: Vec<&str> = lines
+        .filter(|line| !line.contains("called its duty desk"))
+        .collect();
+    let text = lines.join("\n");
     for letter in text.chars().chain(['\n']) {
         if letter.is_ascii_alphanumeric() || matches!(letter, '-' | ':' | '.') {
             word.push(letter);

@@ -46,6 +46,8 @@ pub(super) struct Duty {
     link_down_after: Duration,
     flashes: BTreeMap<StatementRef, Flash>,
     late: BTreeSet<Late>,
+    /// Until when our instruction was called for, by alert and partner.
+    hits: BTreeMap<(StatementRef, AuthorityId), Timestamp>,
     links: BTreeMap<AuthorityId, Down>,
     /// How far the older records were looked through; begins anew at their end.
     place: Ordinal,
@@ -77,6 +79,7 @@ impl Duty {
             link_down_after,
             flashes: BTreeMap::new(),
             late: BTreeSet::new(),
+            hits: BTreeMap::new(),
             links: BTreeMap::new(),
             place: 0,
             days: [None; 3],
@@ -151,6 +154,13 @@ impl Duty {
         let thread = ledger.thread(&routing.thread);
         let by = routing.statement.origin;
         let due = instruction_due(&alert, &by, &thread, now)?;
+        // An answer and its sighting are one matter, unless the sighting leaves less time.
+        if self.hits.insert((alert.statement, by), due) == Some(due) {
+            return None;
+        }
+        if self.hits.len() > CALLS_REMEMBERED_MAX {
+            self.hits.pop_first();
+        }
         is_called_for(alert.status).then(|| Due {
             kind: CallKind::HitWaiting,
             peer: Some(by),

@@ -6,12 +6,12 @@ use std::{
     fs,
     net::IpAddr,
     path::{Path, PathBuf},
-    time::{Duration, UNIX_EPOCH},
 };
 
+use jiff::{fmt::rfc2822, tz::TimeZone};
 use lettre::{
-    AsyncSmtpTransport, AsyncTransport as _, Message, Tokio1Executor,
-    message::{Mailbox as Address, header::ContentType},
+    Address, AsyncSmtpTransport, AsyncTransport as _, Tokio1Executor,
+    address::Envelope,
     transport::smtp::{
         authentication::Credentials,
         client::{Certificate, CertificateStore, Tls, TlsParameters},
@@ -57,9 +57,16 @@ pub struct MailSettings {
 /// Where calls are mailed.
 pub struct Mailbox {
     transport: AsyncSmtpTransport<Tokio1Executor>,
-    from: Address,
-    to: Vec<Address>,
+    envelope: Envelope,
+    from: Correspondent,
+    to: Vec<Correspondent>,
     per_minute: u32,
+}
+
+/// An address, as it was written and as the envelope names it.
+struct Correspondent {
+    written: String,
+    address: Address,
 }
 
 /// Why mail cannot be used.
@@ -84,16 +91,16 @@ impl Mailbox {
             Secured::StartTls => Tls::Required(parameters(settings)?),
             Secured::Tls => Tls::Wrapper(parameters(settings)?),
         };
-        let from = address("from", &settings.from)?;
-        let to: Vec<Address> = settings
+        let from = correspondent("from", &settings.from)?;
+        let to: Vec<Correspondent> = settings
             .to
             .iter()
-            .map(|to| address("to", to))
+            .map(|to| correspondent("to", to))
             .collect::<Result<_, _>>()?;
-        if to.is_empty() {
-            return Err(MailFault("to: is empty: expected an address".to_owned()));
-        }
-        let domain = from.email.domain().to_owned();
+        let all = to.iter().map(|to| to.address.clone()).collect();
+        let envelope = Envelope::new(Some(from.address.clone()), all)
+            .map_err(|_| MailFault("to: is empty: expected an address".to_owned()))?;
+        let domain = from.address.domain().to_owned();
         let mut builder = AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(&settings.host)
             .port(settings.port)
             .tls(tls)
@@ -104,6 +111,7 @@ impl Mailbox {
         }
         Ok(Self {
             transport: builder.build(),
+            envelope,
             from,
             to,
             per_minute: settings.per_minute,
@@ -116,10 +124,8 @@ impl Mailbox {
 
     /// One try.
     pub(super) async fn send(&self, call: &Call) -> Result<(), SendFault> {
-        let message = self
-            .message(call)
-            .map_err(|error| SendFault::new(Reason::CallUnreachable, error.to_string()))?;
-        let sending = self.transport.send(message);
+        let message = self.message(call);
+        let sending = self.transport.send_raw(&self.envelope, message.as_bytes());
         match tokio::time::timeout(CALL_TIMEOUT, sending).await {
             Ok(Ok(_)) => Ok(()),
             Ok(Err(error)) => Err(fault(&error)),
@@ -130,18 +136,24 @@ impl Mailbox {
         }
     }
 
-    fn message(&self, call: &Call) -> Result<Message, lettre::error::Error> {
-        let domain = self.from.email.domain();
-        let mut builder = Message::builder()
-            .from(self.from.clone())
-            .date(system_time(call.at))
-            .message_id(Some(format!("<{}@{domain}>", call.id)))
-            .subject(call.subject())
-            .header(ContentType::TEXT_PLAIN);
-        for to in &self.to {
-            builder = builder.to(to.clone());
-        }
-        builder.body(call.text())
+    /// A message of plain ASCII (RFC 5322): calls hold nothing else.
+    fn message(&self, call: &Call) -> String {
+        let to: Vec<&str> = self.to.iter().map(|to| to.written.as_str()).collect();
+        let head = [
+            ("From", self.from.written.clone()),
+            ("To", to.join(", ")),
+            ("Date", date(call.at)),
+            (
+                "Message-ID",
+                format!("<{}@{}>", call.id, self.from.address.domain()),
+            ),
+            ("Subject", call.subject()),
+            ("MIME-Version", "1.0".to_owned()),
+            ("Content-Type", "text/plain; charset=us-ascii".to_owned()),
+            ("Auto-Submitted", "auto-generated".to_owned()),
+        ];
+        let head = head.map(|(name, value)| format!("{name}: {value}\r\n"));
+        format!("{}\r\n{}", head.concat(), call.text().replace('\n', "\r\n"))
     }
 }
 
@@ -173,12 +185,24 @@ fn parameters(settings: &MailSettings) -> Result<TlsParameters, MailFault> {
         .map_err(|error| wrong(error.to_string()))
 }
 
-fn address(key: &str, text: &str) -> Result<Address, MailFault> {
-    text.parse().map_err(|_| {
+/// `duty@police.example`, or with a name before it: `Duty desk <duty@police.example>`.
+fn correspondent(key: &str, text: &str) -> Result<Correspondent, MailFault> {
+    let wrong = || {
         MailFault(format!(
-            "{key}: `{}` is no address: expected one such as `Duty desk <duty@police.example>`",
+            "{key}: `{}` is no address: expected one such as `Duty desk <duty@police.example>`, in ASCII",
             text.escape_debug()
         ))
+    };
+    let named = text.strip_suffix('>').and_then(|text| text.split_once('<'));
+    let (name, address) = named.unwrap_or(("", text));
+    // A name of words needs no quoting, and cannot bring another header with it.
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b' ' || byte == b'-';
+    if !name.bytes().all(plain) || !address.is_ascii() {
+        return Err(wrong());
+    }
+    Ok(Correspondent {
+        written: text.to_owned(),
+        address: address.parse().map_err(|_| wrong())?,
     })
 }
 
@@ -193,9 +217,11 @@ fn password(file: &Path) -> Result<String, MailFault> {
     Ok(text.trim_end_matches('\n').to_owned())
 }
 
-fn system_time(time: Timestamp) -> std::time::SystemTime {
-    let micros = u64::try_from(time.as_micros()).unwrap_or(0);
-    UNIX_EPOCH + Duration::from_micros(micros)
+/// As mails are dated: `Tue, 24 Nov 2026 08:13:20 +0000`.
+fn date(time: Timestamp) -> String {
+    let time = jiff::Timestamp::from_microsecond(time.as_micros()).unwrap_or_default();
+    // A year that mails cannot tell leaves the date to the server.
+    rfc2822::to_string(&time.to_zoned_datetime(TimeZone::UTC)).unwrap_or_default()
 }
 
 #[cfg(test)]

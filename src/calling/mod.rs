@@ -142,16 +142,15 @@ impl Calling {
     /// Calls until it is dropped, or the store has failed. `events` are the store's, from before anything happened.
     pub async fn run(self, events: broadcast::Receiver<Told>) {
         let inner = &self.inner;
-        let watching = inner.watch(events);
+        let watching = async {
+            if let Err(error) = inner.watch(events).await {
+                tracing::error!(%error, "nobody is called any more");
+            }
+        };
         let ways = inner.ways.iter().map(|way| inner.keep(way));
         let sending = futures_util::future::join_all(ways);
-        tokio::select! {
-            biased;
-            ended = watching => if let Err(error) = ended {
-                tracing::error!(%error, "nobody is called any more");
-            },
-            _ = sending => {}
-        }
+        // Without ways, and after a way has ended, watchers are told all the same.
+        tokio::join!(watching, sending);
     }
 }
 

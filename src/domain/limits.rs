@@ -307,8 +307,6 @@ pub const CALL_FLASHES_MAX: usize = 4096;
 pub const CALLS_REMEMBERED_MAX: usize = 65_536;
 /// One try of a call: connecting, sending and the answer.
 pub const CALL_TIMEOUT: Duration = Duration::from_secs(20);
-/// Bytes of a webhook's answer that are read.
-pub const CALL_ANSWER_MAX_BYTES: usize = 16 * 1024;
 /// Webhooks in a configuration.
 pub const WEBHOOKS_MAX: usize = 16;
 /// Mails a minute that can be configured.

@@ -192,11 +192,12 @@ fn name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> 
 
 fn link<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     let link = String::deserialize(deserializer)?;
-    if link.is_empty() || (link.contains("{reference}") && link.len() <= 256) {
+    let plain = link.len() <= 256 && link.bytes().all(|byte| byte.is_ascii_graphic());
+    if link.is_empty() || (plain && link.contains("{reference}")) {
         return Ok(link);
     }
     Err(de::Error::custom(format!(
-        "found `{}`, expected an address with `{{reference}}` in it, or nothing",
+        "found `{}`, expected an address with `{{reference}}` in it, in ASCII, or nothing",
         link.escape_debug()
     )))
 }

@@ -135,6 +135,22 @@ impl Net {
         self.desk_as(id, role, name, Some(unit), at).await
     }
 
+    /// Changes the configuration of a node that does not run.
+    pub fn reconfigure(&mut self, id: &str, change: impl FnOnce(String) -> String) {
+        let file = self.home(id).join("node.toml");
+        let text = std::fs::read_to_string(&file).expect("read");
+        std::fs::write(&file, change(text)).expect("written");
+        self.entry(id).1 = config::check(&file).expect("legal");
+    }
+
+    /// Starts it; why not, if it does not.
+    pub async fn try_start(&mut self, id: &str) -> Result<(), String> {
+        let entry = self.entry(id);
+        let started = Node::start(entry.1.clone()).await;
+        entry.2 = Some(started.map_err(|error| error.to_string())?);
+        Ok(())
+    }
+
     /// Where an authority keeps its files; its configuration is `node.toml` there.
     pub fn home(&self, id: &str) -> PathBuf {
         self.folder.path().join(id)

@@ -432,7 +432,9 @@ impl Realm {
             };
             let page = desk.audit_list(request).await.expect("listed").into_inner();
             let of_peer = page.entries.into_iter();
-            entries.extend(of_peer.filter(|entry| entry.peer == peer));
+            // Calls to the victim's own desk about the peer come when they come.
+            let is_told = |entry: &pb::AuditEntry| entry.act != "called";
+            entries.extend(of_peer.filter(|entry| entry.peer == peer && is_told(entry)));
             if page.next_cursor.is_empty() {
                 entries.reverse();
                 return entries;

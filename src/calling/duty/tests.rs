@@ -161,6 +161,7 @@ async fn a_flash_is_called_at_once_and_each_five_minutes_until_somebody_opens_it
         actor: Actor::NODE,
         thread: alert.statement,
         peek: Peek::Opens,
+        why: None,
     };
     desk.happens(11 * MINUTE, opened).await;
     let (dues, ended) = desk.seen(15 * MINUTE).await;
@@ -278,6 +279,12 @@ async fn a_hit_is_called_at_once_and_its_overdue_instruction_at_the_originators_
     assert_eq!(told(&dues), ["hit_waiting XB-POL 1"]);
     assert_eq!(dues[0].due, Some(NOW.plus(31 * MINUTE)));
     assert_eq!(desk.look(31 * MINUTE).await, [""; 0]);
+    let same = reply(&alert, "XB-POL", 10, Effect::Answers(AnswerCode::Hit));
+    assert_eq!(
+        desk.happens(MINUTE, received(&same)).await,
+        [],
+        "less is left already"
+    );
     let ours = desk.look(31 * MINUTE + Duration::from_secs(1)).await;
     assert_eq!(ours, ["instruction_overdue XA-POL 1"]);
 

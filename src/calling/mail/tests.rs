@@ -1,6 +1,6 @@
 //! Mail to a server of a few lines on this machine, and settings that are refused.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use tokio::{
     io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader},
@@ -82,6 +82,8 @@ async fn a_call_is_mailed_with_reference_priority_and_link() {
         &format!("<{}@xa.example>", call.id),
         &format!("https://desk.example/{}", call.reference()),
         "FLASH",
+        "\r\nTo: Duty desk <duty@xa.example>\r\n",
+        "\r\nDate: Tue, 24 Nov 2026 08:13:20 +0000\r\n",
     ] {
         assert!(heard.contains(words), "{words} in {heard}");
     }
@@ -143,6 +145,14 @@ fn wrong_settings_say_what_would_be_right() {
             "to: `a b` is no address",
         ),
         (wrong(|it| it.to.clear()), "to: is empty"),
+        (
+            wrong(|it| it.from = "a\r\nBcc: b <a@b.example>".to_owned()),
+            "is no address",
+        ),
+        (
+            wrong(|it| it.to = vec!["<a@b.example".to_owned()]),
+            "is no address",
+        ),
         (wrong(|it| it.secured = Secured::Tls), "ca: missing"),
         (
             wrong(|it| it.login = Some(("duty".into(), "/nowhere".into()))),

@@ -21,8 +21,6 @@ use crate::{
     store::{
         entry::Actor,
         event::{DraftEnd, Event, Peek},
-        ledger::{Ledger, ListBox, ListFilter},
-        event::{Event, Peek},
         ledger::{DueList, Ledger, ListBox, ListFilter},
         ticker,
         view::{View, memory::MemoryView},

@@ -49,6 +49,7 @@ fn day(text: &str) -> Option<Day> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::alert::basis::AskedAction;
 
     fn kind(kind: Kind) -> Terms {
         of(&pb::Payload {
