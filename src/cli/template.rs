@@ -67,7 +67,7 @@ impl Template {
         let mut page = Page {
             lines: vec![
                 format!(
-                    "// A {} to fill in. What is open is mandatory; take the `//` away",
+                    "// {}: a draft to fill in. What is open is mandatory; take the `//` away",
                     self.kind
                 ),
                 "// from what else is known. Then: allpoints send FILE --dry-run".to_owned(),
@@ -240,10 +240,11 @@ impl Schema {
         }
     }
 
-    /// What an enum's field may say.
+    /// What an enum's field may say. A draft is no status of what is sent.
     fn values_of(&self, field: &Field) -> Option<String> {
-        let values = self.enums.get(&field.of)?;
-        Some(values.get(1..)?.join(", "))
+        let values = self.enums.get(&field.of)?.iter().skip(1);
+        let said = values.filter(|value| *value != "STATUS_DRAFT");
+        Some(said.map(String::as_str).collect::<Vec<_>>().join(", "))
     }
 
     /// The draft with every mandatory field, and nothing in any: grown from nothing by what its judge misses.
