@@ -167,8 +167,9 @@ async fn threads_that_we_began_come_back_though_we_are_suspended() {
     });
     net.adopt("XA", &suspended).await;
     net.restart_after("XA", lose_all_but(3)).await;
-    assert!(net.record("XA", sent[2]).await.is_none(), "it is lost");
     asked(&net, "XA").await;
+    let came_back = |statement: &&StatementRef| count(&net, "XA", Act::Reclaimed, **statement) > 0;
+    assert!(sent.iter().any(|it| came_back(&it)), "some were lost");
     for statement in sent {
         assert_eq!(count(&net, "XA", Act::Accepted, statement), 1);
     }
