@@ -175,7 +175,13 @@ fn t66_a_broken_file_takes_no_running_node_down() {
 #[test]
 fn what_is_new_is_in_force_without_a_restart() {
     realm::alone(&ONE_NODE, async |realm| {
-        let before = realm.status(VICTIM).await;
+        // A node serves before it has looked at each of its files once.
+        let before = within_a_minute("all parts are told", || async {
+            let told = realm.status(VICTIM).await;
+            let known = |what: &str| told.loaded.iter().any(|it| it.what == what);
+            known("statement key").then_some(told)
+        })
+        .await;
         let home = realm.folder_of(VICTIM);
         let profile = NodeProfile {
             authority: VICTIM.parse().expect("legal id"),
