@@ -100,6 +100,16 @@ async fn ask(net: &Net, desk: &mut Desk, call: Call, alert: &str, draft: &str) -
             })
             .await,
         ),
+        Call::OpenWork => bytes(desk.open_work(pb::OpenWorkRequest {}).await),
+        Call::HandOver => bytes(desk.hand_over(pb::HandOverRequest::default()).await),
+        Call::ShowHandover => bytes(desk.show_handover(pb::ShowHandoverRequest::default()).await),
+        Call::TakeOver => bytes(
+            desk.take_over(pb::TakeOverRequest {
+                name: "H-999999".to_owned(),
+                leaf: vec![0; 32],
+            })
+            .await,
+        ),
         Call::CallTest => bytes(desk.call_test(pb::CallTestRequest {}).await),
         Call::Restrict => bytes(
             desk.restrict(pb::RestrictRequest { id, units: vec![] })

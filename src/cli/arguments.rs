@@ -14,6 +14,7 @@ use super::{
         config::ConfigCommand,
         dev::DevCommand,
         draft::DraftCommand,
+        handover::HandoverArgs,
         instruct::InstructArgs,
         links::LinksArgs,
         list::ListArgs,
@@ -116,6 +117,8 @@ pub enum Command {
     Resume(ResumeArgs),
     /// Keep the content of a thread to units of the own authority
     Restrict(RestrictArgs),
+    /// What is open at this desk; give it over to the next shift, and take it over
+    Handover(HandoverArgs),
     /// How each partner link really is
     Links(LinksArgs),
     /// Events as they happen

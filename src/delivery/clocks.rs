@@ -143,11 +143,24 @@ pub fn overdue(
     thread: &[MessageRecord],
     now: Timestamp,
 ) -> Vec<Overdue> {
+    let mut late = running(own, record, thread, now);
+    late.retain(|due| due.due < now);
+    late
+}
+
+/// The same with what will be due: every clock that runs, the first due first.
+#[must_use]
+pub fn running(
+    own: AuthorityId,
+    record: &MessageRecord,
+    thread: &[MessageRecord],
+    now: Timestamp,
+) -> Vec<Overdue> {
     let asks = record.kind.asks_answer();
     if asks && record.life_at(now) != AlertLife::Live {
         return Vec::new();
     }
-    let dues = match record.direction {
+    let mut dues: Vec<Overdue> = match record.direction {
         Direction::Own if !asks => record
             .deliveries
             .iter()
@@ -161,9 +174,8 @@ pub fn overdue(
             .collect(),
         Direction::Foreign => Partner::ourselves(own, record, thread, now).dues(),
     };
-    let mut late: Vec<Overdue> = dues.into_iter().filter(|due| due.due < now).collect();
-    late.sort_by_key(|due| due.due);
-    late
+    dues.sort_by_key(|due| due.due);
+    dues
 }
 
 /// When the instruction is due that we owe this recipient of our own alert; `None`: we owe none.

@@ -99,7 +99,10 @@ pub(super) fn record(
     keeping: &Keeping,
     recorded: &mut Recorded,
 ) -> Result<Accepted, SubmitError> {
-    let recipients = readers(&keeping.prepared, ledger)?;
+    let Readers {
+        recipients,
+        do_not_alert,
+    } = readers(&keeping.prepared, ledger)?;
     let (keep, submission) = (&keeping.keep, &keeping.submission);
     let outline = Outline {
         kind: submission.kind,
@@ -108,6 +111,7 @@ pub(super) fn record(
         recipients: recipients.iter().map(|it| it.authority).collect(),
         created_by: keep.created_by.clone(),
         why: keep.why.to_string(),
+        do_not_alert,
     };
     let accepted = Accepted {
         statement: keeping.statement,
@@ -127,17 +131,35 @@ pub(super) fn record(
     Ok(accepted)
 }
 
+/// Whom a draft reaches, and whether its person must not notice.
+struct Readers {
+    recipients: Vec<Recipient>,
+    do_not_alert: bool,
+}
+
 /// To whom it goes, as things are.
-fn readers(prepared: &Prepared, ledger: &Ledger) -> Result<Vec<Recipient>, SubmitError> {
+fn readers(prepared: &Prepared, ledger: &Ledger) -> Result<Readers, SubmitError> {
     match prepared {
-        Prepared::First(encoded) => Ok(encoded.routing.recipients.clone()),
+        Prepared::First(encoded) => Ok(Readers {
+            recipients: encoded.routing.recipients.clone(),
+            do_not_alert: encoded.routing.terms.do_not_alert,
+        }),
         Prepared::Later(addressed) => {
             let routing = addressed.later(ledger, |thread, recipient| {
                 ledger.next_thread_seq(thread, recipient)
             })?;
-            Ok(routing.recipients)
+            let mut thread = ledger.thread(&routing.thread).into_iter();
+            Ok(Readers {
+                // Whatever is said about a person who must not notice, the thread has said so.
+                do_not_alert: routing.terms.do_not_alert
+                    || thread.any(|record| record.terms.do_not_alert),
+                recipients: routing.recipients,
+            })
         }
-        Prepared::Earlier(earlier) => Ok(earlier.recipients.clone()),
+        Prepared::Earlier(earlier) => Ok(Readers {
+            recipients: earlier.recipients.clone(),
+            do_not_alert: false,
+        }),
         Prepared::Kept(keeping) => readers(&keeping.prepared, ledger),
     }
 }
@@ -248,7 +270,7 @@ fn decide_release(
         if kept.creator == actor {
             return Err(Reason::SamePerson.into());
         }
-        check_readers(&kept.outline, &readers(&prepared, ledger)?)?;
+        check_readers(&kept.outline, &readers(&prepared, ledger)?.recipients)?;
         let accepted = submit::record_one(ledger, now, actor, prepared, &mut recorded)?;
         let ended = Event::DraftEnded {
             actor,

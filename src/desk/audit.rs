@@ -84,6 +84,7 @@ pub(super) const fn act_name(act: Act) -> &'static str {
         Act::DraftReturned => "draft-returned",
         Act::DraftEnded => "draft-ended",
         Act::ActRefused => "act-refused",
+        Act::HandedOver => "handed-over",
         Act::Restricted => "restricted",
         Act::AlertExpired => "alert-expired",
         Act::Called => "called",
@@ -91,11 +92,12 @@ pub(super) const fn act_name(act: Act) -> &'static str {
     }
 }
 
-/// The act's name; of one that ends two ways, which.
+/// The act's name; of one that ends two ways, or has two halves, which.
 fn act_of(header: &EntryHeader) -> &'static str {
     match (header.act, header.count) {
         (Act::DraftEnded, 0) => "draft-discarded",
         (Act::DraftEnded, _) => "draft-released",
+        (Act::HandedOver, 1..) => "taken-over",
         (act, _) => act_name(act),
     }
 }

@@ -292,7 +292,7 @@ async fn released_before(
 }
 
 /// True when the caller wrote it: under this certificate, or under another of the same name.
-async fn is_same_person(
+pub(super) async fn is_same_person(
     desk: &DeskService,
     permit: &Permit,
     creator: &Actor,
@@ -307,7 +307,7 @@ async fn is_same_person(
     let index = named.ok_or_else(|| {
         refusal(
             Reason::EntryMissing,
-            "the entry that names the draft's creator is missing: discard the draft, and have it handed in again",
+            "the entry that names who wrote or gave it is missing: have it handed in again",
         )
     })?;
     let uri = text(desk, index).await?;
@@ -382,6 +382,7 @@ fn summary(record: &DraftRecord, permit: &Permit) -> pb::DraftSummary {
         life: life.into(),
         release_rule: outline.why.clone(),
         own: record.creator == permit.actor,
+        do_not_alert: outline.do_not_alert,
     }
 }
 

@@ -12,6 +12,7 @@ mod drafts;
 mod expiry;
 mod export;
 mod ground;
+mod handover;
 mod inbox;
 mod loaded;
 mod moment;
@@ -28,6 +29,7 @@ mod testing;
 mod thread;
 mod units;
 mod watch;
+mod work;
 
 use std::sync::Arc;
 

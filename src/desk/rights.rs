@@ -61,6 +61,10 @@ calls! {
     ReturnDraft "draft return" RELEASES;
     DiscardDraft "draft discard" DESK;
     Restrict "restrict" RELEASES;
+    OpenWork "handover" DESK;
+    HandOver "handover give" DESK;
+    ShowHandover "handover show" DESK;
+    TakeOver "handover take" DESK;
     CallTest "call test" LINES;
 }
 
@@ -108,6 +112,10 @@ mod tests {
             (Call::ReturnDraft, "-   yes yes -   -   -   -  "),
             (Call::DiscardDraft, "yes yes yes -   -   -   -  "),
             (Call::Restrict, "-   yes yes -   -   -   -  "),
+            (Call::OpenWork, "yes yes yes -   -   -   -  "),
+            (Call::HandOver, "yes yes yes -   -   -   -  "),
+            (Call::ShowHandover, "yes yes yes -   -   -   -  "),
+            (Call::TakeOver, "yes yes yes -   -   -   -  "),
             (Call::CallTest, "yes yes yes -   yes -   -  "),
         ];
         assert_eq!(table.map(|(call, _)| call), Call::ALL);

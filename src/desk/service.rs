@@ -16,7 +16,7 @@ use tonic::{
 use super::{
     DeskParts,
     actor::{ActorFault, Actors},
-    audit, calls, drafts, export, inbox, overview, resume,
+    audit, calls, drafts, export, handover, inbox, overview, resume,
     rights::{self, Call, may},
     stream, submit, thread, units, watch,
 };
@@ -357,6 +357,44 @@ impl Desk for DeskService {
         let permit = self.permit(&request, Call::Restrict).await?;
         let desk = self.clone();
         let work = async move { units::restrict(&desk, &permit, &request.into_inner()).await };
+        carried_out(work).await.map(Response::new)
+    }
+
+    async fn open_work(
+        &self,
+        request: Request<pb::OpenWorkRequest>,
+    ) -> Result<Response<pb::OpenWorkResponse>, Status> {
+        let permit = self.permit(&request, Call::OpenWork).await?;
+        handover::open_work(self, &permit).await.map(Response::new)
+    }
+
+    async fn hand_over(
+        &self,
+        request: Request<pb::HandOverRequest>,
+    ) -> Result<Response<pb::HandOverResponse>, Status> {
+        let permit = self.permit(&request, Call::HandOver).await?;
+        let desk = self.clone();
+        let work = async move { handover::give(&desk, &permit, request.into_inner()).await };
+        carried_out(work).await.map(Response::new)
+    }
+
+    async fn show_handover(
+        &self,
+        request: Request<pb::ShowHandoverRequest>,
+    ) -> Result<Response<pb::ShowHandoverResponse>, Status> {
+        let permit = self.permit(&request, Call::ShowHandover).await?;
+        handover::show(self, &permit, &request.into_inner())
+            .await
+            .map(Response::new)
+    }
+
+    async fn take_over(
+        &self,
+        request: Request<pb::TakeOverRequest>,
+    ) -> Result<Response<pb::TakeOverResponse>, Status> {
+        let permit = self.permit(&request, Call::TakeOver).await?;
+        let desk = self.clone();
+        let work = async move { handover::take(&desk, &permit, &request.into_inner()).await };
         carried_out(work).await.map(Response::new)
     }
 

@@ -301,6 +301,14 @@ pub const INSTRUCTION_OTHERS_AFTER: Duration = Duration::from_secs(300);
 pub const CALL_LOOK_NEWEST: usize = 64;
 /// Older records that each such look goes on with.
 pub const CALL_LOOK_RECORDS: u64 = 256;
+/// Newest statements of each box that are looked through for open work; what is older was called when it was due.
+pub const WORK_LOOK_RECORDS: usize = 4096;
+/// Records that are read at a time for it, so that nobody waits long for the state.
+pub const WORK_PAGE_RECORDS: usize = 128;
+/// Lines of open work; more are counted.
+pub const WORK_ITEMS_MAX: usize = 500;
+/// Handovers that are remembered beside the journal: who took an older one stands there alone.
+pub const HANDOVERS_REMEMBERED_MAX: usize = 256;
 /// Flashes that are watched until they are opened.
 pub const CALL_FLASHES_MAX: usize = 4096;
 /// Overdue clocks that are remembered as called.

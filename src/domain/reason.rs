@@ -246,6 +246,10 @@ reasons! {
         "the alert is kept to other units of this authority" "ask one of them, or a supervisor who belongs to no unit";
     116 RestrictionsFull "RESTRICTIONS_FULL" Retry ResourceExhausted
         "too many alerts are kept to units" "open some to all units again: `allpoints restrict ID --everybody`";
+    117 HandoverGone "HANDOVER_GONE" Final NotFound
+        "this handover waits no longer: its giver has given another, or it is long ago" "read what waits now: `allpoints handover`";
+    118 HandoverTaken "HANDOVER_TAKEN" Final FailedPrecondition
+        "somebody else has taken this handover" "ask them: `allpoints handover show` names them";
     120 ValidityExceeded "VALIDITY_EXCEEDED" Final InvalidArgument
         "the update extends its alert past the longest validity of its kind" "extend it by less; for a longer need issue the alert anew and close this one";
     121 CallRefused "CALL_REFUSED" Retry Unavailable

@@ -142,6 +142,8 @@ pub struct Outline {
     pub created_by: String,
     /// Why it waits, as [`Why`] says it.
     pub why: String,
+    /// The person must not notice: said wherever the draft is.
+    pub do_not_alert: bool,
 }
 
 /// What `rules` and the directory's `published` kinds demand of this. What is published is named first: whoever

@@ -112,6 +112,8 @@ acts! {
     DraftEnded = 21,
     /// A person of the own desk was refused an act that must not go unseen.
     ActRefused = 22,
+    /// A shift's open work was given over, or taken over.
+    HandedOver = 23,
     /// A thread is kept to units of the own authority, or open to all again.
     Restricted = 24,
     /// The last day of an alert passed, and it was not extended.

@@ -275,6 +275,15 @@ pub enum Event {
         /// Desk names, joined by commas (sealed).
         units: Arc<str>,
     },
+    /// A shift's open work is given over, or taken over: two entries, each by the person whose act it is (sealed).
+    HandedOver {
+        /// Who gives, or takes.
+        actor: Actor,
+        /// Which of the two.
+        step: HandoverStep,
+        /// What is given over: a `desk.v1.OpenWork` and the giver's words.
+        body: Bytes,
+    },
     /// A person of the own desk was refused an act that must not go unseen.
     ActRefused {
         /// Who tried.
@@ -304,6 +313,20 @@ impl DraftEnd {
             Self::Released => DraftStep::Released,
         }
     }
+}
+
+/// The two halves of a handover.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HandoverStep {
+    /// By the shift that ends.
+    Given,
+    /// By the shift that begins.
+    Taken {
+        /// The entry in which it was given.
+        given: EntryIndex,
+        /// Leaf hash of what was given, as the taker has read it.
+        leaf: LeafHash,
+    },
 }
 
 /// Whether a consultation marks the thread opened.

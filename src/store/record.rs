@@ -117,6 +117,18 @@ pub struct DraftRecord {
     /// Entry that says why it went back.
     pub returned: Option<EntryIndex>,
 }
+/// A shift's open work that was given over, and whether it was taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HandoverRecord {
+    /// Entry that holds it: its name.
+    pub given: EntryIndex,
+    /// Whose shift ends.
+    pub giver: Actor,
+    /// When it was given.
+    pub given_at: Timestamp,
+    /// Who took it over, and when.
+    pub taken: Option<(Actor, Timestamp)>,
+}
 impl MessageRecord {
     /// The delivery to one recipient.
     #[must_use]

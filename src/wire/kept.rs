@@ -26,6 +26,7 @@ pub(super) fn encode(draft: &[u8], outline: &Outline) -> Bytes {
         recipients: outline.recipients.iter().map(ToString::to_string).collect(),
         created_by: outline.created_by.clone(),
         release_rule: outline.why.clone(),
+        do_not_alert: outline.do_not_alert,
     }
     .encode_to_vec()
     .into()
@@ -48,6 +49,7 @@ pub(super) fn decode(bytes: &Bytes) -> Result<(Bytes, Outline), Reason> {
         recipients,
         created_by: wire.created_by,
         why: wire.release_rule,
+        do_not_alert: wire.do_not_alert,
     };
     Ok((wire.draft.into(), outline))
 }
@@ -66,6 +68,7 @@ mod tests {
             recipients in prop::collection::vec("[A-Z]{2}-[A-Z0-9]{1,13}", 0..9),
             created_by in "[!-~]{1,40}",
             why in "[ -~]{0,40}",
+            do_not_alert: bool,
         ) -> Outline {
             Outline {
                 kind,
@@ -74,6 +77,7 @@ mod tests {
                 recipients: recipients.iter().map(|id| id.parse().unwrap()).collect(),
                 created_by,
                 why,
+                do_not_alert,
             }
         }
     }
@@ -103,6 +107,7 @@ mod tests {
             recipients: vec!["XB-POL".parse().unwrap()],
             created_by: "XA-POL/officer-1".to_owned(),
             why: String::new(),
+            do_not_alert: false,
         };
         let wire = pb::KeptDraft::decode(encode(b"", &legal)).unwrap();
         for change in [

@@ -2,6 +2,7 @@
 
 use clap::Subcommand;
 
+use super::list::marked_kind_of;
 use crate::{
     cli::{
         exit::CliError,
@@ -199,11 +200,7 @@ fn whole(shown: &ShowDraftResponse) -> String {
 }
 
 fn marked(draft: &DraftSummary) -> String {
-    let kind = names::kind(draft.kind);
-    match names::status(draft.status).as_str() {
-        "actual" => kind,
-        status => format!("{kind} [{}]", status.to_uppercase()),
-    }
+    marked_kind_of(draft.kind, draft.status, draft.do_not_alert)
 }
 
 fn life(draft: &DraftSummary) -> String {
@@ -236,6 +233,7 @@ mod tests {
             life: DraftLife::AwaitingRelease.into(),
             release_rule: "rule 1 of [[release]]".to_owned(),
             own: true,
+            do_not_alert: false,
         }
     }
 
@@ -244,6 +242,7 @@ mod tests {
         let returned = DraftSummary {
             life: DraftLife::Returned.into(),
             own: false,
+            do_not_alert: true,
             ..draft()
         };
         insta::assert_snapshot!(lines(&ListDraftsResponse {

@@ -81,15 +81,20 @@ fn render(page: &ListResponse, which: MailBox) -> String {
 
 /// The kind, with a mark when it is not real (invariant I10), and when the person must not notice.
 pub(super) fn marked_kind(item: &Summary) -> String {
-    let mut kind = names::kind(item.kind);
-    match names::status(item.status).as_str() {
+    marked_kind_of(item.kind, item.status, item.do_not_alert)
+}
+
+/// The same of anything that has a kind and a status.
+pub(super) fn marked_kind_of(kind: i32, status: i32, do_not_alert: bool) -> String {
+    let mut marked = names::kind(kind);
+    match names::status(status).as_str() {
         "actual" | "-" => {}
-        other => kind.push_str(&format!(" [{}]", other.to_uppercase())),
+        other => marked.push_str(&format!(" [{}]", other.to_uppercase())),
     }
-    if item.do_not_alert {
-        kind.push_str(&format!(" {DO_NOT_ALERT}"));
+    if do_not_alert {
+        marked.push_str(&format!(" {DO_NOT_ALERT}"));
     }
-    kind
+    marked
 }
 
 /// Stands on every line about somebody who must not notice.

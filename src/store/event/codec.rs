@@ -5,7 +5,7 @@
 
 use bytes::Bytes;
 
-use super::{DraftEnd, Event, Peek};
+use super::{DraftEnd, Event, HandoverStep, Peek};
 use crate::{
     domain::{
         call::CallKind,
@@ -100,6 +100,7 @@ impl Event {
             Self::DraftReturned { .. } => Act::DraftReturned,
             Self::DraftEnded { .. } => Act::DraftEnded,
             Self::ActRefused { .. } => Act::ActRefused,
+            Self::HandedOver { .. } => Act::HandedOver,
             Self::Restricted { .. } => Act::Restricted,
             Self::AlertExpired { .. } => Act::AlertExpired,
             Self::Called { .. } => Act::Called,
@@ -139,6 +140,7 @@ impl Event {
             | Self::DraftReturned { actor, .. }
             | Self::DraftEnded { actor, .. }
             | Self::ActRefused { actor, .. }
+            | Self::HandedOver { actor, .. }
             | Self::Restricted { actor, .. } => *actor,
             Self::Received { routing, .. } => routing.statement.origin.into(),
             Self::RefusedStatement { peer, .. }
@@ -212,8 +214,8 @@ impl Event {
         }
     }
 
-    /// Of a consultation: 1 when it marks the thread opened. Of what was given back: the low half of the index that
-    /// was lost, all ones when it is not known.
+    /// Of a consultation: 1 when it marks the thread opened. Of a handover: 1 when it is taken. Of what was given back:
+    /// the low half of the index that was lost, all ones when it is not known.
     fn count(&self) -> u32 {
         match self {
             Self::RefusalsCounted { count, .. }
@@ -225,6 +227,7 @@ impl Event {
             Self::Reclaimed { lost, .. } => low_half(lost.unwrap_or(EntryIndex::MAX)),
             Self::Consulted { peek, .. } => u32::from(*peek == Peek::Opens),
             Self::DraftEnded { end, .. } => u32::from(*end == DraftEnd::Released),
+            Self::HandedOver { step, .. } => u32::from(*step != HandoverStep::Given),
             _ => 0,
         }
     }
@@ -246,6 +249,13 @@ impl Event {
                 Bytes::copy_from_slice(why.as_bytes())
             }
             Self::DraftKept { body, .. } => body.clone(),
+            Self::HandedOver { step, body, .. } => match step {
+                HandoverStep::Given => body.clone(),
+                // The entry, 8 bytes big-endian, the leaf hash, then the rest.
+                HandoverStep::Taken { given, leaf } => {
+                    [&given.to_be_bytes()[..], &leaf.0, body].concat().into()
+                }
+            },
             Self::DraftReturned { text, .. } | Self::Restricted { units: text, .. } => {
                 Bytes::copy_from_slice(text.as_bytes())
             }
@@ -310,7 +320,8 @@ impl Reader {
             | Act::ActorNamed
             | Act::EpochBegun
             | Act::Called
-            | Act::CallFailed => {
+            | Act::CallFailed
+            | Act::HandedOver => {
                 return with_own_body(header, body);
             }
             Act::DraftKept | Act::DraftReturned => return of_draft(header, subject()?, body),
@@ -501,6 +512,9 @@ fn with_own_body(header: &EntryHeader, body: &Bytes) -> Result<Event, EventError
             uri: str::from_utf8(body).map_err(|_| unreadable())?.into(),
         });
     }
+    if header.act == Act::HandedOver {
+        return handover(header, body).ok_or_else(unreadable);
+    }
     if matches!(header.act, Act::Called | Act::CallFailed) {
         return call(header, body).ok_or_else(unreadable);
     }
@@ -516,6 +530,27 @@ fn with_own_body(header: &EntryHeader, body: &Bytes) -> Result<Event, EventError
     Ok(Event::DirectoryAdopted {
         version: u64::from_be_bytes(*version),
         bundle: body.slice(version.len()..),
+    })
+}
+
+fn handover(header: &EntryHeader, body: &Bytes) -> Option<Event> {
+    let actor = header.actor;
+    if header.count == 0 {
+        return Some(Event::HandedOver {
+            actor,
+            step: HandoverStep::Given,
+            body: body.clone(),
+        });
+    }
+    let (given, rest) = body.split_first_chunk::<8>()?;
+    let (leaf, rest) = rest.split_first_chunk::<32>()?;
+    Some(Event::HandedOver {
+        actor,
+        step: HandoverStep::Taken {
+            given: u64::from_be_bytes(*given),
+            leaf: LeafHash(*leaf),
+        },
+        body: body.slice_ref(rest),
     })
 }
 

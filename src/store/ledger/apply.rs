@@ -100,6 +100,7 @@ impl Ledger {
             Event::DraftEnded { statement, end, .. } => {
                 self.step_draft(index, statement, end.step());
             }
+            Event::HandedOver { actor, step, .. } => self.hand_over(index, time, *actor, *step),
             Event::AlertExpired { statement } => self.expire(statement),
             Event::Called {
                 statement: Some(statement),

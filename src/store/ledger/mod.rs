@@ -11,6 +11,7 @@ mod incidents;
 mod query;
 mod queues;
 mod rows;
+mod shifts;
 mod threads;
 mod units;
 
@@ -26,6 +27,7 @@ use self::{
     incidents::Incidents,
     queues::{Queues, Unopened},
     rows::Rows,
+    shifts::Handovers,
     threads::Threads,
     units::Restrictions,
 };
@@ -33,7 +35,7 @@ pub(in crate::store) use self::{ids::Refusal, rows::Row};
 use super::{
     entry::{Actor, EntryIndex},
     event::Event,
-    record::{DraftRecord, MessageRecord},
+    record::{DraftRecord, HandoverRecord, MessageRecord},
     view::{View, ViewError, rows::Position},
 };
 use crate::{
@@ -62,6 +64,7 @@ pub struct Ledger {
     incidents: Incidents,
     drafts: Drafts,
     restrictions: Restrictions,
+    handovers: Handovers,
     /// Small rows that changed since the last tick.
     changes: Changes,
     /// Writings of the view so far.
@@ -80,6 +83,8 @@ pub(in crate::store) struct Changes {
     pub(in crate::store) drafts: Vec<DraftRecord>,
     /// Units by thread, as they are now; none: open to all again.
     pub(in crate::store) restrictions: Vec<(StatementRef, Arc<str>)>,
+    /// By their entries, as they are now; none: forgotten.
+    pub(in crate::store) handovers: Vec<(EntryIndex, Option<HandoverRecord>)>,
 }
 
 /// A state that may be written into the view once everything before `next` is durable.
@@ -159,6 +164,7 @@ impl Ledger {
             incidents: Incidents::default(),
             drafts: Drafts::default(),
             restrictions: Restrictions::default(),
+            handovers: Handovers::default(),
             changes: Changes::default(),
             ticks: 0,
             decided: Vec::new(),
@@ -210,6 +216,7 @@ impl Ledger {
         changes.actors.append(&mut self.changes.actors);
         changes.drafts.append(&mut self.changes.drafts);
         changes.restrictions.append(&mut self.changes.restrictions);
+        changes.handovers.append(&mut self.changes.handovers);
         self.changes = changes;
     }
 
@@ -247,6 +254,9 @@ impl Ledger {
         }
         for (thread, units) in changes.restrictions {
             self.restrictions.load(thread, units);
+        }
+        for (_, record) in changes.handovers {
+            self.handovers.load(record);
         }
         self.next = position.next;
         self.ticks = position.tick;

@@ -14,7 +14,7 @@ use crate::{
     },
     store::{
         entry::{Actor, EntryHeader},
-        event::{DraftEnd, Event, Peek},
+        event::{DraftEnd, Event, HandoverStep, Peek},
     },
 };
 
@@ -169,6 +169,19 @@ fn one_of_each(number: u64, reason: Reason, leaf: Option<LeafHash>, bytes: &[u8]
             actor,
             thread: statement,
             units: "".into(),
+        },
+        Event::HandedOver {
+            actor,
+            step: HandoverStep::Given,
+            body: Bytes::copy_from_slice(bytes),
+        },
+        Event::HandedOver {
+            actor,
+            step: HandoverStep::Taken {
+                given: number,
+                leaf: leaf.unwrap_or(LeafHash([7; 32])),
+            },
+            body: Bytes::copy_from_slice(bytes),
         },
         Event::ActRefused {
             actor,

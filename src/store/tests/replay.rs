@@ -14,13 +14,13 @@ use crate::{
         alert::value::Day,
         call::CallKind,
         reason::Reason,
-        receipt::Verdict,
+        receipt::{LeafHash, Verdict},
         routing::{AnswerCode, Effect, Lane, Routing, Status},
         terms::Terms,
     },
     store::{
         entry::Actor,
-        event::{DraftEnd, Event, Peek},
+        event::{DraftEnd, Event, HandoverStep, Peek},
         ledger::{DueList, Ledger, ListBox, ListFilter},
         ticker,
         view::{View, memory::MemoryView},
@@ -158,6 +158,7 @@ fn event() -> impl Strategy<Value = Event> {
                 thread: name(origin, number),
                 units: units.into(),
             }),
+        2 => handover_event(),
         2 => (origin(), 0..ALERTS).prop_map(|(origin, number)| Event::AlertExpired {
             statement: name(origin, number),
         }),
@@ -197,6 +198,21 @@ fn draft_event() -> impl Strategy<Value = Event> {
     })
 }
 
+/// What is given over and taken, in order or not, by a few people.
+fn handover_event() -> impl Strategy<Value = Event> {
+    (0..3_u8, prop::option::of(0..60_u64)).prop_map(|(who, given)| {
+        let leaf = LeafHash([1; 32]);
+        Event::HandedOver {
+            actor: Actor::new(&format!("duty-{who}")).unwrap(),
+            step: given.map_or(HandoverStep::Given, |given| HandoverStep::Taken {
+                given,
+                leaf,
+            }),
+            body: bytes::Bytes::from_static(b"open work"),
+        }
+    })
+}
+
 /// Everything that can be asked.
 fn answers(ledger: &Ledger) -> Vec<String> {
     let mut answers = vec![format!(
@@ -207,6 +223,7 @@ fn answers(ledger: &Ledger) -> Vec<String> {
         ledger.unopened_exercise_count(),
         ledger.last_directory(),
     )];
+    answers.extend(ledger.handovers().map(|it| format!("{it:?}")));
     for which in [ListBox::In, ListBox::Out] {
         for unopened_only in [false, true] {
             let filter = ListFilter {

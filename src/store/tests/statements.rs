@@ -213,6 +213,7 @@ pub(super) fn draft_kept(statement: StatementRef) -> Event {
         recipients: vec![authority("XB-POL"), authority("XC-POL")],
         created_by: "XA-POL/officer-1".to_owned(),
         why: "rule 1 of [[release]]".to_owned(),
+        do_not_alert: false,
     };
     Event::DraftKept {
         actor: officer(),

@@ -14,8 +14,8 @@ use crate::{
         time::Timestamp,
     },
     store::{
-        entry::Actor,
-        record::{DeliveryRecord, Direction, DraftRecord, MessageRecord},
+        entry::{Actor, EntryIndex},
+        record::{DeliveryRecord, Direction, DraftRecord, HandoverRecord, MessageRecord},
     },
 };
 
@@ -167,6 +167,7 @@ impl Packer {
             outline.kind as u8,
             outline.status as u8,
             outline.priority as u8,
+            u8::from(outline.do_not_alert),
         ]);
         // 0: it never went back; an entry that says why is never the first.
         self.number(draft.returned.unwrap_or(0));
@@ -181,6 +182,16 @@ impl Packer {
     pub(super) fn restriction(&mut self, thread: &StatementRef, units: &str) {
         self.statement(thread);
         self.text(units);
+    }
+
+    /// All but the entry that is its key.
+    pub(super) fn handover(&mut self, record: &HandoverRecord) {
+        self.text(record.giver.as_str());
+        self.time(record.given_at);
+        if let Some((taker, taken_at)) = record.taken {
+            self.text(taker.as_str());
+            self.time(taken_at);
+        }
     }
 
     fn text(&mut self, text: &str) {
@@ -358,7 +369,7 @@ impl<'a> Unpacker<'a> {
         let index = self.number()?;
         let creator = Actor::new(&self.text()?).ok()?;
         let kept_at = self.time()?;
-        let [life, kind, status, priority] = self.raw()?;
+        let [life, kind, status, priority, do_not_alert] = self.raw()?;
         let returned = self.number()?;
         let (created_by, why) = (self.text()?, self.text()?);
         let count = self.number()?;
@@ -371,6 +382,7 @@ impl<'a> Unpacker<'a> {
                 .collect::<Option<_>>()?,
             created_by,
             why,
+            do_not_alert: do_not_alert != 0,
         };
         Some(DraftRecord {
             statement,
@@ -385,6 +397,21 @@ impl<'a> Unpacker<'a> {
 
     pub(super) fn restriction(&mut self) -> Option<(StatementRef, std::sync::Arc<str>)> {
         Some((self.statement()?, self.text()?.into()))
+    }
+
+    pub(super) fn handover(&mut self, given: EntryIndex) -> Option<HandoverRecord> {
+        let giver = Actor::new(&self.text()?).ok()?;
+        let given_at = self.time()?;
+        let taken = match self.is_empty() {
+            true => None,
+            false => Some((Actor::new(&self.text()?).ok()?, self.time()?)),
+        };
+        Some(HandoverRecord {
+            given,
+            giver,
+            given_at,
+            taken,
+        })
     }
 
     fn text(&mut self) -> Option<String> {

@@ -9,6 +9,7 @@
 //! | `d`, version (8) | entry in which this directory was adopted |
 //! | `a`, pseudonym | entry in which its certificate was named |
 //! | `u`, id (16), origin | the units that a thread is kept to; empty once it is open to all |
+//! | `h`, entry index (8) | open work that was given over; empty once it is forgotten |
 //! | `w`, id (16) | a draft that waits for a second person; empty once it is over |
 //!
 //! Every value begins with a CRC32C of its key and the rest. Keys are never reused for anything else.
@@ -31,12 +32,12 @@ use crate::{
     store::{
         entry::{Actor, EntryIndex, HEADER_BYTES},
         ledger::{Changes, Ledger, Refusal, Row, Snapshot},
-        record::DraftRecord,
+        record::{DraftRecord, HandoverRecord},
     },
 };
 
 /// Of keys and values; another one is rebuilt.
-const FORMAT: u8 = 3;
+const FORMAT: u8 = 4;
 /// Writings whose numbers are kept: 13 minutes of ticks, beside a flush twice a second.
 const TICKS_KEPT: u64 = 4096;
 const META: &[u8] = b"m";
@@ -47,6 +48,7 @@ const DIRECTORY: u8 = b'd';
 const ACTOR: u8 = b'a';
 const DRAFT: u8 = b'w';
 const UNITS: u8 = b'u';
+const HANDOVER: u8 = b'h';
 /// CRC and count of parts.
 const PART_HEAD_BYTES: usize = 4 + 2;
 
@@ -102,6 +104,13 @@ pub(in crate::store) fn encode(
             value.restriction(thread, units);
         }
         rows.push(checked(thread_key(thread), value.bytes()));
+    }
+    for (given, record) in &snapshot.changes.handovers {
+        let mut value = Packer::default();
+        if let Some(record) = record {
+            value.handover(record);
+        }
+        rows.push(checked(numbered(HANDOVER, *given), value.bytes()));
     }
     let mut tick = Packer::default();
     tick.number(snapshot.tick);
@@ -168,6 +177,7 @@ pub(in crate::store) fn load(
         actors: load_actors(view)?,
         drafts: load_drafts(view)?,
         restrictions: load_restrictions(view)?,
+        handovers: load_handovers(view)?,
     };
     ledger.load_rest(changes, position);
     Ok(())
@@ -310,6 +320,21 @@ fn load_restrictions(view: &dyn View) -> Result<Vec<(StatementRef, Arc<str>)>, V
         }
     }
     Ok(restrictions)
+}
+
+fn load_handovers(view: &dyn View) -> Result<Vec<(EntryIndex, Option<HandoverRecord>)>, ViewError> {
+    let mut handovers = Vec::new();
+    for row in view.scan(&[HANDOVER]) {
+        let (key, value) = row?;
+        let mut value = Unpacker::new(check(&key, &value)?);
+        if !value.is_empty() {
+            let given = key_number(&key).ok_or_else(|| unreadable("handover"))?;
+            let record = value.handover(given).filter(|_| value.is_empty());
+            let record = record.ok_or_else(|| unreadable("handover"))?;
+            handovers.push((given, Some(record)));
+        }
+    }
+    Ok(handovers)
 }
 
 fn thread_key(thread: &StatementRef) -> Vec<u8> {

@@ -81,6 +81,7 @@ fn draft() -> impl Strategy<Value = DraftRecord> {
         prop::collection::vec(0..500_usize, 0..256),
         "[!-~]{1,51}",
         "[ -~]{0,50}",
+        any::<bool>(),
     );
     (
         (0..6_usize, any::<u64>(), any::<i64>()),
@@ -89,7 +90,7 @@ fn draft() -> impl Strategy<Value = DraftRecord> {
         outline,
     )
         .prop_map(|((number, index, kept_at), life, returned, outline)| {
-            let (kind, priority, recipients, created_by, why) = outline;
+            let (kind, priority, recipients, created_by, why, do_not_alert) = outline;
             DraftRecord {
                 statement: statement(number),
                 index,
@@ -102,6 +103,7 @@ fn draft() -> impl Strategy<Value = DraftRecord> {
                     recipients: recipients.into_iter().map(authority).collect(),
                     created_by,
                     why,
+                    do_not_alert,
                 }),
                 life,
                 returned,
