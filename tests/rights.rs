@@ -260,8 +260,10 @@ async fn an_alert_that_is_kept_to_a_unit_is_not_shown_to_another() {
             .await
             .expect("it is there");
         assert!(contains(&seen, alert.as_bytes()), "{call:?} names it");
+        assert!(contains(&seen, b"harbour"), "{call:?} says whose it is");
         assert!(!contains(&seen, PLANTED.as_bytes()));
     }
+    follow_ups_stay_with_the_unit(&net, &alert, &mut harbour, &mut airport).await;
     whole.restrict(restrict(&[])).await.expect("open again");
     ask(&net, &mut airport, Call::Peek, &alert, "")
         .await
@@ -271,6 +273,67 @@ async fn an_alert_that_is_kept_to_a_unit_is_not_shown_to_another() {
         reason_of(&refused.expect_err("no name")),
         Some(Reason::Malformed)
     );
+}
+
+/// Nobody follows up what they may not see, by whatever call, nor reads a draft that does.
+async fn follow_ups_stay_with_the_unit(
+    net: &Net,
+    alert: &str,
+    harbour: &mut Desk,
+    airport: &mut Desk,
+) {
+    let recall = alert::Recall {
+        reason: alert::RecallReason::WrongPerson.into(),
+        ..alert::Recall::default()
+    };
+    let draft = alert::Draft {
+        id: String::new(),
+        to: Vec::new(),
+        in_reply_to: alert.to_owned(),
+        payload: Some(alert::Payload {
+            kind: Some(alert::payload::Kind::Recall(recall)),
+            ..alert::Payload::default()
+        }),
+        ..net.draft(&["XB-POL"])
+    };
+    let drafts = vec![draft];
+    let other_unit = |refused: Status| assert_eq!(reason_of(&refused), Some(Reason::OtherUnit));
+    let request = pb::SubmitRequest {
+        drafts: drafts.clone(),
+        dry_run: true,
+    };
+    other_unit(airport.submit(request.clone()).await.expect_err("unseen"));
+    harbour.submit(request).await.expect("it would be accepted");
+    let request = pb::KeepDraftsRequest { drafts };
+    let refused = airport.keep_drafts(request.clone()).await;
+    other_unit(refused.expect_err("unseen"));
+    let kept = harbour.keep_drafts(request).await.expect("kept");
+    let id = kept.into_inner().submitted.remove(0).reference;
+    for (name, unit, may) in [("arc-6", "airport", false), ("arc-7", "harbour", true)] {
+        let mut desk = net.desk_in("XA-POL", Role::Supervisor, name, unit).await;
+        let shown = desk
+            .show_draft(pb::ShowDraftRequest { id: id.clone() })
+            .await;
+        let request = pb::ReturnDraftRequest {
+            id: id.clone(),
+            reason: "name the court".to_owned(),
+        };
+        let released = match may {
+            true => desk.return_draft(request).await.map(|_| ()),
+            false => {
+                other_unit(desk.return_draft(request).await.expect_err("unseen"));
+                let request = pb::ReleaseDraftRequest { id: id.clone() };
+                desk.release_draft(request).await.map(|_| ())
+            }
+        };
+        match may {
+            true => assert!(shown.is_ok() && released.is_ok()),
+            false => {
+                other_unit(shown.expect_err("unseen"));
+                other_unit(released.expect_err("unseen"));
+            }
+        }
+    }
 }
 
 fn contains(bytes: &[u8], word: &[u8]) -> bool {

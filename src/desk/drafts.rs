@@ -17,6 +17,7 @@ use super::{
     submit::{self, submitted},
     summary::{reference_of, short_reference},
     thread::blocking,
+    units,
 };
 use crate::{
     delivery::{Accepted, DraftWord, SecondPerson, SubmitError},
@@ -74,6 +75,8 @@ pub(super) async fn show(
     request: &pb::ShowDraftRequest,
 ) -> Result<pb::ShowDraftResponse, Status> {
     let record = kept(desk, &request.id).await?.ok_or_else(not_kept)?;
+    let (draft, _) = content(desk, record.index).await?;
+    check_units(desk, permit, &draft).await?;
     let parts = desk.parts();
     let (now, actor, thread) = (parts.clock.now(), permit.actor, record.statement);
     let plan = parts.store.decide(|ledger| {
@@ -89,7 +92,6 @@ pub(super) async fn show(
         );
     });
     plan.commit().await.map_err(|error| store_failed(&error))?;
-    let (draft, _) = content(desk, record.index).await?;
     let returned_reason = match record.returned {
         None => String::new(),
         Some(index) => text(desk, index).await?,
@@ -118,7 +120,7 @@ pub(super) async fn release(
     let mut parsed = parse_marked_draft(&draft, desk.parts().clock.now(), desk.parts().markings)
         .map_err(|faults| faulty_draft(&faults))?;
     let warnings = std::mem::take(&mut parsed.warnings);
-    let resolved = submit::resolve(desk, parsed).await;
+    let resolved = submit::resolve(desk, permit, parsed).await;
     let mut submission = resolved.map_err(|unresolved| unresolved.into_status(""))?;
     submission.id = Some(record.statement.id);
     submission.release = SecondPerson::Attested(Release {
@@ -146,6 +148,19 @@ pub(super) async fn release(
     }
 }
 
+/// What a draft follows may be kept to other units than the caller's: then the draft is too.
+async fn check_units(
+    desk: &DeskService,
+    permit: &Permit,
+    draft: &alert::Draft,
+) -> Result<(), Status> {
+    if permit.unit.is_none() || draft.in_reply_to.is_empty() {
+        return Ok(());
+    }
+    let followed = desk.find(&draft.in_reply_to).await?;
+    units::check_follow(desk, permit, &followed).await
+}
+
 /// Back to its creator, with why.
 pub(super) async fn give_back(
     desk: &DeskService,
@@ -154,6 +169,8 @@ pub(super) async fn give_back(
 ) -> Result<pb::ReturnDraftResponse, Status> {
     let why = note("reason", &request.reason)?;
     let record = kept(desk, &request.id).await?.ok_or_else(not_kept)?;
+    let (draft, _) = content(desk, record.index).await?;
+    check_units(desk, permit, &draft).await?;
     let broker = &desk.parts().broker;
     let word = DraftWord::Return(why);
     let stepped = broker.step_draft(permit.actor, record.statement, word);

@@ -44,7 +44,14 @@ pub(super) async fn list(
     let mut records = desk
         .parts()
         .store
-        .read(|ledger| with_threads(ledger, list_box, &filter, before, limit + 1))
+        .read(|ledger| {
+            let records = with_threads(ledger, list_box, &filter, before, limit + 1);
+            let kept_to = |(record, thread): (MessageRecord, Vec<MessageRecord>)| {
+                let units = ledger.kept_to(&record.thread);
+                (record, thread, units)
+            };
+            records.into_iter().map(kept_to).collect::<Vec<_>>()
+        })
         .await
         .map_err(|error| store_failed(&error))?;
     let more = records.len() > limit;
@@ -54,10 +61,13 @@ pub(super) async fn list(
         next_cursor: records
             .last()
             .filter(|_| more)
-            .map_or_else(String::new, |(last, _)| cursor::write(paged, last.ordinal)),
+            .map_or_else(String::new, |(last, ..)| cursor::write(paged, last.ordinal)),
         items: records
-            .iter()
-            .map(|(record, thread)| summary(record, thread, &moment))
+            .into_iter()
+            .map(|(record, thread, kept_to)| pb::Summary {
+                kept_to,
+                ..summary(&record, &thread, &moment)
+            })
             .collect(),
     })
 }

@@ -102,20 +102,19 @@ async fn work(desk: &DeskService, permit: &Permit, group: Group) -> Worked {
     let mut positions = Vec::new();
     let now = desk.parts().clock.now();
     for (position, draft) in (group.first..).zip(&group.drafts) {
-        let parsed = match parse_marked_draft(draft, now, desk.parts().markings) {
-            Ok(parsed) => {
-                resolve(desk, parsed)
-                    .await
-                    .map_err(|unresolved| match unresolved.fault() {
+        let parsed =
+            match parse_marked_draft(draft, now, desk.parts().markings) {
+                Ok(parsed) => resolve(desk, permit, parsed).await.map_err(|unresolved| {
+                    match unresolved.fault() {
                         Some(fault) => (Reason::FaultyDraft, vec![fault]),
                         None => (
                             reason_of(unresolved.status()).unwrap_or(Reason::Stopping),
                             vec![],
                         ),
-                    })
-            }
-            Err(faults) => Err((Reason::FaultyDraft, faults)),
-        };
+                    }
+                }),
+                Err(faults) => Err((Reason::FaultyDraft, faults)),
+            };
         let judged = match parsed {
             Ok(submission) => alone(desk, permit, submission).await,
             Err(fault) => Err(fault),

@@ -6,6 +6,7 @@ use super::{
     ground, second,
     service::{DeskService, Permit, submit_failed},
     summary::{reference_of, short_reference},
+    units,
 };
 use crate::{
     delivery::{Accepted, Ground, Submission},
@@ -75,7 +76,7 @@ async fn take(
     let mut warnings = Vec::with_capacity(parsed.len());
     for (position, mut draft) in parsed.into_iter().enumerate() {
         warnings.push(std::mem::take(&mut draft.warnings));
-        let resolved = resolve(desk, draft).await;
+        let resolved = resolve(desk, permit, draft).await;
         submissions.push(
             resolved
                 .map_err(|unresolved| unresolved.into_status(&place(position, drafts.len())))?,
@@ -155,9 +156,10 @@ impl Unresolved {
     }
 }
 
-/// Looks up what a draft replies to.
+/// Looks up what a draft replies to, which the caller may see.
 pub(super) async fn resolve(
     desk: &DeskService,
+    permit: &Permit,
     mut draft: ParsedDraft,
 ) -> Result<Submission, Unresolved> {
     let in_reply_to = match draft.in_reply_to.clone() {
@@ -168,6 +170,8 @@ pub(super) async fn resolve(
                 found: found.clone(),
             };
             let target = desk.find(&found).await.map_err(unresolved)?;
+            let seen = units::check_follow(desk, permit, &target).await;
+            seen.map_err(unresolved)?;
             // The payload names its target too, and receivers refuse one that differs from the header's.
             draft
                 .aim_at(target)

@@ -93,11 +93,16 @@ pub(super) async fn track(
 ) -> Result<pb::TrackResponse, Status> {
     let (record, thread) = located(desk, &request.id).await?;
     let records = records_of(desk, thread).await?;
+    let kept_to = desk.parts().store.read(|ledger| ledger.kept_to(&thread));
+    let kept_to = kept_to.await.map_err(|error| store_failed(&error))?;
     let moment = Moment::of(desk.parts());
     let mut events = records.iter().flat_map(events_of).collect::<Vec<_>>();
     events.sort_by_key(|event| event.at_us);
     Ok(pb::TrackResponse {
-        summary: Some(summary(&record, &records, &moment)),
+        summary: Some(pb::Summary {
+            kept_to,
+            ..summary(&record, &records, &moment)
+        }),
         deliveries: match record.direction {
             Direction::Own => deliveries(&record, &records, &moment),
             Direction::Foreign => Vec::new(),

@@ -82,6 +82,23 @@ pub(super) async fn check(
     ))
 }
 
+/// Refuses to whoever belongs to another unit what follows a statement: nobody answers what they may not see.
+pub(super) async fn check_follow(
+    desk: &DeskService,
+    permit: &Permit,
+    followed: &StatementRef,
+) -> Result<(), Status> {
+    if permit.unit.is_none() {
+        return Ok(());
+    }
+    let reading = desk.parts().store.read(|ledger| ledger.message(followed));
+    let record = reading.await.map_err(|error| store_failed(&error))?;
+    match record {
+        Some(record) => check(desk, permit, &record.thread).await,
+        None => Ok(()),
+    }
+}
+
 fn is_open_to(units: &[String], own: &DeskName) -> bool {
     let own = own.to_string();
     units.is_empty() || units.contains(&own)

@@ -81,7 +81,11 @@ fn render(page: &ListResponse, which: MailBox) -> String {
 
 /// The kind, with a mark when it is not real (invariant I10), and when the person must not notice.
 pub(super) fn marked_kind(item: &Summary) -> String {
-    marked_kind_of(item.kind, item.status, item.do_not_alert)
+    let marked = marked_kind_of(item.kind, item.status, item.do_not_alert);
+    if item.kept_to.is_empty() {
+        return marked;
+    }
+    format!("{marked}, kept to {}", escape(&item.kept_to.join(", ")))
 }
 
 /// The same of anything that has a kind and a status.
@@ -129,6 +133,7 @@ mod tests {
         };
         let discreet = Summary {
             do_not_alert: true,
+            kept_to: vec!["airport".to_owned(), "harbour".to_owned()],
             life: 5,
             ..alert()
         };
