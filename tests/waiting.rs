@@ -275,7 +275,10 @@ impl Node {
         let mut desk = self.desk(Role::Ops).await;
         let links = desk.links(pb::LinksRequest { check: false }).await;
         let links = links.expect("told").into_inner().links;
-        links.iter().map(|link| link.queued).collect()
+        links
+            .iter()
+            .map(|link| link.queued + link.queued_exercise)
+            .collect()
     }
 
     /// All partners listen, and the node is asked to look for them.

@@ -260,7 +260,8 @@ async fn drain(fleet: &Fleet, mut loads: JoinSet<()>) -> Outcome<Duration> {
         check_links(fleet).await;
         let mut queued = 0;
         for member in fleet.members() {
-            queued += status(&mut member.door.open().await?).await?.outbox_queued;
+            let status = status(&mut member.door.open().await?).await?;
+            queued += status.outbox_queued + status.outbox_queued_exercise;
         }
         let waited = clock.monotonic().saturating_sub(begun);
         match empty_since {

@@ -9,8 +9,12 @@ use std::{collections::BTreeMap, sync::Arc};
 use super::{core::Core, verdict::Clocks};
 use crate::{
     domain::{
-        alert::value::Day, id::AuthorityId, limits::EXPIRY_SWEEP_STATEMENTS, reason::Reason,
-        routing::Lane, time::Timestamp,
+        alert::value::Day,
+        id::AuthorityId,
+        limits::EXPIRY_SWEEP_STATEMENTS,
+        reason::Reason,
+        routing::{Lane, Queue},
+        time::Timestamp,
     },
     store::{
         Durable, StoreFailed,
@@ -33,14 +37,16 @@ pub(super) fn ended(record: &MessageRecord, recipient: AuthorityId) -> Event {
     }
 }
 
-/// How far each lane's queue was looked through; begins anew at its end.
+/// How far each queue of each lane was looked through; begins anew at its end.
 #[derive(Default)]
 pub(super) struct Sweep {
-    places: BTreeMap<(AuthorityId, Lane), Ordinal>,
+    places: BTreeMap<Place, Ordinal>,
 }
 
+type Place = (AuthorityId, Lane, Queue);
+
 impl Sweep {
-    /// Looks at the next part of one lane's queue and ends what is over.
+    /// Looks at the next part of one lane's queues and ends what is over.
     ///
     /// # Errors
     /// When the store has failed.
@@ -50,12 +56,20 @@ impl Sweep {
         peer: AuthorityId,
         lane: Lane,
     ) -> Result<(), StoreFailed> {
+        for queue in Queue::ALL {
+            self.step_queue(core, (peer, lane, *queue)).await?;
+        }
+        Ok(())
+    }
+
+    async fn step_queue(&mut self, core: &Arc<Core>, place: Place) -> Result<(), StoreFailed> {
+        let (peer, lane, queue) = place;
         let now = core.now();
         let own_clock = core.links.own_clock(now, core.clock.monotonic());
-        let after = self.places.get(&(peer, lane)).copied();
+        let after = self.places.get(&place).copied();
         let (last, over) = core
             .read(|ledger| {
-                let ordinals = ledger.queued(&peer, lane, after, EXPIRY_SWEEP_STATEMENTS);
+                let ordinals = ledger.queued(&peer, lane, queue, after, EXPIRY_SWEEP_STATEMENTS);
                 let over: Vec<Event> = ordinals
                     .iter()
                     .filter_map(|ordinal| ledger.message_at(*ordinal))
@@ -67,8 +81,8 @@ impl Sweep {
             })
             .await?;
         match last {
-            Some(last) => self.places.insert((peer, lane), last),
-            None => self.places.remove(&(peer, lane)),
+            Some(last) => self.places.insert(place, last),
+            None => self.places.remove(&place),
         };
         core.record(over).await
     }

@@ -12,6 +12,7 @@ use super::{
     core::Core,
     dispatch::Dispatch,
     expire::{Sweep, lapse},
+    links::Waiting,
     workers,
 };
 use crate::{
@@ -19,7 +20,7 @@ use crate::{
         id::AuthorityId,
         limits::{DRAIN_TIMEOUT, HOUSEKEEPING_INTERVAL},
         reason::Reason,
-        routing::Lane,
+        routing::{Lane, Queue},
     },
     store::{Runs, StoreFailed, event::Event, ledger::Ledger},
 };
@@ -99,18 +100,22 @@ async fn keep_house(core: &Arc<Core>, dispatch: &Arc<Dispatch>) -> Result<(), St
 }
 
 async fn count_queued(core: &Arc<Core>, peer: AuthorityId) -> Result<(), StoreFailed> {
-    let (count, oldest) = core
+    let waiting = core
         .read(|ledger| {
             let oldest = [Lane::Fast, Lane::Bulk]
                 .into_iter()
-                .flat_map(|lane| ledger.queued(&peer, lane, None, 1))
+                .flat_map(|lane| ledger.queued(&peer, lane, Queue::Live, None, 1))
                 .filter_map(|ordinal| ledger.message_at(ordinal))
                 .map(|record| record.recorded_at)
                 .min();
-            (ledger.queued_count(&peer), oldest)
+            Waiting {
+                queued: ledger.queued_count(&peer, Queue::Live),
+                oldest,
+                drills: ledger.queued_count(&peer, Queue::Drill),
+            }
         })
         .await?;
-    core.links.queued(&peer, count, oldest);
+    core.links.waits(&peer, waiting);
     Ok(())
 }
 

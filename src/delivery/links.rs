@@ -25,10 +25,8 @@ pub struct LinkState {
     pub authority: AuthorityId,
     /// Fast, then bulk.
     pub lanes: Vec<LaneState>,
-    /// Statements that wait for delivery, in both lanes.
-    pub queued: u64,
-    /// When the oldest of them was accepted.
-    pub oldest_queued: Option<Timestamp>,
+    /// What waits for delivery, in both lanes.
+    pub waiting: Waiting,
     /// A receipt or heartbeat came through every lane within the last minute.
     pub healthy: bool,
     /// Why not.
@@ -37,6 +35,17 @@ pub struct LinkState {
     pub last_receipt: Option<Timestamp>,
     /// Partner's clock at the last greeting, run on, minus ours; milliseconds.
     pub clock_offset_ms: i64,
+}
+
+/// Statements that wait for one partner; what is no more than a drill is counted apart (invariant I10).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Waiting {
+    /// Of status `actual`.
+    pub queued: u64,
+    /// When the oldest of them was accepted.
+    pub oldest: Option<Timestamp>,
+    /// Exercises, tests, and what systems say to each other.
+    pub drills: u64,
 }
 
 /// One of the two connections.
@@ -69,8 +78,7 @@ pub(super) struct LinkTable {
 #[derive(Debug)]
 struct Partner {
     lanes: BTreeMap<Lane, LaneView>,
-    queued: u64,
-    oldest_queued: Option<Timestamp>,
+    waiting: Waiting,
     last_receipt: Option<Timestamp>,
     clock: Option<PartnerClock>,
     forked: bool,
@@ -117,8 +125,7 @@ impl LinkTable {
         };
         self.lock().entry(peer).or_insert_with(|| Partner {
             lanes: [Lane::Fast, Lane::Bulk].map(|l| (l, lane(l))).into(),
-            queued: 0,
-            oldest_queued: None,
+            waiting: Waiting::default(),
             last_receipt: None,
             clock: None,
             forked: false,
@@ -187,10 +194,9 @@ impl LinkTable {
     }
 
     /// What waits for a partner.
-    pub(super) fn queued(&self, peer: &AuthorityId, count: u64, oldest: Option<Timestamp>) {
+    pub(super) fn waits(&self, peer: &AuthorityId, waiting: Waiting) {
         if let Some(partner) = self.lock().get_mut(peer) {
-            partner.queued = count;
-            partner.oldest_queued = oldest;
+            partner.waiting = waiting;
         }
     }
 
@@ -281,8 +287,7 @@ impl Partner {
             authority,
             // Fast first, as people look for it first.
             lanes: self.lanes.values().map(|view| view.state.clone()).collect(),
-            queued: self.queued,
-            oldest_queued: self.oldest_queued,
+            waiting: self.waiting,
             healthy: fault.is_none(),
             reason: fault,
             last_receipt: self.last_receipt,

@@ -59,7 +59,7 @@ pub use self::{
     link::{
         Connector, Greeting, Incoming, Link, LinkError, LinkLimits, Outgoing, StatementOutcome,
     },
-    links::{LaneState, LinkState},
+    links::{LaneState, LinkState, Waiting},
     quota::PeerQuota,
     reclaim::{Given, ReclaimAsk, ReclaimPage, ReclaimState, Reclaimed},
     under_way::UnderWay,

@@ -126,8 +126,7 @@ mod tests {
         let link = LinkState {
             authority: "XB-POL".parse().expect("legal id"),
             lanes: vec![fast, lane(Lane::Bulk, false, Some(Reason::WrongPeer), 9)],
-            queued: 1,
-            oldest_queued: None,
+            waiting: <_>::default(),
             healthy: link.is_none(),
             reason: link,
             last_receipt: None,

@@ -41,11 +41,16 @@ pub(super) async fn status(
     let parts = desk.parts();
     let now = parts.clock.now();
     let directory = parts.directory.load_full();
-    let (inbox_unopened, incidents) = parts
+    let (inbox_unopened, inbox_unopened_exercise, incidents) = parts
         .store
-        .read(|ledger| (ledger.unopened_count(), ledger.incidents()))
+        .read(|ledger| {
+            let exercise = ledger.unopened_exercise_count();
+            (ledger.unopened_count(), exercise, ledger.incidents())
+        })
         .await
         .map_err(|error| store_failed(&error))?;
+    let links = parts.broker.links();
+    let waiting: Vec<_> = links.iter().map(|link| link.waiting).collect();
     let (journal_entries, root) = parts.store.log_head();
     let figures = parts.store.figures();
     let standing = directory.standing(now);
@@ -71,7 +76,9 @@ pub(super) async fn status(
         expiries: expiries.into_iter().map(expiry_line).collect(),
         alarms,
         inbox_unopened,
-        outbox_queued: parts.broker.links().iter().map(|link| link.queued).sum(),
+        inbox_unopened_exercise,
+        outbox_queued: waiting.iter().map(|it| it.queued).sum(),
+        outbox_queued_exercise: waiting.iter().map(|it| it.drills).sum(),
         caller_uri: permit.uri.to_string(),
         loaded: loaded.into_iter().map(loaded_line).collect(),
         calls: ways.into_iter().map(calls::way).collect(),
@@ -160,9 +167,11 @@ fn link(state: LinkState, directory: &Directory) -> pb::Link {
         authority: state.authority.to_string(),
         name: member.map_or_else(String::new, |member| member.name.clone()),
         lanes: state.lanes.into_iter().map(lane).collect(),
-        queued: state.queued,
+        queued: state.waiting.queued,
+        queued_exercise: state.waiting.drills,
         oldest_queued_us: state
-            .oldest_queued
+            .waiting
+            .oldest
             .and_then(|at| u64::try_from(at.as_micros()).ok())
             .unwrap_or_default(),
         healthy: state.healthy,

@@ -233,6 +233,27 @@ impl Lane {
 }
 
 coded! {
+    /// What is real, and what is not, wait in two queues of a lane (invariant I10): no drill holds up what is real.
+    Queue {
+        /// Of status `actual`.
+        Live = 1 "live",
+        /// Exercises, tests, and what systems say to each other.
+        Drill = 2 "drill",
+    }
+}
+
+impl Queue {
+    /// The queue for a statement.
+    #[must_use]
+    pub fn of(status: Status) -> Self {
+        match status {
+            Status::Actual => Self::Live,
+            Status::Exercise | Status::System | Status::Test => Self::Drill,
+        }
+    }
+}
+
+coded! {
     /// Europol handling codes.
     Handling {
         /// For preventing and combating crime only.

@@ -20,7 +20,7 @@ use crate::{
         id::AuthorityId,
         reason::Reason,
         receipt::Verdict,
-        routing::{Lane, Priority},
+        routing::{Lane, Queue, Routing},
     },
     store::{Figures, Sizes, Told, event::Event},
 };
@@ -28,8 +28,8 @@ use crate::{
 /// Everything that is counted.
 #[derive(Clone, Default)]
 pub(super) struct Metrics {
-    accepted: Family<OfPriority, Counter>,
-    received: Family<OfPriority, Counter>,
+    accepted: Family<OfStatement, Counter>,
+    received: Family<OfStatement, Counter>,
     delivered: Family<OfPartner, Counter>,
     refused: Family<Refusal, Counter>,
     incidents: Family<OfReason, Counter>,
@@ -56,8 +56,8 @@ pub(super) struct Metrics {
 pub(super) struct Present<'a> {
     pub(super) figures: Figures,
     pub(super) links: &'a [LinkState],
-    /// Statements that wait, for each partner and lane.
-    pub(super) queued: &'a [(AuthorityId, Lane, u64)],
+    /// Statements that wait, for each partner, lane and queue.
+    pub(super) queued: &'a [(AuthorityId, Lane, Queue, u64)],
     pub(super) expiries: &'a [Expiry],
     pub(super) loaded: &'a [Loaded],
     /// How people are called.
@@ -66,9 +66,11 @@ pub(super) struct Present<'a> {
     pub(super) directory_version: u64,
 }
 
+/// What is no more than a drill is never counted as real (invariant I10).
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct OfPriority {
+struct OfStatement {
     priority: Label,
+    status: Label,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -80,6 +82,7 @@ struct OfPartner {
 struct OfLane {
     partner: Partner,
     lane: Label,
+    queue: Label,
 }
 
 /// Our certificates and lists, and those of members of the directory: a bounded list.
@@ -137,10 +140,10 @@ impl Metrics {
     pub(super) fn count(&self, event: &Event) {
         match event {
             Event::Accepted { routing, .. } => {
-                self.accepted.get_or_create(&of(routing.priority)).inc();
+                self.accepted.get_or_create(&of(routing)).inc();
             }
             Event::Received { routing, .. } => {
-                self.received.get_or_create(&of(routing.priority)).inc();
+                self.received.get_or_create(&of(routing)).inc();
             }
             Event::ReceiptStored { receipt, .. } => match receipt.verdict {
                 Verdict::Held => {
@@ -202,10 +205,11 @@ impl Metrics {
         // A partner that left the directory shall not stand here for ever.
         self.queued.clear();
         self.link_healthy.clear();
-        for (partner, lane, count) in present.queued {
+        for (partner, lane, queue, count) in present.queued {
             let label = OfLane {
                 partner: Partner(*partner),
                 lane: Label(lane.name()),
+                queue: Label(queue.name()),
             };
             self.queued.get_or_create(&label).set(gauge(*count));
         }
@@ -288,7 +292,7 @@ impl Metrics {
         );
         all.register(
             "queued",
-            "Statements waiting, per partner and lane",
+            "Statements waiting, per partner and lane; drills in a queue of their own",
             self.queued.clone(),
         );
         all.register(
@@ -394,9 +398,10 @@ impl EncodeMetric for Histogram {
     }
 }
 
-fn of(priority: Priority) -> OfPriority {
-    OfPriority {
-        priority: Label(priority.name()),
+fn of(routing: &Routing) -> OfStatement {
+    OfStatement {
+        priority: Label(routing.priority.name()),
+        status: Label(routing.status.name()),
     }
 }
 
@@ -461,7 +466,7 @@ mod tests {
         let present = Present {
             figures,
             links: &[],
-            queued: &[(peer, Lane::Bulk, 12)],
+            queued: &[(peer, Lane::Bulk, Queue::Live, 12)],
             expiries: &[expiry],
             loaded: &[Loaded {
                 what: "desk trust",
@@ -487,7 +492,7 @@ mod tests {
         assert!(text.contains("allpoints_handshakes_refused_total{listener=\"exchange\"} 1"));
         for line in [
             "allpoints_accept_pauses_total{listener=\"desk\"} 1",
-            "allpoints_queued{partner=\"XB-POL\",lane=\"bulk\"} 12",
+            "allpoints_queued{partner=\"XB-POL\",lane=\"bulk\",queue=\"live\"} 12",
             "allpoints_expiry_timestamp_seconds{what=\"node certificate\"} 1800000000",
             "allpoints_loaded_timestamp_seconds{what=\"desk trust\"} 1800000000",
             "allpoints_directory_version 7",

@@ -29,7 +29,10 @@ use super::{
 use crate::{
     calling::Calling,
     delivery::{Broker, LinkState},
-    domain::{id::AuthorityId, routing::Lane},
+    domain::{
+        id::AuthorityId,
+        routing::{Lane, Queue},
+    },
     store::{Store, StoreFailed},
 };
 
@@ -98,12 +101,15 @@ async fn metrics(State(ops): State<Ops>) -> Response {
 async fn queued(
     store: &Store,
     links: &[LinkState],
-) -> Result<Vec<(AuthorityId, Lane, u64)>, StoreFailed> {
+) -> Result<Vec<(AuthorityId, Lane, Queue, u64)>, StoreFailed> {
     let reading = store.read(|ledger| {
         let of = |link: &LinkState| {
             let peer = link.authority;
-            let lanes = Lane::ALL.iter();
-            lanes.map(move |lane| (peer, *lane, ledger.queued_in(&peer, *lane)))
+            let places = Lane::ALL
+                .iter()
+                .flat_map(|lane| Queue::ALL.iter().map(|queue| (*lane, *queue)));
+            places
+                .map(move |(lane, queue)| (peer, lane, queue, ledger.queued_in(&peer, lane, queue)))
         };
         links.iter().flat_map(of).collect()
     });

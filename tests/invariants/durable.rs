@@ -13,7 +13,7 @@ use allpoints::{
         id::{AuthorityId, MessageId, StatementRef},
         receipt::LeafHash,
         routing::{
-            Effect, Handling, HandlingSet, Kind, Lane, Priority, Recipient, Routing, Status,
+            Effect, Handling, HandlingSet, Kind, Lane, Priority, Queue, Recipient, Routing, Status,
             TransferGround,
         },
         time::{Clock, Timestamp},
@@ -192,7 +192,7 @@ async fn here(store: &Store, of: u64) -> u64 {
 async fn told(store: &Store) -> String {
     let read = store.read(|ledger| {
         let list = |which| ledger.list(which, &ListFilter::default(), None, 10_000);
-        let queue = ledger.queued(&partner(), Lane::Fast, None, 10_000);
+        let queue = ledger.queued(&partner(), Lane::Fast, Queue::Live, None, 10_000);
         let (own, foreign) = (list(ListBox::Out), list(ListBox::In));
         format!("{own:?} {foreign:?} {queue:?} {}", ledger.next_index())
     });

@@ -393,8 +393,7 @@ fn a_partner_that_is_away_for_long_is_called_once_for_each_time() {
     let link = |healthy| LinkState {
         authority: "XB-POL".parse().unwrap(),
         lanes: Vec::new(),
-        queued: 0,
-        oldest_queued: None,
+        waiting: <_>::default(),
         healthy,
         reason: (!healthy).then_some(Reason::Unreachable),
         last_receipt: None,

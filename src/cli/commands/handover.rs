@@ -6,7 +6,7 @@ use super::list::marked_kind_of;
 use crate::{
     cli::{
         exit::CliError,
-        output::{escape, names, table, time},
+        output::{beside, escape, names, table, time},
         refusal::{Repeat, explain},
         session::{Session, read_failed},
     },
@@ -197,10 +197,7 @@ fn listed(work: &OpenWork) -> String {
 fn counted(items: &[&WorkItem]) -> String {
     let actual = i32::from(Status::Actual);
     let real = items.iter().filter(|item| item.status == actual).count();
-    match items.len() - real {
-        0 => real.to_string(),
-        other => format!("{real}, and {other} of exercises or tests"),
-    }
+    format!("{real}{}", beside((items.len() - real) as u64))
 }
 
 fn heading(section: WorkSection) -> &'static str {

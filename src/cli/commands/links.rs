@@ -3,7 +3,7 @@
 use crate::{
     cli::{
         exit::{CliError, Exit},
-        output::{escape, table, time},
+        output::{beside, escape, table, time},
         session::{Session, read_failed},
     },
     proto::desk::v1::{LaneState, Link, LinksRequest, LinksResponse},
@@ -59,7 +59,7 @@ fn render(response: &LinksResponse) -> String {
             if link.healthy { "yes" } else { "NO" }.to_owned(),
             escape(&link.reason),
             link.lanes.iter().map(lane).collect::<Vec<_>>().join("\n"),
-            link.queued.to_string(),
+            queued(link),
             time(i64::try_from(link.oldest_queued_us).unwrap_or(i64::MAX)),
             time(link.last_receipt_us),
             clock(link),
@@ -67,6 +67,10 @@ fn render(response: &LinksResponse) -> String {
         ]);
     }
     shown.to_string()
+}
+
+fn queued(link: &Link) -> String {
+    format!("{}{}", link.queued, beside(link.queued_exercise))
 }
 
 fn lane(lane: &LaneState) -> String {
@@ -110,6 +114,7 @@ mod tests {
                     ..LaneState::default()
                 }],
                 queued: 4,
+                queued_exercise: 2,
                 reason: "CRL_EXPIRED".to_owned(),
                 ..Link::default()
             }],

@@ -3,7 +3,7 @@
 use crate::{
     cli::{
         exit::{CliError, Exit},
-        output::{escape, hex, time},
+        output::{beside, escape, hex, time},
         session::{Session, read_failed},
     },
     proto::desk::v1::{CallWay, StatusRequest, StatusResponse},
@@ -58,8 +58,16 @@ fn render(status: &StatusResponse) -> String {
             status.directory_version,
             escape(&status.directory_standing)
         ),
-        format!("  inbox      {} unopened", status.inbox_unopened),
-        format!("  outbox     {} queued", status.outbox_queued),
+        format!(
+            "  inbox      {} unopened{}",
+            status.inbox_unopened,
+            beside(status.inbox_unopened_exercise)
+        ),
+        format!(
+            "  outbox     {} queued{}",
+            status.outbox_queued,
+            beside(status.outbox_queued_exercise)
+        ),
         format!("  you are    {}", escape(&status.caller_uri)),
     ];
     lines.extend(status.loaded.iter().map(|loaded| {
@@ -134,7 +142,9 @@ mod tests {
             }],
             alarms: vec!["the timestamp has run out".to_owned()],
             inbox_unopened: 2,
+            inbox_unopened_exercise: 3,
             outbox_queued: 5,
+            outbox_queued_exercise: 4,
             caller_uri: "allpoints://XA-POL/desk/ops/duty-1".to_owned(),
             loaded: vec![Loaded {
                 what: "directory".to_owned(),

@@ -154,6 +154,15 @@ pub fn span(duration: Duration) -> String {
     parts.join(" ")
 }
 
+/// What is only exercises or tests beside a count of what is real (invariant I10); nothing when there is none.
+#[must_use]
+pub fn beside(exercises: u64) -> String {
+    match exercises {
+        0 => String::new(),
+        some => format!(", and {some} of exercises or tests"),
+    }
+}
+
 /// Lower-case hexadecimal.
 #[must_use]
 pub fn hex(bytes: &[u8]) -> String {

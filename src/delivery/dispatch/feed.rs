@@ -22,7 +22,7 @@ use crate::{
         limits::{FRAME_MAX_STATEMENTS, RETRYING_MAX_STATEMENTS},
         lives::DeliveryLife,
         reason::Reason,
-        routing::Lane,
+        routing::{Lane, Queue},
     },
     store::{
         event::Event,
@@ -39,9 +39,9 @@ pub(super) struct Feed<'a> {
     ready: VecDeque<Item>,
     /// Under way or ready in a frame of their own.
     alone: BTreeSet<Ordinal>,
-    /// Last ordinal that was fetched from the queue on this stream.
-    cursor: Option<Ordinal>,
-    /// The queue had nothing more when last asked.
+    /// Last ordinal that was fetched from each queue on this stream.
+    cursors: [(Queue, Option<Ordinal>); 2],
+    /// The queues had nothing more when last asked.
     exhausted: bool,
 }
 
@@ -52,7 +52,7 @@ impl<'a> Feed<'a> {
             handle,
             ready: VecDeque::new(),
             alone: BTreeSet::new(),
-            cursor: None,
+            cursors: [(Queue::Live, None), (Queue::Drill, None)],
             exhausted: false,
         }
     }
@@ -133,20 +133,27 @@ impl<'a> Feed<'a> {
         Ok(())
     }
 
-    /// The next part of the queue, without what waits for its own time. What is not yet durable is not there yet:
-    /// its own event wakes the lane. So the lane never waits for the disk, and the window stays full.
+    /// The next part of the queues, what is real before any drill, without what waits for its own time. What is not yet
+    /// durable is not there yet: its own event wakes the lane. So the lane never waits for the disk, and the window stays
+    /// full.
     fn next_queued(&mut self, book: &RetryBook) -> Vec<MessageRecord> {
-        let (peer, lane, after) = (self.handle.peer, self.handle.lane, self.cursor);
-        let mut records: Vec<MessageRecord> = self.core.store.glance(|ledger, durable_before| {
-            ledger
-                .queued(&peer, lane, after, FRAME_MAX_STATEMENTS)
-                .into_iter()
-                .map_while(|ordinal| ledger.message_at(ordinal))
-                .take_while(|record| record.index < durable_before)
-                .collect()
+        let (peer, lane) = (self.handle.peer, self.handle.lane);
+        let mut records: Vec<MessageRecord> = Vec::new();
+        self.core.store.glance(|ledger, durable_before| {
+            for (queue, cursor) in &mut self.cursors {
+                let room = FRAME_MAX_STATEMENTS - records.len();
+                let ordinals = ledger.queued(&peer, lane, *queue, *cursor, room);
+                let durable = ordinals
+                    .into_iter()
+                    .map_while(|ordinal| ledger.message_at(ordinal))
+                    .take_while(|record| record.index < durable_before);
+                let before = records.len();
+                records.extend(durable);
+                let fetched = records.get(before..).and_then(<[_]>::last);
+                *cursor = fetched.map(|record| record.ordinal).or(*cursor);
+            }
         });
         self.exhausted = records.len() < FRAME_MAX_STATEMENTS;
-        self.cursor = records.last().map(|record| record.ordinal).or(self.cursor);
         records.retain(|record| !book.contains(record.ordinal));
         records
     }

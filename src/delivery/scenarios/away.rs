@@ -13,9 +13,9 @@ use crate::{
     domain::{
         id::StatementRef,
         lives::{AlertLife, DeliveryLife},
-        routing::Priority,
+        routing::{Priority, Queue, Status},
     },
-    store::entry::Act,
+    store::{entry::Act, ledger::Ledger},
 };
 
 const WEEK: Duration = Duration::from_secs(7 * 24 * 3600);
@@ -23,10 +23,14 @@ const THREADS: usize = 25;
 const FLASHES: usize = 20;
 
 async fn queued(net: &Net) -> u64 {
-    let reading = net
-        .node("XA")
-        .store
-        .read(|ledger| ledger.queued_count(&id("XB")));
+    waiting(net).await.iter().sum()
+}
+
+/// What waits for XB: what is real, and drills.
+async fn waiting(net: &Net) -> Vec<u64> {
+    let count = |queue: &Queue, ledger: &Ledger| ledger.queued_count(&id("XB"), *queue);
+    let store = &net.node("XA").store;
+    let reading = store.read(|ledger| Queue::ALL.iter().map(|it| count(it, ledger)).collect());
     reading.await.unwrap()
 }
 
@@ -109,4 +113,36 @@ async fn t34_after_a_week_away_what_waited_drains_in_order() {
 #[ignore = "some minutes; run it in a release build"]
 async fn t34_after_a_week_away_a_hundred_thousand_drain_in_order() {
     drains_in_order_and_urgent_overtakes(100_000).await;
+}
+
+/// Verifies that a drill never holds up what is real (invariant I10): of what waits for a partner that was away, in the
+/// same lane, all that is real arrives before any of the drills that were handed in first.
+#[tokio::test(flavor = "multi_thread")]
+async fn i10_what_is_real_arrives_before_any_drill_that_waited_longer() {
+    let net = Net::with_workers(1);
+    net.well().await;
+    net.roads.cut(id("XB"));
+    let drill = || Submission {
+        status: Status::Exercise,
+        ..net.draft(Priority::Flash, &["XB"])
+    };
+    let drills = submit(&net, (0..200).map(|_| drill()).collect()).await;
+    let real = (0..10).map(|_| net.draft(Priority::Flash, &["XB"]));
+    let real = submit(&net, real.collect()).await;
+    assert_eq!(waiting(&net).await, [10, 200], "counted apart");
+    net.roads.mend(id("XB"));
+    net.until_delivered("XA", drills[drills.len() - 1], "XB")
+        .await;
+    let reading = net.node("XB").store.read(|ledger| {
+        let ordinal = |it: &StatementRef| ledger.message(it).map(|record| record.ordinal);
+        let of =
+            |statements: &[StatementRef]| -> Vec<_> { statements.iter().map(ordinal).collect() };
+        (of(&real), of(&drills))
+    });
+    let (real, drills) = reading.await.unwrap();
+    assert!(real.iter().chain(&drills).all(Option::is_some));
+    assert!(
+        real.iter().max() < drills.iter().min(),
+        "{real:?} {drills:?}"
+    );
 }

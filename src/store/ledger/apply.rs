@@ -4,7 +4,7 @@
 
 use std::collections::btree_map::Entry;
 
-use super::{Ledger, ends::Days, ids::Refusal, rows::Tag, threads::Thread};
+use super::{Ledger, ends::Days, ids::Refusal, queues::Place, rows::Tag, threads::Thread};
 use crate::{
     domain::{
         call::{CallKind, CallSet},
@@ -12,7 +12,7 @@ use crate::{
         lives::{AlertLife, DeliveryLife, DeliveryStep, DraftStep, HandlingLife},
         reason::Reason,
         receipt::{LeafHash, Receipt},
-        routing::{AnswerCode, Effect, Lane, Routing},
+        routing::{AnswerCode, Effect, Routing},
         time::Timestamp,
     },
     store::{
@@ -165,10 +165,10 @@ impl Ledger {
         let is_first = record.thread == statement;
         match record.direction {
             Direction::Own => {
-                let lane = Lane::of(record.kind, record.priority);
                 for delivery in &record.deliveries {
                     if delivery.life == DeliveryLife::Queued {
-                        self.queues.add(delivery.recipient, lane, record.ordinal);
+                        let place = Place::of(record, delivery.recipient);
+                        self.queues.add(place, record.ordinal);
                     }
                 }
             }
@@ -480,17 +480,17 @@ impl Ledger {
             if record.direction != Direction::Own {
                 return None;
             }
-            let lane = Lane::of(record.kind, record.priority);
+            let place = Place::of(record, *recipient);
             let mut deliveries = record.deliveries.iter_mut();
             let delivery = deliveries.find(|d| d.recipient == *recipient)?;
             delivery.life = delivery.life.after(step)?;
             delivery.since = time;
             delivery.receipt = receipt.or(delivery.receipt);
-            Some((lane, delivery.life))
+            Some((place, delivery.life))
         });
         match outcome.flatten() {
-            Some((lane, DeliveryLife::Queued)) => self.queues.add(*recipient, lane, ordinal),
-            Some((lane, _)) => self.queues.remove(*recipient, lane, ordinal),
+            Some((place, DeliveryLife::Queued)) => self.queues.add(place, ordinal),
+            Some((place, _)) => self.queues.remove(place, ordinal),
             None => {}
         }
     }

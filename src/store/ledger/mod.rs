@@ -25,7 +25,7 @@ use self::{
     ends::Ends,
     ids::Ids,
     incidents::Incidents,
-    queues::{Queues, Unopened},
+    queues::{Place, Queues, Unopened},
     rows::Rows,
     shifts::Handovers,
     threads::Threads,
@@ -42,7 +42,7 @@ use crate::{
     domain::{
         id::{AuthorityId, StatementRef},
         receipt::{LeafHash, Verdict},
-        routing::{Kind, Lane, Status},
+        routing::{Kind, Status},
         time::Timestamp,
     },
     planted::{self, Bug},
@@ -230,9 +230,9 @@ impl Ledger {
         self.rows.load(record);
         self.index_record(record);
         if planted::is(Bug::DropQueued) {
-            let lane = Lane::of(record.kind, record.priority);
             for delivery in &record.deliveries {
-                self.queues.remove(delivery.recipient, lane, record.ordinal);
+                let place = Place::of(record, delivery.recipient);
+                self.queues.remove(place, record.ordinal);
             }
         }
     }

@@ -2,14 +2,16 @@
 
 use std::collections::BTreeSet;
 
-use super::{DueList, Found, Known, Ledger, ListBox, ListFilter, ids::Slot, rows::Tag};
+use super::{
+    DueList, Found, Known, Ledger, ListBox, ListFilter, ids::Slot, queues::Place, rows::Tag,
+};
 use crate::{
     domain::{
         alert::value::Day,
         id::{AuthorityId, MessageId, Reference, StatementRef},
         limits::THREAD_MAX_STATEMENTS,
         receipt::Verdict,
-        routing::Lane,
+        routing::{Lane, Queue},
         time::Timestamp,
     },
     store::{
@@ -127,16 +129,22 @@ impl Ledger {
         first.flatten().map_or(0, |seq| seq.saturating_add(1))
     }
 
-    /// Queued deliveries of one lane to one recipient after `after`, oldest first.
+    /// Queued deliveries of one lane and queue to one recipient after `after`, oldest first.
     #[must_use]
     pub fn queued(
         &self,
         recipient: &AuthorityId,
         lane: Lane,
+        queue: Queue,
         after: Option<Ordinal>,
         limit: usize,
     ) -> Vec<Ordinal> {
-        self.queues.after(*recipient, lane, after, limit)
+        let place = Place {
+            recipient: *recipient,
+            lane,
+            queue,
+        };
+        self.queues.after(place, after, limit)
     }
 
     /// Everyone to whom a delivery is queued, members of the directory or not.
@@ -145,16 +153,23 @@ impl Ledger {
         self.queues.recipients()
     }
 
-    /// Queued deliveries to one recipient, both lanes.
+    /// Queued deliveries of one queue to one recipient, both lanes.
     #[must_use]
-    pub fn queued_count(&self, recipient: &AuthorityId) -> u64 {
-        self.queues.count(*recipient)
+    pub fn queued_count(&self, recipient: &AuthorityId, queue: Queue) -> u64 {
+        let lanes = Lane::ALL.iter();
+        lanes
+            .map(|lane| self.queued_in(recipient, *lane, queue))
+            .sum()
     }
 
-    /// Queued deliveries to one recipient in one lane.
+    /// Queued deliveries of one queue to one recipient in one lane.
     #[must_use]
-    pub fn queued_in(&self, recipient: &AuthorityId, lane: Lane) -> u64 {
-        self.queues.count_in(*recipient, lane)
+    pub fn queued_in(&self, recipient: &AuthorityId, lane: Lane, queue: Queue) -> u64 {
+        self.queues.count(Place {
+            recipient: *recipient,
+            lane,
+            queue,
+        })
     }
 
     /// Newest first, before `before`.

@@ -1,37 +1,50 @@
-//! Deliveries on their way, per recipient and lane, and what waits to be opened.
+//! Deliveries on their way, per recipient and lane, what is real by itself, and what waits to be opened.
 
 use std::collections::{BTreeSet, HashMap};
 
 use crate::{
     domain::{
         id::AuthorityId,
-        routing::{Lane, Status},
+        routing::{Lane, Queue, Status},
     },
-    store::record::Ordinal,
+    store::record::{MessageRecord, Ordinal},
 };
 
+/// Where a delivery waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct Place {
+    pub(super) recipient: AuthorityId,
+    pub(super) lane: Lane,
+    pub(super) queue: Queue,
+}
+
+impl Place {
+    /// Of one statement, on its way to one recipient.
+    pub(super) fn of(record: &MessageRecord, recipient: AuthorityId) -> Self {
+        Self {
+            recipient,
+            lane: Lane::of(record.kind, record.priority),
+            queue: Queue::of(record.status),
+        }
+    }
+}
+
 #[derive(Default)]
-pub(super) struct Queues(HashMap<(AuthorityId, Lane), BTreeSet<Ordinal>>);
+pub(super) struct Queues(HashMap<Place, BTreeSet<Ordinal>>);
 
 impl Queues {
-    pub(super) fn add(&mut self, recipient: AuthorityId, lane: Lane, ordinal: Ordinal) {
-        self.0.entry((recipient, lane)).or_default().insert(ordinal);
+    pub(super) fn add(&mut self, place: Place, ordinal: Ordinal) {
+        self.0.entry(place).or_default().insert(ordinal);
     }
 
-    pub(super) fn remove(&mut self, recipient: AuthorityId, lane: Lane, ordinal: Ordinal) {
-        if let Some(queue) = self.0.get_mut(&(recipient, lane)) {
+    pub(super) fn remove(&mut self, place: Place, ordinal: Ordinal) {
+        if let Some(queue) = self.0.get_mut(&place) {
             queue.remove(&ordinal);
         }
     }
 
-    pub(super) fn after(
-        &self,
-        recipient: AuthorityId,
-        lane: Lane,
-        after: Option<Ordinal>,
-        limit: usize,
-    ) -> Vec<Ordinal> {
-        let Some(queue) = self.0.get(&(recipient, lane)) else {
+    pub(super) fn after(&self, place: Place, after: Option<Ordinal>, limit: usize) -> Vec<Ordinal> {
+        let Some(queue) = self.0.get(&place) else {
             return Vec::new();
         };
         let from = after.map_or(0, |ordinal| ordinal.saturating_add(1));
@@ -41,17 +54,11 @@ impl Queues {
     /// To whom anything is on its way.
     pub(super) fn recipients(&self) -> BTreeSet<AuthorityId> {
         let waiting = self.0.iter().filter(|(_, queue)| !queue.is_empty());
-        waiting.map(|((recipient, _), _)| *recipient).collect()
+        waiting.map(|(place, _)| place.recipient).collect()
     }
 
-    pub(super) fn count(&self, recipient: AuthorityId) -> u64 {
-        let lanes = Lane::ALL.iter();
-        lanes.map(|lane| self.count_in(recipient, *lane)).sum()
-    }
-
-    pub(super) fn count_in(&self, recipient: AuthorityId, lane: Lane) -> u64 {
-        let queue = self.0.get(&(recipient, lane));
-        queue.map_or(0, |queue| queue.len() as u64)
+    pub(super) fn count(&self, place: Place) -> u64 {
+        self.0.get(&place).map_or(0, |queue| queue.len() as u64)
     }
 }
 
@@ -64,9 +71,9 @@ pub(super) struct Unopened {
 
 impl Unopened {
     pub(super) fn add(&mut self, status: Status, ordinal: Ordinal) {
-        match status {
-            Status::Actual => self.actual.insert(ordinal),
-            Status::Exercise | Status::System | Status::Test => self.other.insert(ordinal),
+        match Queue::of(status) {
+            Queue::Live => self.actual.insert(ordinal),
+            Queue::Drill => self.other.insert(ordinal),
         };
     }
 

@@ -6,7 +6,7 @@ use crate::{
         lives::{AlertLife, DeliveryLife},
         reason::Reason,
         receipt::{LeafHash, Verdict},
-        routing::{AnswerCode, Effect, Kind, Lane, Routing, Status},
+        routing::{AnswerCode, Effect, Kind, Lane, Queue, Routing, Status},
     },
     store::{
         event::{Event, Peek},
@@ -32,7 +32,7 @@ fn delivery(ledger: &Ledger, routing: &Routing, to: &str) -> DeliveryLife {
 }
 
 fn queue(ledger: &Ledger, to: &str) -> Vec<u64> {
-    ledger.queued(&authority(to), Lane::Fast, None, 100)
+    ledger.queued(&authority(to), Lane::Fast, Queue::Live, None, 100)
 }
 
 #[test]
@@ -225,21 +225,21 @@ fn what_is_held_leaves_the_queue_until_a_person_resumes_it() {
             reason: Reason::PeerSuspended,
         },
     ]);
-    assert_eq!(ledger.queued_count(&recipient), 0);
+    assert_eq!(ledger.queued_count(&recipient, Queue::Live), 0);
     let resumed = Event::DeliveryResumed {
         actor: officer(),
         statement,
         recipient,
     };
     ledger.record(at(9), resumed);
-    assert_eq!(ledger.queued_count(&recipient), 1);
+    assert_eq!(ledger.queued_count(&recipient, Queue::Live), 1);
     let ended = Event::DeliveryEnded {
         statement,
         recipient,
         reason: Reason::CarriageEnded,
     };
     ledger.record(at(10), ended);
-    assert_eq!(ledger.queued_count(&recipient), 0);
+    assert_eq!(ledger.queued_count(&recipient, Queue::Live), 0);
     assert_eq!(delivery(&ledger, &alert, "XB-POL"), DeliveryLife::Expired);
 }
 
@@ -251,7 +251,7 @@ fn a_recall_of_our_own_leaves_its_deliveries_in_the_queue() {
     assert_eq!(life(&ledger, &alert), AlertLife::Recalled);
     assert_eq!(queue(&ledger, "XB-POL"), [0, 1]);
     assert_eq!(
-        ledger.queued(&authority("XB-POL"), Lane::Fast, Some(0), 9),
+        ledger.queued(&authority("XB-POL"), Lane::Fast, Queue::Live, Some(0), 9),
         [1]
     );
     assert_eq!(

@@ -15,7 +15,7 @@ use crate::{
         call::CallKind,
         reason::Reason,
         receipt::{LeafHash, Verdict},
-        routing::{AnswerCode, Effect, Lane, Routing, Status},
+        routing::{AnswerCode, Effect, Lane, Queue, Routing, Status},
         terms::Terms,
     },
     store::{
@@ -236,7 +236,12 @@ fn answers(ledger: &Ledger) -> Vec<String> {
     for origin in [OWN, PARTNERS[0], PARTNERS[1]] {
         let to = authority(origin);
         for lane in [Lane::Fast, Lane::Bulk] {
-            answers.push(format!("{:?}", ledger.queued(&to, lane, None, 1000)));
+            for queue in Queue::ALL {
+                answers.push(format!(
+                    "{:?}",
+                    ledger.queued(&to, lane, *queue, None, 1000)
+                ));
+            }
         }
         for number in 0..NUMBERS {
             let statement = name(origin, number);

@@ -11,7 +11,7 @@ use std::{
 use super::{log::MemoryLog, statements::*};
 use crate::{
     domain::{
-        routing::Lane,
+        routing::{Lane, Queue},
         time::{Clock, Timestamp},
     },
     store::{
@@ -235,7 +235,7 @@ async fn a_damaged_view_on_disk_comes_back() {
         let (view, _) = SledView::open(&path).unwrap();
         let (store, recovery) = open(&log.reopened(), Arc::new(view));
         let found = store.read(|ledger| {
-            let queue = ledger.queued(&authority("XC-POL"), Lane::Fast, None, 1000);
+            let queue = ledger.queued(&authority("XC-POL"), Lane::Fast, Queue::Live, None, 1000);
             let record = ledger.message(&name(OWN, 77)).map(|record| record.ordinal);
             (queue.len(), record)
         });
