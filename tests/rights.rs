@@ -110,6 +110,10 @@ async fn ask(net: &Net, desk: &mut Desk, call: Call, alert: &str, draft: &str) -
             })
             .await,
         ),
+        Call::ExerciseReport => bytes(
+            desk.exercise_report(pb::ExerciseReportRequest::default())
+                .await,
+        ),
         Call::CallTest => bytes(desk.call_test(pb::CallTestRequest {}).await),
         Call::Restrict => bytes(
             desk.restrict(pb::RestrictRequest { id, units: vec![] })

@@ -14,6 +14,7 @@ use super::{
         config::ConfigCommand,
         dev::DevCommand,
         draft::DraftCommand,
+        exercise::ExerciseCommand,
         handover::HandoverArgs,
         instruct::InstructArgs,
         links::LinksArgs,
@@ -119,6 +120,9 @@ pub enum Command {
     Restrict(RestrictArgs),
     /// What is open at this desk; give it over to the next shift, and take it over
     Handover(HandoverArgs),
+    /// Announce a drill, and report who answered when
+    #[command(subcommand)]
+    Exercise(ExerciseCommand),
     /// How each partner link really is
     Links(LinksArgs),
     /// Events as they happen

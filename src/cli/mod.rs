@@ -90,6 +90,7 @@ async fn dispatch(command: Command, session: &Session) -> Result<(), CliError> {
         Command::Return(args) => commands::unreturned::run(args, session).await,
         Command::Resume(args) => commands::resume::run(args, session).await,
         Command::Restrict(args) => commands::restrict::run(args, session).await,
+        Command::Exercise(command) => commands::exercise::run(command, session).await,
         Command::Handover(args) => commands::handover::run(args, session).await,
         Command::Links(args) => commands::links::run(args, session).await,
         Command::Watch => commands::watch::run(session).await,

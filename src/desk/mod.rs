@@ -9,6 +9,7 @@ mod audit;
 mod calls;
 mod cursor;
 mod drafts;
+mod exercise;
 mod expiry;
 mod export;
 mod ground;

@@ -65,6 +65,7 @@ calls! {
     HandOver "handover give" DESK;
     ShowHandover "handover show" DESK;
     TakeOver "handover take" DESK;
+    ExerciseReport "exercise report" LINES;
     CallTest "call test" LINES;
 }
 
@@ -116,6 +117,7 @@ mod tests {
             (Call::HandOver, "yes yes yes -   -   -   -  "),
             (Call::ShowHandover, "yes yes yes -   -   -   -  "),
             (Call::TakeOver, "yes yes yes -   -   -   -  "),
+            (Call::ExerciseReport, "yes yes yes -   yes -   -  "),
             (Call::CallTest, "yes yes yes -   yes -   -  "),
         ];
         assert_eq!(table.map(|(call, _)| call), Call::ALL);

@@ -16,7 +16,7 @@ use tonic::{
 use super::{
     DeskParts,
     actor::{ActorFault, Actors},
-    audit, calls, drafts, export, handover, inbox, overview, resume,
+    audit, calls, drafts, exercise, export, handover, inbox, overview, resume,
     rights::{self, Call, may},
     stream, submit, thread, units, watch,
 };
@@ -396,6 +396,16 @@ impl Desk for DeskService {
         let desk = self.clone();
         let work = async move { handover::take(&desk, &permit, &request.into_inner()).await };
         carried_out(work).await.map(Response::new)
+    }
+
+    async fn exercise_report(
+        &self,
+        request: Request<pb::ExerciseReportRequest>,
+    ) -> Result<Response<pb::ExerciseReportResponse>, Status> {
+        self.permit(&request, Call::ExerciseReport).await?;
+        exercise::report(self, &request.into_inner())
+            .await
+            .map(Response::new)
     }
 
     async fn audit_export(

@@ -301,6 +301,8 @@ pub const INSTRUCTION_OTHERS_AFTER: Duration = Duration::from_secs(300);
 pub const CALL_LOOK_NEWEST: usize = 64;
 /// Older records that each such look goes on with.
 pub const CALL_LOOK_RECORDS: u64 = 256;
+/// Alerts of one drill that its report tells of.
+pub const EXERCISE_ALERTS_MAX: usize = 1_000;
 /// Newest statements of each box that are looked through for open work; what is older was called when it was due.
 pub const WORK_LOOK_RECORDS: usize = 4096;
 /// Records that are read at a time for it, so that nobody waits long for the state.
