@@ -10,7 +10,10 @@ use super::{
 };
 use crate::proto::{
     alert::v1::Draft,
-    desk::v1::{AlertLife, KeepDraftsRequest, SubmitRequest, SubmitResponse, Submitted},
+    desk::v1::{
+        Addressee, AlertLife, GroundSource, KeepDraftsRequest, SubmitRequest, SubmitResponse,
+        Submitted,
+    },
 };
 
 /// Whether anything is accepted.
@@ -89,7 +92,47 @@ pub fn render(response: &SubmitResponse, effect: Effect) -> String {
             warnings.push_str(&format!("\nwarning: {}", escape(warning)));
         }
     }
-    format!("{shown}{warnings}")
+    format!("{shown}{}{warnings}", destinations(&response.submitted))
+}
+
+/// To whom, on what ground, and who has named it: once for all that go to the same.
+fn destinations(submitted: &[Submitted]) -> String {
+    let mut told: Vec<(&[Addressee], Vec<String>)> = Vec::new();
+    for one in submitted.iter().filter(|one| !one.addressees.is_empty()) {
+        let reference = escape(&one.reference);
+        match told.iter_mut().find(|(to, _)| *to == one.addressees) {
+            Some((_, references)) => references.push(reference),
+            None => told.push((&one.addressees, vec![reference])),
+        }
+    }
+    let tables = told.iter().map(|(to, references)| {
+        let mut shown = table(["to", "name", "country", "ground", "named by"]);
+        for one in *to {
+            let ground = match one.ground_reason.as_str() {
+                "" => names::ground(one.ground),
+                reason => format!("{}: {}", names::ground(one.ground), escape(reason)),
+            };
+            shown.add_row([
+                escape(&one.authority),
+                escape(&one.name),
+                escape(&one.country),
+                ground,
+                named_by(one),
+            ]);
+        }
+        format!("\n{}:\n{shown}", references.join(", "))
+    });
+    tables.collect()
+}
+
+fn named_by(one: &Addressee) -> String {
+    match one.ground_source() {
+        GroundSource::Draft => "the draft".to_owned(),
+        GroundSource::Thread => "the thread before".to_owned(),
+        GroundSource::Destination => format!("rule {} of [[destination]]", one.rule),
+        GroundSource::Default => "[policy] default_ground".to_owned(),
+        GroundSource::Unspecified => "when it was first handed in".to_owned(),
+    }
 }
 
 /// What a second person is needed for, and what to do.
@@ -110,6 +153,7 @@ fn awaiting(one: &Submitted, effect: Effect) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::proto::envelope::v1::{Recipient, TransferGround};
 
     fn kept() -> SubmitResponse {
         let submitted = Submitted {
@@ -121,6 +165,50 @@ mod tests {
         SubmitResponse {
             submitted: vec![submitted],
         }
+    }
+
+    #[test]
+    fn everybody_who_will_see_it_is_named_with_the_ground_and_where_it_comes_from() {
+        let to = |authority: &str, country: &str, name: &str| Addressee {
+            authority: authority.to_owned(),
+            name: name.to_owned(),
+            country: country.to_owned(),
+            ground: TransferGround::Safeguards.into(),
+            ground_source: GroundSource::Thread.into(),
+            ..Addressee::default()
+        };
+        let derogation = Addressee {
+            ground: TransferGround::Derogation.into(),
+            ground_reason: "a life is at \u{202e}stake".to_owned(),
+            ground_source: GroundSource::Draft.into(),
+            ..to("XC-POL", "XC", "Cockaigne Police")
+        };
+        let by_rule = Addressee {
+            ground_source: GroundSource::Destination.into(),
+            rule: 2,
+            ..to("XD-POL", "XD", "Police of XD")
+        };
+        let sent = |reference: &str, addressees: Vec<Addressee>| Submitted {
+            reference: reference.to_owned(),
+            recipients: addressees
+                .iter()
+                .map(|to| Recipient {
+                    authority: to.authority.clone(),
+                    ..Recipient::default()
+                })
+                .collect(),
+            addressees,
+            ..Submitted::default()
+        };
+        let all = vec![to("XB-POL", "XB", "Bensalem Police"), derogation, by_rule];
+        let response = SubmitResponse {
+            submitted: vec![
+                sent("XA-26-7F3K9", all.clone()),
+                sent("XA-26-8G4M2", all),
+                sent("XA-26-9H5N3", vec![to("XB-POL", "XB", "Bensalem Police")]),
+            ],
+        };
+        insta::assert_snapshot!(render(&response, Effect::DryRun));
     }
 
     #[test]

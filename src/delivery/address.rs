@@ -3,7 +3,11 @@
 //! The way in is [`expand`], then [`Addressed::first`] or [`Addressed::later`]. Must never address somebody whom
 //! the draft's rules leave out, and never fewer than hold what is changed.
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use super::{
     SecondPerson, Submission, SubmitError,
@@ -16,6 +20,7 @@ use crate::{
         reason::Reason,
         routing::{Effect, Kind, Priority, Recipient, Release, Routing},
         time::Timestamp,
+        transfer::Groundless,
     },
     store::record::MessageRecord,
     trust::directory::Directory,
@@ -26,6 +31,8 @@ pub(super) struct Addressed {
     pub(super) to: BTreeSet<AuthorityId>,
     pub(super) statement: StatementRef,
     pub(super) submission: Arc<Submission>,
+    /// In force, for the groups that policy knows its destinations by.
+    pub(super) directory: Arc<Directory>,
     pub(super) salt: [u8; 16],
     pub(super) now: Timestamp,
 }
@@ -143,28 +150,21 @@ impl Addressed {
         thread_seq: impl Fn(&AuthorityId) -> u32,
     ) -> Result<Routing, SubmitError> {
         let draft = &self.submission;
-        let mut groundless = Vec::new();
+        let mut groundless = BTreeMap::<Groundless, Vec<AuthorityId>>::new();
         let mut recipients = Vec::new();
         for authority in to {
-            let Some((ground, ground_reason)) = draft.ground.towards(&authority) else {
-                groundless.push(authority.to_string());
-                continue;
-            };
-            recipients.push(Recipient {
-                authority,
-                thread_seq: thread_seq(&authority),
-                ground,
-                ground_reason,
-            });
+            match draft.ground_towards(&authority, &self.directory) {
+                Ok(grounded) => recipients.push(Recipient {
+                    authority,
+                    thread_seq: thread_seq(&authority),
+                    ground: grounded.ground,
+                    ground_reason: grounded.reason,
+                }),
+                Err(why) => groundless.entry(why).or_default().push(authority),
+            }
         }
         if !groundless.is_empty() {
-            return Err(SubmitError::refused(
-                Reason::FaultyDraft,
-                format!(
-                    "`ground` is empty, and nothing went to {} in this thread on any: name one, or set `[policy] default_ground`",
-                    groundless.join(", ")
-                ),
-            ));
+            return Err(self.without_ground(&groundless));
         }
         if recipients.is_empty() {
             return Err(SubmitError::refused(
@@ -198,6 +198,35 @@ impl Addressed {
             effect: draft.effect,
             terms: draft.terms,
         })
+    }
+
+    /// Names everybody to whom it may not go, and what would be right.
+    fn without_ground(&self, groundless: &BTreeMap<Groundless, Vec<AuthorityId>>) -> SubmitError {
+        let is_first = self.submission.in_reply_to.is_none();
+        let named = self.submission.ground.named.is_some();
+        let faults = groundless.iter().map(|(why, authorities)| {
+            let names: Vec<&str> = authorities.iter().map(AuthorityId::as_str).collect();
+            let names = names.join(", ");
+            match why {
+                Groundless::Unnamed if is_first => format!(
+                    "`ground` is empty, and no rule of [[destination]] gives one for {names}: name one in the draft, or a `ground` for them in the configuration"
+                ),
+                Groundless::Unnamed => format!(
+                    "`ground` is empty, and nothing went to {names} in this thread on any: name one, or set `[policy] default_ground`"
+                ),
+                Groundless::ReasonAsked(rule) => {
+                    let apart = match named {
+                        true => ", or send to the others apart",
+                        false => "",
+                    };
+                    format!(
+                        "rule {rule} of [[destination]] asks a reason for {names}: set `ground` to a derogation and say why in `groundReason`{apart}"
+                    )
+                }
+            }
+        });
+        let faults: Vec<String> = faults.collect();
+        SubmitError::refused(Reason::FaultyDraft, faults.join("; "))
     }
 
     /// The release as it is attested: dated as the statement is, and never before the draft.

@@ -21,11 +21,12 @@ use crate::{
         },
         terms::Terms,
         time::{Clock, Timestamp},
+        transfer::{Grounded, Groundless, Place, Policy, Question, Towards},
     },
     store::{Runs, Store, StoreFailed, entry::Actor, event::Peek},
     trust::{
         batch::{BatchSigner, Unverified, Verifier},
-        directory::DirectoryHandle,
+        directory::{Directory, DirectoryHandle},
         keys::{KeyId, SigningKey},
     },
     wire::alert::ParsedDraft,
@@ -181,30 +182,52 @@ impl Submission {
 }
 
 /// On what ground personal data go abroad with a statement. Never invented: somebody names it, here or before.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Ground {
-    /// The draft names it, the same for every recipient; a derogation with its reason.
-    Named(TransferGround, String),
-    /// The draft leaves it out.
-    Left {
-        /// As our latest statement of the thread went to each.
-        of_thread: BTreeMap<AuthorityId, (TransferGround, String)>,
-        /// For everybody else: what the authority has set as its default.
-        default: Option<TransferGround>,
-    },
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Ground {
+    /// What the draft names, the same for every recipient; a derogation with its reason. `None`: it leaves it out.
+    pub named: Option<(TransferGround, String)>,
+    /// As our latest statement of the thread went to each. Looked up when the draft leaves its ground out.
+    pub of_thread: BTreeMap<AuthorityId, (TransferGround, String)>,
+    /// What the authority has decided of its destinations.
+    pub policy: Arc<Policy>,
 }
 
 impl Ground {
-    /// The ground towards one recipient, with its reason; `None` when nobody has named one.
+    /// A ground that the draft names, and no policy beside it.
     #[must_use]
-    pub fn towards(&self, recipient: &AuthorityId) -> Option<(TransferGround, String)> {
-        match self {
-            Self::Named(ground, reason) => Some((*ground, reason.clone())),
-            Self::Left { of_thread, default } => of_thread
-                .get(recipient)
-                .cloned()
-                .or_else(|| default.map(|ground| (ground, String::new()))),
+    pub fn named(ground: TransferGround, reason: String) -> Self {
+        Self {
+            named: Some((ground, reason)),
+            ..Self::default()
         }
+    }
+}
+
+impl Submission {
+    /// The ground towards one recipient, and who has named it.
+    ///
+    /// # Errors
+    /// When nobody has, or the authority's policy asks for more.
+    pub fn ground_towards(
+        &self,
+        recipient: &AuthorityId,
+        directory: &Directory,
+    ) -> Result<Grounded, Groundless> {
+        let question = Question {
+            kind: self.kind,
+            place: match self.in_reply_to {
+                Some(_) => Place::Later,
+                None => Place::First,
+            },
+            named: self.ground.named.as_ref(),
+            of_thread: self.ground.of_thread.get(recipient),
+        };
+        let member = directory.member(recipient);
+        let to = Towards {
+            authority: recipient,
+            groups: member.map_or(&[], |member| member.groups.as_slice()),
+        };
+        self.ground.policy.ground(question, to)
     }
 }
 

@@ -8,7 +8,7 @@ use std::{collections::BTreeSet, sync::Arc};
 use bytes::Bytes;
 
 use super::{
-    Accepted, Ground, Submission, SubmitError, address,
+    Accepted, Submission, SubmitError, address,
     core::Core,
     drafts::{self, Answered},
     submit::SubmitJob,
@@ -140,12 +140,12 @@ fn same_readers(core: &Core, to: &[String], earlier: &Earlier) -> bool {
 /// True when an officer would call it the same: everything that the draft says, and nothing that the node adds.
 fn is_same(draft: &Submission, kept: &Routing, payload: &Bytes) -> bool {
     let same_ground = kept.recipients.iter().all(|recipient| {
-        match &draft.ground {
-            Ground::Named(ground, reason) => {
+        match &draft.ground.named {
+            Some((ground, reason)) => {
                 recipient.ground == *ground && recipient.ground_reason == *reason
             }
             // It says nothing, so it says nothing else.
-            Ground::Left { .. } => true,
+            None => true,
         }
     });
     same_ground

@@ -325,12 +325,10 @@ fn prepare_all(
 
 /// Expands the addressees; encodes and hashes at once what needs nothing from the ledger.
 pub(super) fn prepare(core: &Core, draft: &Draft, now: Timestamp) -> Result<Prepared, SubmitError> {
+    let directory = core.directory.load_full();
     let addressed = Addressed {
-        to: address::expand(
-            &core.directory.load(),
-            &core.authority,
-            &draft.submission.to,
-        )?,
+        to: address::expand(&directory, &core.authority, &draft.submission.to)?,
+        directory,
         statement: draft.statement,
         submission: Arc::clone(&draft.submission),
         salt: core.random_bytes(),

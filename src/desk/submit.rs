@@ -8,14 +8,16 @@ use super::{
     summary::{reference_of, short_reference},
 };
 use crate::{
-    delivery::{Accepted, Ground, Submission},
+    delivery::{Accepted, Submission},
     domain::{
         limits::SUBMIT_MAX_DRAFTS,
         reason::Reason,
         release::Why,
         routing::{Recipient, TransferGround},
+        transfer::GroundSource,
     },
     proto::{alert::v1 as alert, desk::v1 as pb, envelope::v1 as envelope},
+    trust::directory::Directory,
     wire::{
         alert::{Fault, ParsedDraft, parse_marked_draft},
         status::{faulty_draft, reason_of, refusal},
@@ -85,12 +87,16 @@ async fn take(
     let broker = &desk.parts().broker;
     let accepted = match run {
         Run::Dry => broker.dry_run(permit.actor, &submissions).await,
-        Run::Real => broker.submit(permit.actor, submissions).await,
+        Run::Real => broker.submit(permit.actor, submissions.clone()).await,
     };
     let accepted = accepted.map_err(|error| submit_failed(&error))?;
-    let all = accepted.into_iter().zip(warnings);
+    let directory = desk.parts().directory.load_full();
+    let all = accepted.into_iter().zip(&submissions).zip(warnings);
     Ok(all
-        .map(|(accepted, warnings)| submitted(accepted, warnings))
+        .map(|((accepted, submission), warnings)| {
+            let addressees = addressees(&accepted, Some(submission), &directory);
+            submitted(accepted, addressees, warnings)
+        })
         .collect())
 }
 
@@ -175,20 +181,64 @@ pub(super) async fn resolve(
             Some(target)
         }
     };
-    let ground = match (draft.ground, in_reply_to) {
-        (Some(ground), _) => Ground::Named(ground, std::mem::take(&mut draft.ground_reason)),
-        (None, target) => ground::left(desk, target)
-            .await
-            .map_err(|status| Unresolved {
-                status,
-                found: draft.in_reply_to.take().unwrap_or_default(),
-            })?,
-    };
+    let named = draft
+        .ground
+        .map(|ground| (ground, std::mem::take(&mut draft.ground_reason)));
+    let ground = ground::of_draft(desk, named, in_reply_to).await;
+    let ground = ground.map_err(|status| Unresolved {
+        status,
+        found: draft.in_reply_to.take().unwrap_or_default(),
+    })?;
     Ok(Submission::of(draft, in_reply_to, ground))
 }
 
+/// Each recipient with its name, its ground, and who has named it, as far as the submission is known.
+pub(super) fn addressees(
+    accepted: &Accepted,
+    submission: Option<&Submission>,
+    directory: &Directory,
+) -> Vec<pb::Addressee> {
+    let recipients = accepted.recipients.iter();
+    recipients
+        .map(|recipient| {
+            let authority = &recipient.authority;
+            // What was accepted before went on the grounds of then, whoever would name them today.
+            let submission = submission.filter(|_| !accepted.repeated);
+            let grounded = submission.and_then(|it| it.ground_towards(authority, directory).ok());
+            let (source, rule) = ground_source(grounded.map(|it| it.source));
+            let member = directory.member(authority);
+            pb::Addressee {
+                authority: authority.to_string(),
+                name: member.map_or_else(String::new, |member| member.name.clone()),
+                country: authority.country().to_owned(),
+                ground: i32::from(recipient.ground as u8),
+                ground_reason: recipient.ground_reason.clone(),
+                ground_source: source.into(),
+                rule,
+            }
+        })
+        .collect()
+}
+
+fn ground_source(source: Option<GroundSource>) -> (pb::GroundSource, u32) {
+    match source {
+        None => (pb::GroundSource::Unspecified, 0),
+        Some(GroundSource::Draft) => (pb::GroundSource::Draft, 0),
+        Some(GroundSource::Thread) => (pb::GroundSource::Thread, 0),
+        Some(GroundSource::Default) => (pb::GroundSource::Default, 0),
+        Some(GroundSource::Destination(rule)) => (
+            pb::GroundSource::Destination,
+            u32::try_from(rule).unwrap_or(u32::MAX),
+        ),
+    }
+}
+
 /// One accepted draft, as its officer sees it.
-pub(super) fn submitted(accepted: Accepted, warnings: Vec<String>) -> pb::Submitted {
+pub(super) fn submitted(
+    accepted: Accepted,
+    addressees: Vec<pb::Addressee>,
+    warnings: Vec<String>,
+) -> pb::Submitted {
     pb::Submitted {
         statement: Some(reference_of(&accepted.statement)),
         reference: short_reference(&accepted.statement),
@@ -201,6 +251,7 @@ pub(super) fn submitted(accepted: Accepted, warnings: Vec<String>) -> pb::Submit
             None => pb::AlertLife::Unspecified.into(),
         },
         release_rule: accepted.awaits.unwrap_or_default(),
+        addressees,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::proto::{
     desk::v1::{AlertLife, DeliveryState, HandlingLife},
-    envelope::v1::{Handling, Kind, Priority, StatementRef, Status},
+    envelope::v1::{Handling, Kind, Priority, StatementRef, Status, TransferGround},
 };
 
 /// `missing_offender`
@@ -60,6 +60,17 @@ pub fn handling_life(number: i32) -> String {
             .ok()
             .map(|it| it.as_str_name()),
         "HANDLING_LIFE_",
+        number,
+    )
+}
+/// `safeguards`
+#[must_use]
+pub fn ground(number: i32) -> String {
+    short(
+        TransferGround::try_from(number)
+            .ok()
+            .map(|it| it.as_str_name()),
+        "TRANSFER_GROUND_",
         number,
     )
 }

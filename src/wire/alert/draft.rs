@@ -208,10 +208,11 @@ fn handling(reader: &mut Reader, draft: &pb::Draft) -> Option<HandlingSet> {
     set.ok()
 }
 
-/// A reply may leave it out: then the thread's own grounds hold on.
+/// It may be left out: then the thread's own grounds hold on, or those that the authority has decided on for each
+/// destination; who is left without one is named where it is addressed.
 fn ground(reader: &mut Reader, draft: &pb::Draft) -> Option<Option<TransferGround>> {
     let reason = draft.ground_reason.as_str();
-    if draft.ground == 0 && reason.is_empty() && !draft.in_reply_to.is_empty() {
+    if draft.ground == 0 && reason.is_empty() {
         return Some(None);
     }
     let ground = reader.coded("ground", draft.ground);
