@@ -1,0 +1,130 @@
+//! Whom a statement reaches, on what ground, and what its destinations ask: shown before anything leaves.
+//!
+//! ```text
+//!                          [[destination]] XB: adequacy        +--> XB-POL
+//!  officer --dry run--> XA-POL             XC: second person --+--> XC-POL
+//!          --send-----> XA-POL             XD: a reason        +--> XD-POL
+//! ```
+#![allow(missing_docs, reason = "a test has no reader but its names")]
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that cannot be set up fails"
+)]
+
+mod common;
+
+use allpoints::{
+    proto::{
+        alert::v1 as alert,
+        desk::v1 as pb,
+        desk::v1::GroundSource::{Destination, Draft},
+        envelope::v1::TransferGround,
+    },
+    trust::tls::Role,
+};
+use common::{Desk, Net, newest};
+use tonic::Status;
+
+const RULES: &str = "
+[[destination]]
+to = [\"XB\"]
+ground = \"adequacy\"
+
+[[destination]]
+to = [\"XC-POL\"]
+ground = \"safeguards\"
+ask = \"second person\"
+
+[[destination]]
+to = [\"XD\"]
+ask = \"reason\"
+";
+
+async fn ask(
+    desk: &mut Desk,
+    draft: alert::Draft,
+    dry_run: bool,
+) -> Result<Vec<pb::Submitted>, Status> {
+    let request = pb::SubmitRequest {
+        drafts: vec![draft],
+        dry_run,
+    };
+    Ok(desk.submit(request).await?.into_inner().submitted)
+}
+
+/// Authority, ground, who named it.
+fn shown(one: &pb::Submitted) -> Vec<(&str, TransferGround, pb::GroundSource, u32)> {
+    let to = one.addressees.iter();
+    to.map(|it| {
+        (
+            it.authority.as_str(),
+            it.ground(),
+            it.ground_source(),
+            it.rule,
+        )
+    })
+    .collect()
+}
+
+/// Verifies that a draft which names no ground goes on that of each destination's rule, says so before it leaves, waits
+/// for a second person where a rule asks for one, and that whoever asks a reason is named, with what would be right.
+#[tokio::test(flavor = "multi_thread")]
+async fn each_destination_has_its_ground_and_what_it_asks_is_asked_before_anything_leaves() {
+    let ids = ["XA-POL", "XB-POL", "XC-POL", "XD-POL"];
+    let net = Net::configured(&ids, RULES).await;
+    let mut officer = net.desk("XA-POL", Role::Officer).await;
+    let draft = |to: &[&str]| alert::Draft {
+        ground: 0,
+        ground_reason: String::new(),
+        ..net.draft(to)
+    };
+
+    let rehearsed = ask(&mut officer, draft(&["XB-POL", "XC-POL"]), true)
+        .await
+        .expect("legal")
+        .remove(0);
+    let by_rules = [
+        ("XB-POL", TransferGround::Adequacy, Destination, 1),
+        ("XC-POL", TransferGround::Safeguards, Destination, 2),
+    ];
+    assert_eq!(shown(&rehearsed), by_rules);
+    assert_eq!(rehearsed.release_rule, "rule 2 of [[destination]]");
+    let names = rehearsed.addressees.iter().map(|it| it.name.as_str());
+    assert_eq!(names.collect::<Vec<_>>(), ["Police of XB", "Police of XC"]);
+    assert!(newest(&mut officer, pb::Box::Out).await.is_none());
+
+    let refused = ask(&mut officer, draft(&["all"]), true).await;
+    let refused = refused.expect_err("no reason is given for XD-POL");
+    let words = refused.message();
+    assert!(
+        words.contains("rule 3 of [[destination]] asks a reason for XD-POL")
+            && !words.contains("XB-POL"),
+        "{words}"
+    );
+    let reasoned = alert::Draft {
+        ground: TransferGround::Derogation.into(),
+        ground_reason: "a life is at stake".to_owned(),
+        ..draft(&["XB-POL", "XD-POL"])
+    };
+    let sent = ask(&mut officer, reasoned.clone(), false).await;
+    let sent = sent.expect("legal").remove(0);
+    let derogation = TransferGround::Derogation;
+    let by_draft = [
+        ("XB-POL", derogation, Draft, 0),
+        ("XD-POL", derogation, Draft, 0),
+    ];
+    assert_eq!(shown(&sent), by_draft);
+    assert_eq!(sent.addressees[1].ground_reason, "a life is at stake");
+    assert_eq!(sent.release_rule, "");
+
+    let kept = ask(&mut officer, draft(&["XB-POL", "XC-POL"]), false).await;
+    let kept = kept.expect("kept").remove(0);
+    assert_eq!(kept.life(), pb::AlertLife::AwaitingRelease);
+    assert_eq!(shown(&kept), by_rules);
+    let mut second = net.desk_of("XA-POL", Role::Supervisor, "arc-3").await;
+    let request = pb::ReleaseDraftRequest { id: kept.reference };
+    let released = second.release_draft(request).await.expect("released");
+    let released = released.into_inner().submitted.expect("what became of it");
+    assert_eq!(shown(&released), by_rules);
+}
