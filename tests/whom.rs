@@ -15,13 +15,16 @@
 mod common;
 
 use allpoints::{
+    domain::{reason::Reason, release::KindSet, routing::Kind},
+    node::system::SystemClock,
     proto::{
         alert::v1 as alert,
         desk::v1 as pb,
         desk::v1::GroundSource::{Destination, Draft},
         envelope::v1::TransferGround,
     },
-    trust::tls::Role,
+    trust::{pki, tls::Role},
+    wire::status::reason_of,
 };
 use common::{Desk, Net, newest};
 use tonic::Status;
@@ -40,6 +43,18 @@ ask = \"second person\"
 to = [\"XD\"]
 ask = \"reason\"
 ";
+
+/// The same federation in which XB-PROB receives travel notices, and nobody else of Bensalem.
+fn with_kinds(net: &Net) {
+    for (id, kinds) in [
+        ("XB-PROB", vec![Kind::TravelNotice]),
+        ("XC-POL", vec![Kind::Sighting]),
+    ] {
+        pki::receive_only(&net.home(id), KindSet::new(kinds), &SystemClock::new())
+            .expect("published");
+    }
+    net.publish_applications();
+}
 
 async fn ask(
     desk: &mut Desk,
@@ -127,4 +142,47 @@ async fn each_destination_has_its_ground_and_what_it_asks_is_asked_before_anythi
     let released = second.release_draft(request).await.expect("released");
     let released = released.into_inner().submitted.expect("what became of it");
     assert_eq!(shown(&released), by_rules);
+}
+
+/// Verifies that a country is whoever receives the kind there, that `all` leaves out who does not and says so, and that a
+/// wrong addressee is refused with who would be right.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_country_is_whoever_receives_the_kind_there() {
+    let ids = ["XA-POL", "XB-POL", "XB-PROB", "XC-POL"];
+    let mut net = Net::founded(&ids);
+    with_kinds(&net);
+    net.start("XA-POL").await;
+    let mut officer = net.desk("XA-POL", Role::Officer).await;
+
+    let to_country = ask(&mut officer, net.draft(&["XB"]), true).await;
+    let reached = to_country.expect("legal").remove(0);
+    assert_eq!(
+        shown(&reached),
+        [("XB-POL", TransferGround::Adequacy, Draft, 0)]
+    );
+    let to_all = ask(&mut officer, net.draft(&["all"]), true).await;
+    let reached = to_all.expect("legal").remove(0);
+    assert_eq!(reached.addressees.len(), 1, "{reached:?}");
+    let left_out = [
+        "XB-PROB is in `all` and gets nothing: it receives no missing_offender",
+        "XC-POL is in `all` and gets nothing: it receives no missing_offender",
+    ];
+    assert!(
+        left_out
+            .iter()
+            .all(|it| reached.warnings.iter().any(|told| told == it)),
+        "{reached:?}"
+    );
+
+    for (to, reason, words) in [
+        ("XB-PROB", Reason::KindNotReceived, "send it to XB-POL"),
+        ("XC", Reason::KindNotReceived, "nobody of its country does"),
+        ("XD", Reason::PeerUnknown, "no member is of country `XD`"),
+    ] {
+        let refused = ask(&mut officer, net.draft(&[to]), true)
+            .await
+            .expect_err(to);
+        assert_eq!(reason_of(&refused), Some(reason));
+        assert!(refused.message().contains(words), "{}", refused.message());
+    }
 }

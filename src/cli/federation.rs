@@ -12,10 +12,10 @@ use clap::{Args, Subcommand};
 
 use super::exit::{CliError, Exit};
 use crate::{
-    domain::{id::AuthorityId, limits, time::Clock},
+    domain::{id::AuthorityId, limits, routing::Kind, time::Clock},
     node::config,
     trust::{
-        directory::{Anchor, Directory, DirectoryError, Member, Standing},
+        directory::{Anchor, Directory, DirectoryError, Member, Receives, Standing},
         federation::{
             self, Change, FederationError, NextRoots, Published, RotationProposed, Setup, Terms,
             TimestampKey,
@@ -403,6 +403,16 @@ fn member_text(member: &Member) -> String {
     line("endpoints", member.endpoints.join(", "));
     line("groups", member.groups.join(", "));
     line("contact", member.contact.clone());
+    if let Receives::These(kinds) = member.receives {
+        let kinds: Vec<&str> = kinds.kinds().map(Kind::name).collect();
+        line(
+            "receives",
+            match kinds.is_empty() {
+                true => "no kind that this version carries".to_owned(),
+                false => kinds.join(", "),
+            },
+        );
+    }
     for ca in &member.exchange_cas {
         if member.exchange_cas.len() > 1 {
             line("exchange CA", ca.fingerprint());

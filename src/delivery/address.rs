@@ -23,7 +23,7 @@ use crate::{
         transfer::Groundless,
     },
     store::record::MessageRecord,
-    trust::directory::Directory,
+    trust::directory::{Directory, DirectoryError},
 };
 
 /// A draft with its addressees expanded; empty when it gave none.
@@ -37,21 +37,26 @@ pub(super) struct Addressed {
     pub(super) now: Timestamp,
 }
 
-/// Expands authorities, groups and `all`; each once, in byte order.
+/// Expands authorities, countries, groups and `all`; each once, in byte order.
 ///
 /// # Errors
-/// Names the addressee that the directory does not know.
+/// Names the addressee that the directory does not know, or that does not receive such a thread.
 pub(super) fn expand(
     directory: &Directory,
     own: &AuthorityId,
-    to: &[String],
+    draft: &Submission,
 ) -> Result<BTreeSet<AuthorityId>, SubmitError> {
     let mut all = BTreeSet::new();
-    for name in to {
-        let found = directory
-            .expand(name, own)
-            .map_err(|error| SubmitError::refused(Reason::PeerUnknown, error.to_string()))?;
-        all.extend(found);
+    for name in &draft.to {
+        let found = directory.expand(name, draft.beginning(), own);
+        all.extend(found.map_err(|error| {
+            let reason = match error {
+                DirectoryError::NotReceived { .. } => Reason::KindNotReceived,
+                DirectoryError::Ambiguous { .. } => Reason::AddresseeAmbiguous,
+                _ => Reason::PeerUnknown,
+            };
+            SubmitError::refused(reason, error.to_string())
+        })?);
     }
     if all.len() > RECIPIENTS_MAX {
         return Err(SubmitError::refused(
@@ -169,7 +174,7 @@ impl Addressed {
         if recipients.is_empty() {
             return Err(SubmitError::refused(
                 Reason::FaultyDraft,
-                "`to` is empty: expected an authority, a group such as `@all-eu`, or `all`",
+                "`to` is empty: expected an authority, a country such as `XB`, a group such as `@all-eu`, or `all`",
             ));
         }
         if recipients

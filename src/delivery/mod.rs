@@ -26,7 +26,7 @@ use crate::{
     store::{Runs, Store, StoreFailed, entry::Actor, event::Peek},
     trust::{
         batch::{BatchSigner, Unverified, Verifier},
-        directory::{Directory, DirectoryHandle},
+        directory::{Beginning, Directory, DirectoryHandle},
         keys::{KeyId, SigningKey},
     },
     wire::alert::ParsedDraft,
@@ -204,6 +204,15 @@ impl Ground {
 }
 
 impl Submission {
+    /// What it begins a thread with, if it begins one.
+    #[must_use]
+    pub fn beginning(&self) -> Beginning {
+        match self.in_reply_to {
+            Some(_) => Beginning::InThread,
+            None => Beginning::With(self.kind),
+        }
+    }
+
     /// The ground towards one recipient, and who has named it.
     ///
     /// # Errors

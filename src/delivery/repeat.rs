@@ -41,7 +41,7 @@ pub(super) async fn take_up_again(core: &Arc<Core>, mut job: SubmitJob, known: V
             .iter_mut()
             .filter(|draft| draft.statement == statement);
         for draft in places {
-            if !(same_readers(core, &draft.submission.to, &earlier)
+            if !(same_readers(core, &draft.submission, &earlier)
                 && is_same(&draft.submission, &earlier.routing, &earlier.payload))
             {
                 let error = SubmitError::refused(
@@ -121,14 +121,15 @@ async fn kept(
 
 /// True when the draft names those to whom it went. What a group was under a former directory is not known any more:
 /// then it is enough that whoever is named went with it.
-fn same_readers(core: &Core, to: &[String], earlier: &Earlier) -> bool {
+fn same_readers(core: &Core, draft: &Submission, earlier: &Earlier) -> bool {
+    let to = &draft.to;
     let kept: BTreeSet<AuthorityId> = earlier
         .routing
         .recipients
         .iter()
         .map(|recipient| recipient.authority)
         .collect();
-    let expanded = address::expand(&core.directory.load(), &core.authority, to);
+    let expanded = address::expand(&core.directory.load(), &core.authority, draft);
     if to.is_empty() || expanded.is_ok_and(|to| to == kept) {
         return true;
     }

@@ -327,7 +327,7 @@ fn prepare_all(
 pub(super) fn prepare(core: &Core, draft: &Draft, now: Timestamp) -> Result<Prepared, SubmitError> {
     let directory = core.directory.load_full();
     let addressed = Addressed {
-        to: address::expand(&directory, &core.authority, &draft.submission.to)?,
+        to: address::expand(&directory, &core.authority, &draft.submission)?,
         directory,
         statement: draft.statement,
         submission: Arc::clone(&draft.submission),

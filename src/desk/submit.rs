@@ -78,10 +78,10 @@ async fn take(
     for (position, mut draft) in parsed.into_iter().enumerate() {
         warnings.push(std::mem::take(&mut draft.warnings));
         let resolved = resolve(desk, draft).await;
-        submissions.push(
-            resolved
-                .map_err(|unresolved| unresolved.into_status(&place(position, drafts.len())))?,
-        );
+        let submission = resolved
+            .map_err(|unresolved| unresolved.into_status(&place(position, drafts.len())))?;
+        warnings[position].extend(left_out(desk, &submission));
+        submissions.push(submission);
     }
     let submissions = with_second_person(desk, permit, drafts, submissions, wish).await?;
     let broker = &desk.parts().broker;
@@ -190,6 +190,23 @@ pub(super) async fn resolve(
         found: draft.in_reply_to.take().unwrap_or_default(),
     })?;
     Ok(Submission::of(draft, in_reply_to, ground))
+}
+
+/// Who is named as one of a group, or of all, and gets nothing: it does not receive this kind.
+fn left_out(desk: &DeskService, submission: &Submission) -> Vec<String> {
+    let parts = desk.parts();
+    let directory = parts.directory.load();
+    let names = submission.to.iter();
+    names
+        .flat_map(|name| {
+            let without = directory.left_out(name, submission.beginning(), &parts.authority);
+            let kind = submission.kind;
+            let name = name.escape_default().to_string();
+            without.into_iter().map(move |authority| {
+                format!("{authority} is in `{name}` and gets nothing: it receives no {kind}")
+            })
+        })
+        .collect()
 }
 
 /// Each recipient with its name, its ground, and who has named it, as far as the submission is known.

@@ -126,6 +126,7 @@ impl TestMember {
             min_crl_number: 1,
             spki_pins: Vec::new(),
             release_kinds: Vec::new(),
+            receives: Vec::new(),
             issued_at_us: NOW.as_micros(),
         }
     }

@@ -20,7 +20,7 @@ pub struct SendArgs {
     /// Drafts: canonical protobuf JSON files; `-` is standard input
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
-    /// To whom: authorities, `@group` or `all`, separated by commas; instead of what the draft says
+    /// To whom: authorities, countries, `@group` or `all`, separated by commas; instead of what the draft says
     #[arg(long, value_delimiter = ',')]
     to: Vec<String>,
     /// Instead of what the draft says

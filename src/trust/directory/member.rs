@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use super::{
-    DirectoryError, Document, ExchangeCa, Member, MemberKey,
+    DirectoryError, Document, ExchangeCa, Member, MemberKey, Receives,
     ca::{self, CaOnly, CaRef, Crl},
     signed,
 };
@@ -109,6 +109,12 @@ impl MemberOnly {
             document,
         )?;
         signed::at_most(
+            "received kinds",
+            entry.receives.len(),
+            limits::DIRECTORY_LIST_MAX,
+            document,
+        )?;
+        signed::at_most(
             "pins",
             entry.spki_pins.len(),
             limits::DIRECTORY_LIST_MAX,
@@ -146,15 +152,27 @@ impl MemberOnly {
             groups: self.groups,
             spki_pins,
             release_kinds: release_kinds(&entry.release_kinds),
+            receives: receives(&entry.receives),
         })
+    }
+}
+
+/// Who names only kinds that this version does not carry receives none that it does.
+fn receives(numbers: &[u32]) -> Receives {
+    match numbers {
+        [] => Receives::Any,
+        numbers => Receives::These(KindSet::new(kinds(numbers))),
     }
 }
 
 /// A kind that this version does not carry is refused for that; and nobody waits for a second person to answer.
 fn release_kinds(numbers: &[u32]) -> KindSet {
+    KindSet::new(kinds(numbers).filter(|kind| *kind != Kind::Answer))
+}
+
+fn kinds(numbers: &[u32]) -> impl Iterator<Item = Kind> {
     let kind = |number: &u32| u8::try_from(*number).ok().and_then(Kind::of_number);
-    let kinds = numbers.iter().filter_map(kind);
-    KindSet::new(kinds.filter(|kind| *kind != Kind::Answer))
+    numbers.iter().filter_map(kind)
 }
 
 fn member_key(authority: AuthorityId, key: &pb::Key) -> Result<MemberKey, DirectoryError> {

@@ -156,13 +156,14 @@ fn recipients(reader: &mut Reader, to: &[String]) -> Vec<String> {
                     .bytes()
                     .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
         });
-        let legal = group || text == "all" || text.parse::<AuthorityId>().is_ok();
+        let country = text.len() == 2 && text.bytes().all(|byte| byte.is_ascii_uppercase());
+        let legal = group || country || text == "all" || text.parse::<AuthorityId>().is_ok();
         let twice = to.iter().take(place).any(|before| before == text);
         if !legal || twice {
             let expected = if twice {
                 "each recipient once"
             } else {
-                "an authority such as `XB-POL`, a group such as `@neighbours`, or `all`"
+                "an authority such as `XB-POL`, a country such as `XB`, a group such as `@neighbours`, or `all`"
             };
             reader.wrong_item("to", place, text, expected);
         }
