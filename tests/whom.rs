@@ -26,7 +26,7 @@ use allpoints::{
     trust::{pki, tls::Role},
     wire::status::reason_of,
 };
-use common::{Desk, Net, newest};
+use common::{Desk, Net, newest, until};
 use tonic::Status;
 
 const RULES: &str = "
@@ -64,6 +64,7 @@ async fn ask(
     let request = pb::SubmitRequest {
         drafts: vec![draft],
         dry_run,
+        ..<_>::default()
     };
     Ok(desk.submit(request).await?.into_inner().submitted)
 }
@@ -185,4 +186,83 @@ async fn a_country_is_whoever_receives_the_kind_there() {
         assert_eq!(reason_of(&refused), Some(reason));
         assert!(refused.message().contains(words), "{}", refused.message());
     }
+}
+
+/// Verifies that what is sent apart is one statement to each, that none names another, that repeating it gives the first
+/// answers, and that a draft for nobody is refused.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_sent_apart_names_nobody_else_and_is_safe_to_repeat() {
+    let net = Net::of(&["XA-POL", "XB-POL", "XC-POL"]).await;
+    let mut officer = net.desk("XA-POL", Role::Officer).await;
+    let draft = net.draft(&["all"]);
+    let apart = |draft: &alert::Draft| pb::SubmitRequest {
+        drafts: vec![draft.clone()],
+        separation: pb::Separation::Apart.into(),
+        ..<_>::default()
+    };
+    let sent = officer.submit(apart(&draft)).await.expect("taken");
+    let sent = sent.into_inner().submitted;
+    let to: Vec<_> = sent.iter().map(shown).collect();
+    let ground = TransferGround::Adequacy;
+    assert_eq!(
+        to,
+        [
+            [("XB-POL", ground, Draft, 0)],
+            [("XC-POL", ground, Draft, 0)]
+        ]
+    );
+    assert_ne!(sent[0].statement, sent[1].statement);
+    for (id, one) in ["XB-POL", "XC-POL"].into_iter().zip(&sent) {
+        let mut receiver = net.desk(id, Role::Officer).await;
+        let held = until("it is delivered", || async {
+            newest(&mut receiver.clone(), pb::Box::In).await
+        });
+        let held = held.await;
+        assert_eq!(held.statement, one.statement);
+        let show = pb::ShowRequest {
+            id: one.reference.clone(),
+            peek: true,
+            ..<_>::default()
+        };
+        let shown = receiver.show(show).await.expect("shown").into_inner();
+        let recipients = shown.statements[0].recipients.iter();
+        assert_eq!(
+            recipients
+                .map(|it| it.authority.as_str())
+                .collect::<Vec<_>>(),
+            [id]
+        );
+    }
+
+    let again = officer.submit(apart(&draft)).await.expect("taken");
+    let again = again.into_inner().submitted;
+    let ids = |all: &[pb::Submitted]| {
+        all.iter()
+            .map(|it| it.statement.clone())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(ids(&again), ids(&sent));
+    assert!(again.iter().all(|one| one.repeated_submission));
+
+    let statement = sent[0].statement.clone().expect("named");
+    let reply = alert::Draft {
+        id: String::new(),
+        to: Vec::new(),
+        in_reply_to: sent[0].reference.clone(),
+        payload: Some(alert::Payload {
+            kind: Some(alert::payload::Kind::Recall(alert::Recall {
+                target: Some(statement),
+                reason: alert::RecallReason::WrongPerson.into(),
+                ..<_>::default()
+            })),
+            ..<_>::default()
+        }),
+        ..draft
+    };
+    let refused = officer.submit(apart(&reply)).await.expect_err("for nobody");
+    assert!(
+        refused.message().contains("`to` is empty"),
+        "{}",
+        refused.message()
+    );
 }

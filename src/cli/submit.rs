@@ -11,8 +11,8 @@ use super::{
 use crate::proto::{
     alert::v1::Draft,
     desk::v1::{
-        Addressee, AlertLife, GroundSource, KeepDraftsRequest, SubmitRequest, SubmitResponse,
-        Submitted,
+        Addressee, AlertLife, GroundSource, KeepDraftsRequest, Separation, SubmitRequest,
+        SubmitResponse, Submitted,
     },
 };
 
@@ -27,14 +27,28 @@ pub enum Effect {
     Keep,
 }
 
+/// Submits all in one commit, together or apart as is usual for their kinds.
+///
+/// # Errors
+/// As [`submit_as`].
+pub async fn submit(
+    desk: &mut Desk,
+    session: &Session,
+    drafts: Vec<Draft>,
+    effect: Effect,
+) -> Result<SubmitResponse, CliError> {
+    submit_as(desk, session, drafts, Separation::Unspecified, effect).await
+}
+
 /// Gives every draft an id, says it, and submits all in one commit.
 ///
 /// # Errors
 /// What the node refuses; exit 5 with the ids to repeat with when the outcome is unknown.
-pub async fn submit(
+pub async fn submit_as(
     desk: &mut Desk,
     session: &Session,
     mut drafts: Vec<Draft>,
+    separation: Separation,
     effect: Effect,
 ) -> Result<SubmitResponse, CliError> {
     for draft in &mut drafts {
@@ -47,7 +61,11 @@ pub async fn submit(
     }
     let ids = drafts.iter().map(|draft| draft.id.clone()).collect();
     let answered = if effect == Effect::Keep {
-        let kept = desk.keep_drafts(KeepDraftsRequest { drafts }).await;
+        let request = KeepDraftsRequest {
+            drafts,
+            separation: separation.into(),
+        };
+        let kept = desk.keep_drafts(request).await;
         kept.map(|kept| SubmitResponse {
             submitted: kept.into_inner().submitted,
         })
@@ -55,6 +73,7 @@ pub async fn submit(
         let request = SubmitRequest {
             drafts,
             dry_run: effect == Effect::DryRun,
+            separation: separation.into(),
         };
         desk.submit(request).await.map(tonic::Response::into_inner)
     };
@@ -97,6 +116,9 @@ pub fn render(response: &SubmitResponse, effect: Effect) -> String {
 
 /// To whom, on what ground, and who has named it: once for all that go to the same.
 fn destinations(submitted: &[Submitted]) -> String {
+    if submitted.len() > 1 && submitted.iter().all(|one| one.addressees.len() == 1) {
+        return each_its_own(submitted);
+    }
     let mut told: Vec<(&[Addressee], Vec<String>)> = Vec::new();
     for one in submitted.iter().filter(|one| !one.addressees.is_empty()) {
         let reference = escape(&one.reference);
@@ -108,21 +130,37 @@ fn destinations(submitted: &[Submitted]) -> String {
     let tables = told.iter().map(|(to, references)| {
         let mut shown = table(["to", "name", "country", "ground", "named by"]);
         for one in *to {
-            let ground = match one.ground_reason.as_str() {
-                "" => names::ground(one.ground),
-                reason => format!("{}: {}", names::ground(one.ground), escape(reason)),
-            };
-            shown.add_row([
-                escape(&one.authority),
-                escape(&one.name),
-                escape(&one.country),
-                ground,
-                named_by(one),
-            ]);
+            shown.add_row(cells(one));
         }
         format!("\n{}:\n{shown}", references.join(", "))
     });
     tables.collect()
+}
+
+/// One table of statements that go to one recipient each.
+fn each_its_own(submitted: &[Submitted]) -> String {
+    let mut shown = table(["statement", "to", "name", "country", "ground", "named by"]);
+    for one in submitted {
+        for to in &one.addressees {
+            let reference = std::iter::once(escape(&one.reference));
+            shown.add_row(reference.chain(cells(to)));
+        }
+    }
+    format!("\n{shown}")
+}
+
+fn cells(one: &Addressee) -> [String; 5] {
+    let ground = match one.ground_reason.as_str() {
+        "" => names::ground(one.ground),
+        reason => format!("{}: {}", names::ground(one.ground), escape(reason)),
+    };
+    [
+        escape(&one.authority),
+        escape(&one.name),
+        escape(&one.country),
+        ground,
+        named_by(one),
+    ]
 }
 
 fn named_by(one: &Addressee) -> String {
@@ -208,7 +246,18 @@ mod tests {
                 sent("XA-26-9H5N3", vec![to("XB-POL", "XB", "Bensalem Police")]),
             ],
         };
-        insta::assert_snapshot!(render(&response, Effect::DryRun));
+        let apart = SubmitResponse {
+            submitted: response.submitted[0]
+                .addressees
+                .iter()
+                .map(|to| sent("XA-26-7F3K9", vec![to.clone()]))
+                .collect(),
+        };
+        insta::assert_snapshot!(format!(
+            "{}\n\n{}",
+            render(&response, Effect::DryRun),
+            render(&apart, Effect::Accept)
+        ));
     }
 
     #[test]

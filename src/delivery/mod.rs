@@ -4,7 +4,10 @@
 //! out by itself through [`Connector`]. Must never acknowledge what is not durable, never read a statement's
 //! content, and never call anything delivered but on a stored receipt that verifies.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use bytes::Bytes;
 
@@ -291,6 +294,14 @@ impl Broker {
         submissions: &[Submission],
     ) -> Result<Vec<Accepted>, SubmitError> {
         submit::hand_in(&self.core, actor, submissions.to_vec(), submit::Run::Dry).await
+    }
+
+    /// Whom a draft names, expanded by the directory in force; empty when it leaves that to the thread.
+    ///
+    /// # Errors
+    /// Names the addressee that is not known, or does not receive it.
+    pub fn addressees(&self, draft: &Submission) -> Result<BTreeSet<AuthorityId>, SubmitError> {
+        address::expand(&self.core.directory.load(), &self.core.authority, draft)
     }
 
     /// Each on its own; coalesced with what else waits; results in order.

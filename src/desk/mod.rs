@@ -5,6 +5,7 @@
 //! answer "accepted" before the broker says that it is durable, nor show a person to ops.
 
 mod actor;
+mod apart;
 mod audit;
 mod calls;
 mod cursor;

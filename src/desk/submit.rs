@@ -3,6 +3,7 @@
 use tonic::Status;
 
 use super::{
+    apart::apart,
     ground, second,
     service::{DeskService, Permit, submit_failed},
     summary::{reference_of, short_reference},
@@ -34,7 +35,15 @@ pub(super) async fn submit(
         true => Run::Dry,
         false => Run::Real,
     };
-    let submitted = take(desk, permit, &request.drafts, Wish::AsRulesSay, run).await?;
+    let submitted = take(
+        desk,
+        permit,
+        &request.drafts,
+        request.separation(),
+        Wish::AsRulesSay,
+        run,
+    )
+    .await?;
     Ok(pb::SubmitResponse { submitted })
 }
 
@@ -44,7 +53,15 @@ pub(super) async fn keep(
     permit: &Permit,
     request: &pb::KeepDraftsRequest,
 ) -> Result<pb::KeepDraftsResponse, Status> {
-    let submitted = take(desk, permit, &request.drafts, Wish::ToKeep, Run::Real).await?;
+    let submitted = take(
+        desk,
+        permit,
+        &request.drafts,
+        request.separation(),
+        Wish::ToKeep,
+        Run::Real,
+    )
+    .await?;
     Ok(pb::KeepDraftsResponse { submitted })
 }
 
@@ -67,23 +84,31 @@ enum Run {
 async fn take(
     desk: &DeskService,
     permit: &Permit,
-    drafts: &[alert::Draft],
+    written: &[alert::Draft],
+    separation: pb::Separation,
     wish: Wish,
     run: Run,
 ) -> Result<Vec<pb::Submitted>, Status> {
-    within_count(drafts.len())?;
-    let parsed = parse_all(desk, drafts)?;
-    let mut submissions = Vec::with_capacity(parsed.len());
-    let mut warnings = Vec::with_capacity(parsed.len());
-    for (position, mut draft) in parsed.into_iter().enumerate() {
-        warnings.push(std::mem::take(&mut draft.warnings));
+    within_count(written.len())?;
+    let of = written.len();
+    let parsed = parse_all(desk, written)?;
+    let (mut drafts, mut submissions, mut warnings) = (Vec::new(), Vec::new(), Vec::new());
+    for (position, (mut draft, written)) in parsed.into_iter().zip(written).enumerate() {
+        let mut told = std::mem::take(&mut draft.warnings);
         let resolved = resolve(desk, draft).await;
-        let submission = resolved
-            .map_err(|unresolved| unresolved.into_status(&place(position, drafts.len())))?;
-        warnings[position].extend(left_out(desk, &submission));
-        submissions.push(submission);
+        let submission =
+            resolved.map_err(|unresolved| unresolved.into_status(&place(position, of)))?;
+        told.extend(left_out(desk, &submission));
+        let each = apart(desk, written, submission, separation);
+        for (draft, submission) in each.map_err(|error| submit_failed(&error))? {
+            drafts.push(draft);
+            submissions.push(submission);
+            // What concerns the draft as a whole is told once.
+            warnings.push(std::mem::take(&mut told));
+        }
     }
-    let submissions = with_second_person(desk, permit, drafts, submissions, wish).await?;
+    within_count(drafts.len())?;
+    let submissions = with_second_person(desk, permit, &drafts, submissions, wish).await?;
     let broker = &desk.parts().broker;
     let accepted = match run {
         Run::Dry => broker.dry_run(permit.actor, &submissions).await,
