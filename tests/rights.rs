@@ -101,6 +101,21 @@ async fn ask(net: &Net, desk: &mut Desk, call: Call, alert: &str, draft: &str) -
             })
             .await,
         ),
+        Call::Carry => opened(
+            desk.carry(pb::CarryRequest {
+                id,
+                to: "XB-POL".to_owned(),
+            })
+            .await,
+        ),
+        Call::ReportCarried => bytes(
+            desk.report_carried(pb::ReportCarriedRequest {
+                id,
+                to: "XB-POL".to_owned(),
+                report: None,
+            })
+            .await,
+        ),
         Call::CallTest => bytes(desk.call_test(pb::CallTestRequest {}).await),
         Call::Restrict => bytes(
             desk.restrict(pb::RestrictRequest { id, units: vec![] })

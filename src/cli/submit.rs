@@ -107,6 +107,7 @@ pub fn render(response: &SubmitResponse, effect: Effect) -> String {
         if one.life() == AlertLife::AwaitingRelease {
             warnings.push_str(&awaiting(one, effect));
         }
+        warnings.push_str(&to_carry(one, effect));
         for warning in &one.warnings {
             warnings.push_str(&format!("\nwarning: {}", escape(warning)));
         }
@@ -154,8 +155,12 @@ fn cells(one: &Addressee) -> [String; 5] {
         "" => names::ground(one.ground),
         reason => format!("{}: {}", names::ground(one.ground), escape(reason)),
     };
+    let authority = match one.channel.as_str() {
+        "" => escape(&one.authority),
+        channel => format!("{} (by hand: {})", escape(&one.authority), escape(channel)),
+    };
     [
-        escape(&one.authority),
+        authority,
         escape(&one.name),
         escape(&one.country),
         ground,
@@ -171,6 +176,24 @@ fn named_by(one: &Addressee) -> String {
         GroundSource::Default => "[policy] default_ground".to_owned(),
         GroundSource::Unspecified => "when it was first handed in".to_owned(),
     }
+}
+
+/// Who gets it by hand alone, and what to do.
+fn to_carry(one: &Submitted, effect: Effect) -> String {
+    let by_hand = one.addressees.iter().filter(|it| !it.channel.is_empty());
+    let reference = escape(&one.reference);
+    by_hand
+        .map(|it| {
+            let to = escape(&it.authority);
+            match effect {
+                Effect::Accept if one.life() != AlertLife::AwaitingRelease => format!(
+                    "\n{to} runs no node: nothing goes there by itself, write a bundle to carry:\n  \
+                     allpoints carry {reference} --to {to} --out FILE"
+                ),
+                _ => format!("\n{to} runs no node: {reference} would have to be carried there"),
+            }
+        })
+        .collect()
 }
 
 /// What a second person is needed for, and what to do.

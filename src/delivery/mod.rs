@@ -26,7 +26,11 @@ use crate::{
         time::{Clock, Timestamp},
         transfer::{Grounded, Groundless, Place, Policy, Question, Towards},
     },
-    store::{Runs, Store, StoreFailed, entry::Actor, event::Peek},
+    store::{
+        Runs, Store, StoreFailed,
+        entry::Actor,
+        event::{Peek, Word},
+    },
     trust::{
         batch::{BatchSigner, Unverified, Verifier},
         directory::{Beginning, Directory, DirectoryHandle},
@@ -43,6 +47,7 @@ mod core;
 mod dispatch;
 mod drafts;
 mod expire;
+mod hand;
 mod life;
 mod link;
 mod links;
@@ -422,6 +427,35 @@ impl Broker {
         resume::resume(&self.core, actor, statement, recipient).await?;
         self.dispatch.resume(statement, &recipient);
         Ok(())
+    }
+
+    /// A bundle with these statements is about to be given out, to be carried to a recipient that runs no node. Answers
+    /// when durable, with the time that the journal has of it.
+    ///
+    /// # Errors
+    /// `NOT_BY_HAND` when one of them goes there over the network.
+    pub async fn bundle(
+        &self,
+        actor: Actor,
+        statements: &[StatementRef],
+        recipient: AuthorityId,
+    ) -> Result<Timestamp, SubmitError> {
+        hand::bundle(&self.core, actor, statements, recipient).await
+    }
+
+    /// Somebody reports that these were carried there; `report` is a `desk.v1.HandReport`. Answers when durable.
+    ///
+    /// # Errors
+    /// `NOT_BY_HAND`; `NOTHING_CARRIED` when there is nothing to report.
+    pub async fn carried(
+        &self,
+        actor: Actor,
+        statements: &[StatementRef],
+        recipient: AuthorityId,
+        word: Word,
+        report: Bytes,
+    ) -> Result<(), SubmitError> {
+        hand::carried(&self.core, actor, statements, recipient, word, report).await
     }
 
     /// A second person releases a kept draft, which `submission` says anew: signed, and accepted in the commit that ends

@@ -8,6 +8,7 @@ mod actor;
 mod apart;
 mod audit;
 mod calls;
+mod carry;
 mod cursor;
 mod drafts;
 mod expiry;

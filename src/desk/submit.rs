@@ -257,6 +257,9 @@ pub(super) fn addressees(
                 ground_reason: recipient.ground_reason.clone(),
                 ground_source: source.into(),
                 rule,
+                channel: directory
+                    .channel(authority)
+                    .map_or_else(String::new, |channel| channel.to_string()),
             }
         })
         .collect()

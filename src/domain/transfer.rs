@@ -8,7 +8,7 @@ use std::fmt;
 use super::{
     id::AuthorityId,
     release::Destination,
-    routing::{Kind, TransferGround},
+    routing::{Kind, TransferGround, coded},
 };
 
 /// What an authority has decided of those to whom it sends.
@@ -51,6 +51,18 @@ impl Ask {
             Self::Reason => "reason",
             Self::SecondPerson => "second person",
         }
+    }
+}
+
+coded! {
+    /// How what is for an authority without a node is carried to it.
+    Channel {
+        /// INTERPOL's network, between national central bureaus.
+        I247 = 1 "i24-7",
+        /// Through an embassy or consulate.
+        Embassy = 2 "embassy",
+        /// By sealed mail or courier.
+        SealedMail = 3 "sealed_mail",
     }
 }
 

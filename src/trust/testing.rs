@@ -98,6 +98,7 @@ impl TestMember {
             other_exchange_cas: Vec::new(),
             directory_key: self.directory.public().to_vec(),
             groups: vec!["nordic".to_owned()],
+            off_network: None,
         }
     }
 

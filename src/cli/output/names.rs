@@ -1,7 +1,7 @@
 //! Words for the numbers of the desk protocol. A number that this version does not know is shown as such.
 
 use crate::proto::{
-    desk::v1::{AlertLife, DeliveryState, HandlingLife},
+    desk::v1::{AlertLife, DeliveryState, HandStage, HandlingLife},
     envelope::v1::{Handling, Kind, Priority, StatementRef, Status, TransferGround},
 };
 
@@ -49,6 +49,15 @@ pub fn delivery_state(number: i32) -> String {
             .ok()
             .map(|it| it.as_str_name()),
         "DELIVERY_STATE_",
+        number,
+    )
+}
+/// `bundled`
+#[must_use]
+pub fn hand(number: i32) -> String {
+    short(
+        HandStage::try_from(number).ok().map(|it| it.as_str_name()),
+        "HAND_STAGE_",
         number,
     )
 }

@@ -103,10 +103,7 @@ impl Reload {
     /// One partner whose certificate is out of date is that partner's affair; many are ours.
     fn doubt_our_clock(&self) {
         let (held, own) = (self.adoption.held(), self.config.load().authority);
-        let partners = held
-            .members()
-            .filter(|member| !member.suspended && member.id != own)
-            .count();
+        let partners = held.active().filter(|member| member.id != own).count();
         if self
             .listeners
             .doubts

@@ -5,7 +5,7 @@
 
 use bytes::Bytes;
 
-use super::{DraftEnd, Event, Peek};
+use super::{DraftEnd, Event, Peek, Word};
 use crate::{
     domain::{
         call::CallKind,
@@ -104,6 +104,9 @@ impl Event {
             Self::AlertExpired { .. } => Act::AlertExpired,
             Self::Called { .. } => Act::Called,
             Self::CallFailed { .. } => Act::CallFailed,
+            Self::GoesByHand { .. } => Act::GoesByHand,
+            Self::Bundled { .. } => Act::Bundled,
+            Self::Carried { .. } => Act::Carried,
         }
     }
 
@@ -139,6 +142,9 @@ impl Event {
             | Self::DraftReturned { actor, .. }
             | Self::DraftEnded { actor, .. }
             | Self::ActRefused { actor, .. }
+            | Self::GoesByHand { actor, .. }
+            | Self::Bundled { actor, .. }
+            | Self::Carried { actor, .. }
             | Self::Restricted { actor, .. } => *actor,
             Self::Received { routing, .. } => routing.statement.origin.into(),
             Self::RefusedStatement { peer, .. }
@@ -165,6 +171,9 @@ impl Event {
             | Self::DraftReturned { statement, .. }
             | Self::DraftEnded { statement, .. }
             | Self::ActRefused { statement, .. }
+            | Self::GoesByHand { statement, .. }
+            | Self::Bundled { statement, .. }
+            | Self::Carried { statement, .. }
             | Self::AlertExpired { statement } => Some(*statement),
             Self::ReceiptStored { receipt, .. } => Some(StatementRef {
                 origin: receipt.sender,
@@ -191,7 +200,10 @@ impl Event {
             Self::ReceiptStored { receipt, .. } => Some(receipt.recipient),
             Self::DeliveryEnded { recipient, .. }
             | Self::DeliveryHeld { recipient, .. }
-            | Self::DeliveryResumed { recipient, .. } => Some(*recipient),
+            | Self::DeliveryResumed { recipient, .. }
+            | Self::GoesByHand { recipient, .. }
+            | Self::Bundled { recipient, .. }
+            | Self::Carried { recipient, .. } => Some(*recipient),
             Self::Incident { peer, .. }
             | Self::Called { peer, .. }
             | Self::CallFailed { peer, .. } => *peer,
@@ -225,6 +237,7 @@ impl Event {
             Self::Reclaimed { lost, .. } => low_half(lost.unwrap_or(EntryIndex::MAX)),
             Self::Consulted { peek, .. } => u32::from(*peek == Peek::Opens),
             Self::DraftEnded { end, .. } => u32::from(*end == DraftEnd::Released),
+            Self::Carried { word, .. } => u32::from(*word == Word::Acknowledged),
             _ => 0,
         }
     }
@@ -245,7 +258,7 @@ impl Event {
             Self::Consulted { why: Some(why), .. } | Self::Exported { why: Some(why), .. } => {
                 Bytes::copy_from_slice(why.as_bytes())
             }
-            Self::DraftKept { body, .. } => body.clone(),
+            Self::DraftKept { body, .. } | Self::Carried { report: body, .. } => body.clone(),
             Self::DraftReturned { text, .. } | Self::Restricted { units: text, .. } => {
                 Bytes::copy_from_slice(text.as_bytes())
             }
@@ -318,6 +331,26 @@ impl Reader {
                 actor: header.actor,
                 thread: subject()?,
                 units: why(header, body)?.unwrap_or_default(),
+            },
+            Act::GoesByHand => Event::GoesByHand {
+                actor: header.actor,
+                statement: subject()?,
+                recipient: peer()?,
+            },
+            Act::Bundled => Event::Bundled {
+                actor: header.actor,
+                statement: subject()?,
+                recipient: peer()?,
+            },
+            Act::Carried => Event::Carried {
+                actor: header.actor,
+                statement: subject()?,
+                recipient: peer()?,
+                word: match header.count {
+                    0 => Word::None,
+                    _ => Word::Acknowledged,
+                },
+                report: body.clone(),
             },
             Act::DraftEnded => Event::DraftEnded {
                 actor: header.actor,

@@ -30,7 +30,10 @@ use super::{
     merkle::Hash,
 };
 use crate::{
-    domain::{id::AuthorityId, limits, release::KindSet, routing::Kind, time::Timestamp},
+    domain::{
+        id::AuthorityId, limits, release::KindSet, routing::Kind, time::Timestamp,
+        transfer::Channel,
+    },
     proto::directory::v1 as pb,
 };
 
@@ -153,8 +156,8 @@ pub struct Member {
     pub suspended: bool,
     /// The only CAs that may vouch for its nodes, each for itself: one, or two while one replaces the other.
     pub exchange_cas: Vec<ExchangeCa>,
-    /// Ed25519: signs its own entry.
-    pub directory_key: [u8; 32],
+    /// Ed25519: signs its own entry. `None`: it runs no node and has no entry.
+    pub directory_key: Option<[u8; 32]>,
     /// `host:port` of each node's exchange listener.
     pub endpoints: Vec<String>,
     /// Its signing keys, retired and revoked ones too.
@@ -169,6 +172,8 @@ pub struct Member {
     pub release_kinds: KindSet,
     /// Kinds that threads towards it begin with.
     pub receives: Receives,
+    /// How what is for it is carried there, when it runs no node.
+    pub off_network: Option<Channel>,
 }
 
 /// What threads towards an authority begin with. Whatever stands in a thread reaches whoever takes part in it.
@@ -395,6 +400,18 @@ impl Directory {
     #[must_use]
     pub fn member(&self, id: &AuthorityId) -> Option<&Member> {
         self.members.get(id)
+    }
+
+    /// Active members that run a node, in byte order.
+    pub fn active(&self) -> impl Iterator<Item = &Member> {
+        let members = self.members();
+        members.filter(|member| !member.suspended && member.off_network.is_none())
+    }
+
+    /// How what is for this authority is carried to it; `None`: it runs a node, or is no member.
+    #[must_use]
+    pub fn channel(&self, id: &AuthorityId) -> Option<Channel> {
+        self.member(id).and_then(|member| member.off_network)
     }
 
     /// All authorities, in byte order.
