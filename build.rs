@@ -14,12 +14,13 @@ const FILES: [&str; 6] = [
 ];
 
 /// Bytes fields that are passed on, hashed or kept without a copy.
-const SHARED_BYTES: [&str; 6] = [
+const SHARED_BYTES: [&str; 7] = [
     ".allpoints.envelope.v1.SignedBatch",
     ".allpoints.envelope.v1.SignedItem",
     ".allpoints.envelope.v1.Statement.payload",
     ".allpoints.desk.v1.SubmitStreamResponse",
     ".allpoints.desk.v1.AuditExportResponse",
+    ".allpoints.desk.v1.CarryResponse",
     ".allpoints.exchange.v1.DirectoryResponse",
 ];
 

@@ -182,6 +182,7 @@ fn submit(drafts: Vec<alert::Draft>) -> pb::SubmitRequest {
     pb::SubmitRequest {
         drafts,
         dry_run: false,
+        ..<_>::default()
     }
 }
 

@@ -420,6 +420,7 @@ async fn submit(desk: &mut Desk, mut drafts: Vec<alert::Draft>) -> Vec<pb::Submi
     let request = pb::SubmitRequest {
         drafts,
         dry_run: false,
+        ..<_>::default()
     };
     let accepted = desk.submit(request).await.expect("accepted");
     accepted.into_inner().submitted

@@ -106,6 +106,7 @@ async fn submit(fleet: &Fleet, seed: u64) -> Result<usize, tonic::Status> {
     let request = SubmitRequest {
         drafts: drafts(recipe).take(DRAFTS).collect(),
         dry_run: false,
+        ..<_>::default()
     };
     let answer = desk(fleet).await.submit(request).await?;
     Ok(answer.into_inner().submitted.len())

@@ -52,12 +52,17 @@ async fn open_work_of(net: &Net) {
     let drafts = vec![net.draft(&["XA-POL"])];
     let request = pb::SubmitRequest {
         drafts,
-        dry_run: false,
+        ..<_>::default()
     };
     abroad.submit(request).await.expect("accepted");
     let mut officer = net.desk_of("XA-POL", Role::Officer, "eve").await;
     let drafts = vec![net.draft(&["XB-POL"])];
-    let kept = officer.keep_drafts(pb::KeepDraftsRequest { drafts }).await;
+    let kept = officer
+        .keep_drafts(pb::KeepDraftsRequest {
+            drafts,
+            ..<_>::default()
+        })
+        .await;
     kept.expect("kept");
     until("the flash is here", async || {
         newest(&mut net.desk("XA-POL", Role::Officer).await, pb::Box::In).await

@@ -285,6 +285,7 @@ impl Errand<'_> {
                 let request = pb::SubmitRequest {
                     drafts: supply.by_ref().take(AT_ONCE).collect(),
                     dry_run: false,
+                    ..<_>::default()
                 };
                 let accepted = desk.submit(request).await.expect("accepted").into_inner();
                 assert_eq!(accepted.submitted.len(), AT_ONCE);

@@ -30,6 +30,7 @@ fn submit(drafts: Vec<alert::Draft>) -> pb::SubmitRequest {
     pb::SubmitRequest {
         drafts,
         dry_run: false,
+        ..<_>::default()
     }
 }
 
@@ -138,6 +139,7 @@ async fn kept_and_returned(officer: &mut Desk, net: &Net, a: &Served) {
     };
     let request = pb::KeepDraftsRequest {
         drafts: vec![draft],
+        ..<_>::default()
     };
     let kept = officer.keep_drafts(request).await.expect("kept");
     let id = kept.into_inner().submitted.remove(0).reference;

@@ -29,6 +29,7 @@ async fn submit(desk: &mut Desk, draft: alert::Draft) -> Result<pb::Submitted, S
     let request = pb::SubmitRequest {
         drafts: vec![draft],
         dry_run: false,
+        ..<_>::default()
     };
     let response = desk.submit(request).await?.into_inner();
     Ok(response

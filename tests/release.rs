@@ -41,6 +41,7 @@ fn submit(draft: alert::Draft) -> pb::SubmitRequest {
     pb::SubmitRequest {
         drafts: vec![draft],
         dry_run: false,
+        ..<_>::default()
     }
 }
 
@@ -229,6 +230,7 @@ async fn drafts_together_are_sent_and_kept_together_or_not_at_all() {
     let together = |drafts| pb::SubmitRequest {
         drafts,
         dry_run: false,
+        ..<_>::default()
     };
     officer.submit(together(faulty)).await.expect_err("refused");
     assert_eq!(drafts(&mut officer).await, []);
@@ -256,6 +258,7 @@ async fn a_draft_goes_back_to_its_creator_and_comes_again() {
     let draft = net.draft(&["XB-POL"]);
     let keep = |draft: &alert::Draft| pb::KeepDraftsRequest {
         drafts: vec![draft.clone()],
+        ..<_>::default()
     };
     let kept = officer.keep_drafts(keep(&draft)).await.expect("kept");
     let kept = kept.into_inner().submitted.remove(0);

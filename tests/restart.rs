@@ -74,6 +74,7 @@ async fn submit(desk: &mut Desk, drafts: Vec<Draft>) -> Result<Vec<Submitted>, t
     let request = SubmitRequest {
         drafts,
         dry_run: false,
+        ..<_>::default()
     };
     Ok(desk.submit(request).await?.into_inner().submitted)
 }

@@ -62,6 +62,7 @@ async fn ask(net: &Net, desk: &mut Desk, call: Call, alert: &str, draft: &str) -
             desk.submit(pb::SubmitRequest {
                 drafts: vec![planted(net)],
                 dry_run: true,
+                ..<_>::default()
             })
             .await,
         ),
@@ -114,6 +115,21 @@ async fn ask(net: &Net, desk: &mut Desk, call: Call, alert: &str, draft: &str) -
             desk.exercise_report(pb::ExerciseReportRequest::default())
                 .await,
         ),
+        Call::Carry => opened(
+            desk.carry(pb::CarryRequest {
+                id,
+                to: "XB-POL".to_owned(),
+            })
+            .await,
+        ),
+        Call::ReportCarried => bytes(
+            desk.report_carried(pb::ReportCarriedRequest {
+                id,
+                to: "XB-POL".to_owned(),
+                report: None,
+            })
+            .await,
+        ),
         Call::CallTest => bytes(desk.call_test(pb::CallTestRequest {}).await),
         Call::Restrict => bytes(
             desk.restrict(pb::RestrictRequest { id, units: vec![] })
@@ -134,10 +150,12 @@ async fn material(net: &Net) -> (String, String) {
     let request = pb::SubmitRequest {
         drafts: vec![planted(net)],
         dry_run: false,
+        ..<_>::default()
     };
     let sent = officer.submit(request).await.expect("accepted");
     let request = pb::KeepDraftsRequest {
         drafts: vec![planted(net)],
+        ..<_>::default()
     };
     let kept = officer.keep_drafts(request).await.expect("kept");
     let reference = |mut submitted: Vec<pb::Submitted>| submitted.remove(0).reference;

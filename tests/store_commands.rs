@@ -37,6 +37,7 @@ async fn a_journal_is_checked_rebuilt_from_and_its_damage_named() {
     let request = pb::SubmitRequest {
         drafts: vec![net.draft(&["XB-POL"])],
         dry_run: false,
+        ..<_>::default()
     };
     let sent = officer.submit(request).await.expect("accepted");
     let sent = sent.into_inner().submitted.remove(0);

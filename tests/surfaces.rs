@@ -78,6 +78,7 @@ async fn a_watch_tells_the_course_of_a_statement_and_no_other_kinds() {
     let request = pb::SubmitRequest {
         drafts: vec![net.draft(&["XB-POL"])],
         dry_run: false,
+        ..<_>::default()
     };
     let sent = sender.submit(request).await.expect("accepted").into_inner();
     let id = sent.submitted[0].statement.clone();
@@ -134,6 +135,7 @@ async fn figures_and_health_are_there_over_http() {
     let request = pb::SubmitRequest {
         drafts: net.drafts(&["XB-POL"], 3),
         dry_run: false,
+        ..<_>::default()
     };
     officer.submit(request).await.expect("accepted");
     // A stranger at the door.
@@ -289,6 +291,7 @@ async fn a_newer_directory_is_taken_while_the_node_runs() {
     let request = pb::SubmitRequest {
         drafts: vec![net.draft(&["XB-POL"])],
         dry_run: false,
+        ..<_>::default()
     };
     officer
         .submit(request)

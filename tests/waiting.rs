@@ -228,6 +228,7 @@ impl Node {
         let request = pb::SubmitRequest {
             drafts,
             dry_run: false,
+            ..<_>::default()
         };
         let accepted = desk.submit(request).await.expect("accepted").into_inner();
         let names = accepted.submitted.into_iter().map(|it| {

@@ -200,6 +200,7 @@ impl Load {
         let request = SubmitRequest {
             drafts: drafts.clone(),
             dry_run: false,
+            ..<_>::default()
         };
         let answer = tokio::time::timeout(ANSWER_WITHIN, desk.submit(request)).await?;
         let submitted = match answer {

@@ -406,7 +406,7 @@ const fn is_called_for(status: Status) -> bool {
 
 const fn kind_of(clock: ClockName) -> CallKind {
     match clock {
-        ClockName::Delivered => CallKind::DeliveryOverdue,
+        ClockName::Delivered | ClockName::Carried => CallKind::DeliveryOverdue,
         ClockName::Opened => CallKind::OpeningOverdue,
         ClockName::Answer => CallKind::AnswerOverdue,
         ClockName::Instruction => CallKind::InstructionOverdue,

@@ -10,6 +10,7 @@ use super::{
         answer::AnswerArgs,
         audit::AuditCommand,
         call::CallCommand,
+        carry::{CarriedArgs, CarryArgs},
         change::{ChangeArgs, CloseArgs, RecallArgs},
         config::ConfigCommand,
         dev::DevCommand,
@@ -114,6 +115,10 @@ pub enum Command {
     Track(TrackArgs),
     /// What follows when somebody who travelled is not known to be back
     Return(ReturnArgs),
+    /// Write a bundle for an authority that runs no node, to be carried there by hand
+    Carry(CarryArgs),
+    /// Report that a bundle was carried: by whom, when, acknowledged by whom
+    Carried(CarriedArgs),
     /// Let a held delivery go on: what hindered it is out of the way
     Resume(ResumeArgs),
     /// Keep the content of a thread to units of the own authority

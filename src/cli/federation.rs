@@ -12,13 +12,13 @@ use clap::{Args, Subcommand};
 
 use super::exit::{CliError, Exit};
 use crate::{
-    domain::{id::AuthorityId, limits, time::Clock},
+    domain::{id::AuthorityId, limits, routing::Kind, time::Clock, transfer::Channel},
     node::config,
     trust::{
-        directory::{Anchor, Directory, DirectoryError, Member, Standing},
+        directory::{Anchor, Directory, DirectoryError, Member, Receives, Standing},
         federation::{
-            self, Change, FederationError, NextRoots, Published, RotationProposed, Setup, Terms,
-            TimestampKey,
+            self, Change, FederationError, NextRoots, OffNetwork, Published, RotationProposed,
+            Setup, Terms, TimestampKey,
         },
         keys::{KeyId, KeyUse, SigningKey},
     },
@@ -127,6 +127,21 @@ struct Facts {
     /// Remove a member.
     #[arg(long, value_name = "ID")]
     remove: Vec<AuthorityId>,
+    /// Add an authority that runs no node, or change what is said of it; what is for it is carried there by hand.
+    #[arg(long, value_name = "ID", requires_all = ["name", "channel", "contact"])]
+    off_network: Option<AuthorityId>,
+    /// Its name, for people.
+    #[arg(long, requires = "off_network")]
+    name: Option<String>,
+    /// How what is for it is carried there: i24-7, embassy or sealed_mail.
+    #[arg(long, requires = "off_network", value_parser = channel)]
+    channel: Option<Channel>,
+    /// To whom it is handed: a function and a place, never a person.
+    #[arg(long, requires = "off_network")]
+    contact: Option<String>,
+    /// Group to be in, without @.
+    #[arg(long, requires = "off_network")]
+    group: Vec<String>,
     /// Days until the membership expires.
     #[arg(long, default_value_t = Terms::default().days)]
     days: u32,
@@ -287,11 +302,29 @@ impl Facts {
             let application = federation::read_application(&file)?;
             changes.push(Change::Admit(Box::new(application)));
         }
+        if let (Some(id), Some(name), Some(channel), Some(contact)) =
+            (self.off_network, self.name, self.channel, self.contact)
+        {
+            changes.push(Change::AdmitOffNetwork(Box::new(OffNetwork {
+                id,
+                name,
+                groups: self.group,
+                channel,
+                contact,
+            })));
+        }
         changes.extend(self.suspend.into_iter().map(Change::Suspend));
         changes.extend(self.restore.into_iter().map(Change::Restore));
         changes.extend(self.remove.into_iter().map(Change::Remove));
         Ok(changes)
     }
+}
+
+fn channel(text: &str) -> Result<Channel, String> {
+    Channel::from_name(text).ok_or_else(|| {
+        let names = Channel::ALL.iter().map(|it| it.name());
+        format!("expected one of {}", names.collect::<Vec<_>>().join(", "))
+    })
 }
 
 fn founded_text(anchor: Anchor, roots: u32, dir: &Path) -> String {
@@ -400,9 +433,22 @@ fn member_text(member: &Member) -> String {
             text.push_str(&format!("  {name:<10} {value}\n"));
         }
     };
+    if let Some(channel) = member.off_network {
+        line("by hand", channel.to_string());
+    }
     line("endpoints", member.endpoints.join(", "));
     line("groups", member.groups.join(", "));
     line("contact", member.contact.clone());
+    if let Receives::These(kinds) = member.receives {
+        let kinds: Vec<&str> = kinds.kinds().map(Kind::name).collect();
+        line(
+            "receives",
+            match kinds.is_empty() {
+                true => "no kind that this version carries".to_owned(),
+                false => kinds.join(", "),
+            },
+        );
+    }
     for ca in &member.exchange_cas {
         if member.exchange_cas.len() > 1 {
             line("exchange CA", ca.fingerprint());

@@ -88,6 +88,8 @@ async fn dispatch(command: Command, session: &Session) -> Result<(), CliError> {
         Command::Close(args) => commands::change::run_close(args, session).await,
         Command::Track(args) => commands::track::run(args, session).await,
         Command::Return(args) => commands::unreturned::run(args, session).await,
+        Command::Carry(args) => commands::carry::carry(args, session).await,
+        Command::Carried(args) => commands::carry::carried(args, session).await,
         Command::Resume(args) => commands::resume::run(args, session).await,
         Command::Restrict(args) => commands::restrict::run(args, session).await,
         Command::Exercise(command) => commands::exercise::run(command, session).await,

@@ -45,6 +45,8 @@ enum PkiCommand {
     Crl(CrlArgs),
     /// Say in the directory which kinds leave only after a second person's release: receivers hold the authority to it
     Release(ReleaseArgs),
+    /// Say in the directory which kinds of alerts and other first statements this authority receives
+    Receives(ReceivesArgs),
     /// Replace a key or a CA without a gap: take the next step, or learn from when on it is safe
     Rotate(RotateArgs),
 }
@@ -161,6 +163,15 @@ struct ReleaseArgs {
 }
 
 #[derive(Debug, Args)]
+struct ReceivesArgs {
+    /// The authority's folder
+    dir: PathBuf,
+    /// Kinds, such as travel_notice; without any, all of them again
+    #[arg(long, value_delimiter = ',', value_parser = kind_to_receive)]
+    kinds: Vec<Kind>,
+}
+
+#[derive(Debug, Args)]
 struct RotateArgs {
     /// The authority's folder
     dir: PathBuf,
@@ -179,6 +190,7 @@ pub fn run(args: PkiArgs, clock: &dyn Clock) -> Result<(), CliError> {
         PkiCommand::Desk(args) => desk(args, clock),
         PkiCommand::Crl(args) => crl(&args, clock),
         PkiCommand::Release(args) => release(&args, clock),
+        PkiCommand::Receives(args) => receives(&args, clock),
         PkiCommand::Rotate(args) => rotate(&args, clock),
     }
 }
@@ -347,9 +359,34 @@ fn release(args: &ReleaseArgs, clock: &dyn Clock) -> Result<(), CliError> {
     ))
 }
 
+fn receives(args: &ReceivesArgs, clock: &dyn Clock) -> Result<(), CliError> {
+    let kinds = KindSet::new(args.kinds.iter().copied());
+    pki::receive_only(&args.dir, kinds, clock)?;
+    let named: Vec<&str> = kinds.kinds().map(Kind::name).collect();
+    let received = match named.is_empty() {
+        true => "threads towards this authority begin with any kind".to_owned(),
+        false => format!(
+            "threads towards this authority begin with these kinds alone: {}",
+            named.join(", ")
+        ),
+    };
+    say(&format!(
+        "{received}\nnext: hand {} to the federation, so that partners learn of it",
+        args.dir.join("application.json").display()
+    ))
+}
+
 /// An answer is given by the node itself when an alert is opened: nobody is waited for.
 fn kind_to_release(text: &str) -> Result<Kind, String> {
-    let may = |kind: &Kind| *kind != Kind::Answer;
+    kind_that(text, |kind| *kind != Kind::Answer)
+}
+
+/// What stands in a thread reaches whoever takes part in it: only what begins one has an addressee of its own.
+fn kind_to_receive(text: &str) -> Result<Kind, String> {
+    kind_that(text, |kind| kind.starts_thread())
+}
+
+fn kind_that(text: &str, may: impl Fn(&Kind) -> bool + Copy) -> Result<Kind, String> {
     Kind::from_name(text).filter(may).ok_or_else(|| {
         let kinds = Kind::ALL.iter().copied().filter(may).map(Kind::name);
         format!("expected one of {}", kinds.collect::<Vec<_>>().join(", "))

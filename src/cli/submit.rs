@@ -10,7 +10,10 @@ use super::{
 };
 use crate::proto::{
     alert::v1::Draft,
-    desk::v1::{AlertLife, KeepDraftsRequest, SubmitRequest, SubmitResponse, Submitted},
+    desk::v1::{
+        Addressee, AlertLife, GroundSource, KeepDraftsRequest, Separation, SubmitRequest,
+        SubmitResponse, Submitted,
+    },
 };
 
 /// Whether anything is accepted.
@@ -24,14 +27,28 @@ pub enum Effect {
     Keep,
 }
 
+/// Submits all in one commit, together or apart as is usual for their kinds.
+///
+/// # Errors
+/// As [`submit_as`].
+pub async fn submit(
+    desk: &mut Desk,
+    session: &Session,
+    drafts: Vec<Draft>,
+    effect: Effect,
+) -> Result<SubmitResponse, CliError> {
+    submit_as(desk, session, drafts, Separation::Unspecified, effect).await
+}
+
 /// Gives every draft an id, says it, and submits all in one commit.
 ///
 /// # Errors
 /// What the node refuses; exit 5 with the ids to repeat with when the outcome is unknown.
-pub async fn submit(
+pub async fn submit_as(
     desk: &mut Desk,
     session: &Session,
     mut drafts: Vec<Draft>,
+    separation: Separation,
     effect: Effect,
 ) -> Result<SubmitResponse, CliError> {
     for draft in &mut drafts {
@@ -44,7 +61,11 @@ pub async fn submit(
     }
     let ids = drafts.iter().map(|draft| draft.id.clone()).collect();
     let answered = if effect == Effect::Keep {
-        let kept = desk.keep_drafts(KeepDraftsRequest { drafts }).await;
+        let request = KeepDraftsRequest {
+            drafts,
+            separation: separation.into(),
+        };
+        let kept = desk.keep_drafts(request).await;
         kept.map(|kept| SubmitResponse {
             submitted: kept.into_inner().submitted,
         })
@@ -52,6 +73,7 @@ pub async fn submit(
         let request = SubmitRequest {
             drafts,
             dry_run: effect == Effect::DryRun,
+            separation: separation.into(),
         };
         desk.submit(request).await.map(tonic::Response::into_inner)
     };
@@ -85,11 +107,93 @@ pub fn render(response: &SubmitResponse, effect: Effect) -> String {
         if one.life() == AlertLife::AwaitingRelease {
             warnings.push_str(&awaiting(one, effect));
         }
+        warnings.push_str(&to_carry(one, effect));
         for warning in &one.warnings {
             warnings.push_str(&format!("\nwarning: {}", escape(warning)));
         }
     }
-    format!("{shown}{warnings}")
+    format!("{shown}{}{warnings}", destinations(&response.submitted))
+}
+
+/// To whom, on what ground, and who has named it: once for all that go to the same.
+fn destinations(submitted: &[Submitted]) -> String {
+    if submitted.len() > 1 && submitted.iter().all(|one| one.addressees.len() == 1) {
+        return each_its_own(submitted);
+    }
+    let mut told: Vec<(&[Addressee], Vec<String>)> = Vec::new();
+    for one in submitted.iter().filter(|one| !one.addressees.is_empty()) {
+        let reference = escape(&one.reference);
+        match told.iter_mut().find(|(to, _)| *to == one.addressees) {
+            Some((_, references)) => references.push(reference),
+            None => told.push((&one.addressees, vec![reference])),
+        }
+    }
+    let tables = told.iter().map(|(to, references)| {
+        let mut shown = table(["to", "name", "country", "ground", "named by"]);
+        for one in *to {
+            shown.add_row(cells(one));
+        }
+        format!("\n{}:\n{shown}", references.join(", "))
+    });
+    tables.collect()
+}
+
+/// One table of statements that go to one recipient each.
+fn each_its_own(submitted: &[Submitted]) -> String {
+    let mut shown = table(["statement", "to", "name", "country", "ground", "named by"]);
+    for one in submitted {
+        for to in &one.addressees {
+            let reference = std::iter::once(escape(&one.reference));
+            shown.add_row(reference.chain(cells(to)));
+        }
+    }
+    format!("\n{shown}")
+}
+
+fn cells(one: &Addressee) -> [String; 5] {
+    let ground = match one.ground_reason.as_str() {
+        "" => names::ground(one.ground),
+        reason => format!("{}: {}", names::ground(one.ground), escape(reason)),
+    };
+    let authority = match one.channel.as_str() {
+        "" => escape(&one.authority),
+        channel => format!("{} (by hand: {})", escape(&one.authority), escape(channel)),
+    };
+    [
+        authority,
+        escape(&one.name),
+        escape(&one.country),
+        ground,
+        named_by(one),
+    ]
+}
+
+fn named_by(one: &Addressee) -> String {
+    match one.ground_source() {
+        GroundSource::Draft => "the draft".to_owned(),
+        GroundSource::Thread => "the thread before".to_owned(),
+        GroundSource::Destination => format!("rule {} of [[destination]]", one.rule),
+        GroundSource::Default => "[policy] default_ground".to_owned(),
+        GroundSource::Unspecified => "when it was first handed in".to_owned(),
+    }
+}
+
+/// Who gets it by hand alone, and what to do.
+fn to_carry(one: &Submitted, effect: Effect) -> String {
+    let by_hand = one.addressees.iter().filter(|it| !it.channel.is_empty());
+    let reference = escape(&one.reference);
+    by_hand
+        .map(|it| {
+            let to = escape(&it.authority);
+            match effect {
+                Effect::Accept if one.life() != AlertLife::AwaitingRelease => format!(
+                    "\n{to} runs no node: nothing goes there by itself, write a bundle to carry:\n  \
+                     allpoints carry {reference} --to {to} --out FILE"
+                ),
+                _ => format!("\n{to} runs no node: {reference} would have to be carried there"),
+            }
+        })
+        .collect()
 }
 
 /// What a second person is needed for, and what to do.
@@ -110,6 +214,7 @@ fn awaiting(one: &Submitted, effect: Effect) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::proto::envelope::v1::{Recipient, TransferGround};
 
     fn kept() -> SubmitResponse {
         let submitted = Submitted {
@@ -121,6 +226,61 @@ mod tests {
         SubmitResponse {
             submitted: vec![submitted],
         }
+    }
+
+    #[test]
+    fn everybody_who_will_see_it_is_named_with_the_ground_and_where_it_comes_from() {
+        let to = |authority: &str, country: &str, name: &str| Addressee {
+            authority: authority.to_owned(),
+            name: name.to_owned(),
+            country: country.to_owned(),
+            ground: TransferGround::Safeguards.into(),
+            ground_source: GroundSource::Thread.into(),
+            ..Addressee::default()
+        };
+        let derogation = Addressee {
+            ground: TransferGround::Derogation.into(),
+            ground_reason: "a life is at \u{202e}stake".to_owned(),
+            ground_source: GroundSource::Draft.into(),
+            ..to("XC-POL", "XC", "Cockaigne Police")
+        };
+        let by_rule = Addressee {
+            ground_source: GroundSource::Destination.into(),
+            rule: 2,
+            ..to("XD-POL", "XD", "Police of XD")
+        };
+        let sent = |reference: &str, addressees: Vec<Addressee>| Submitted {
+            reference: reference.to_owned(),
+            recipients: addressees
+                .iter()
+                .map(|to| Recipient {
+                    authority: to.authority.clone(),
+                    ..Recipient::default()
+                })
+                .collect(),
+            addressees,
+            ..Submitted::default()
+        };
+        let all = vec![to("XB-POL", "XB", "Bensalem Police"), derogation, by_rule];
+        let response = SubmitResponse {
+            submitted: vec![
+                sent("XA-26-7F3K9", all.clone()),
+                sent("XA-26-8G4M2", all),
+                sent("XA-26-9H5N3", vec![to("XB-POL", "XB", "Bensalem Police")]),
+            ],
+        };
+        let apart = SubmitResponse {
+            submitted: response.submitted[0]
+                .addressees
+                .iter()
+                .map(|to| sent("XA-26-7F3K9", vec![to.clone()]))
+                .collect(),
+        };
+        insta::assert_snapshot!(format!(
+            "{}\n\n{}",
+            render(&response, Effect::DryRun),
+            render(&apart, Effect::Accept)
+        ));
     }
 
     #[test]

@@ -3,7 +3,11 @@
 //! The way in is [`expand`], then [`Addressed::first`] or [`Addressed::later`]. Must never address somebody whom
 //! the draft's rules leave out, and never fewer than hold what is changed.
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use super::{
     SecondPerson, Submission, SubmitError,
@@ -16,9 +20,10 @@ use crate::{
         reason::Reason,
         routing::{Effect, Kind, Priority, Recipient, Release, Routing},
         time::Timestamp,
+        transfer::Groundless,
     },
     store::record::MessageRecord,
-    trust::directory::Directory,
+    trust::directory::{Directory, DirectoryError},
 };
 
 /// A draft with its addressees expanded; empty when it gave none.
@@ -26,25 +31,32 @@ pub(super) struct Addressed {
     pub(super) to: BTreeSet<AuthorityId>,
     pub(super) statement: StatementRef,
     pub(super) submission: Arc<Submission>,
+    /// In force, for the groups that policy knows its destinations by.
+    pub(super) directory: Arc<Directory>,
     pub(super) salt: [u8; 16],
     pub(super) now: Timestamp,
 }
 
-/// Expands authorities, groups and `all`; each once, in byte order.
+/// Expands authorities, countries, groups and `all`; each once, in byte order.
 ///
 /// # Errors
-/// Names the addressee that the directory does not know.
+/// Names the addressee that the directory does not know, or that does not receive such a thread.
 pub(super) fn expand(
     directory: &Directory,
     own: &AuthorityId,
-    to: &[String],
+    draft: &Submission,
 ) -> Result<BTreeSet<AuthorityId>, SubmitError> {
     let mut all = BTreeSet::new();
-    for name in to {
-        let found = directory
-            .expand(name, own)
-            .map_err(|error| SubmitError::refused(Reason::PeerUnknown, error.to_string()))?;
-        all.extend(found);
+    for name in &draft.to {
+        let found = directory.expand(name, draft.beginning(), own);
+        all.extend(found.map_err(|error| {
+            let reason = match error {
+                DirectoryError::NotReceived { .. } => Reason::KindNotReceived,
+                DirectoryError::Ambiguous { .. } => Reason::AddresseeAmbiguous,
+                _ => Reason::PeerUnknown,
+            };
+            SubmitError::refused(reason, error.to_string())
+        })?);
     }
     if all.len() > RECIPIENTS_MAX {
         return Err(SubmitError::refused(
@@ -143,33 +155,26 @@ impl Addressed {
         thread_seq: impl Fn(&AuthorityId) -> u32,
     ) -> Result<Routing, SubmitError> {
         let draft = &self.submission;
-        let mut groundless = Vec::new();
+        let mut groundless = BTreeMap::<Groundless, Vec<AuthorityId>>::new();
         let mut recipients = Vec::new();
         for authority in to {
-            let Some((ground, ground_reason)) = draft.ground.towards(&authority) else {
-                groundless.push(authority.to_string());
-                continue;
-            };
-            recipients.push(Recipient {
-                authority,
-                thread_seq: thread_seq(&authority),
-                ground,
-                ground_reason,
-            });
+            match draft.ground_towards(&authority, &self.directory) {
+                Ok(grounded) => recipients.push(Recipient {
+                    authority,
+                    thread_seq: thread_seq(&authority),
+                    ground: grounded.ground,
+                    ground_reason: grounded.reason,
+                }),
+                Err(why) => groundless.entry(why).or_default().push(authority),
+            }
         }
         if !groundless.is_empty() {
-            return Err(SubmitError::refused(
-                Reason::FaultyDraft,
-                format!(
-                    "`ground` is empty, and nothing went to {} in this thread on any: name one, or set `[policy] default_ground`",
-                    groundless.join(", ")
-                ),
-            ));
+            return Err(self.without_ground(&groundless));
         }
         if recipients.is_empty() {
             return Err(SubmitError::refused(
                 Reason::FaultyDraft,
-                "`to` is empty: expected an authority, a group such as `@all-eu`, or `all`",
+                "`to` is empty: expected an authority, a country such as `XB`, a group such as `@all-eu`, or `all`",
             ));
         }
         if recipients
@@ -198,6 +203,35 @@ impl Addressed {
             effect: draft.effect,
             terms: draft.terms,
         })
+    }
+
+    /// Names everybody to whom it may not go, and what would be right.
+    fn without_ground(&self, groundless: &BTreeMap<Groundless, Vec<AuthorityId>>) -> SubmitError {
+        let is_first = self.submission.in_reply_to.is_none();
+        let named = self.submission.ground.named.is_some();
+        let faults = groundless.iter().map(|(why, authorities)| {
+            let names: Vec<&str> = authorities.iter().map(AuthorityId::as_str).collect();
+            let names = names.join(", ");
+            match why {
+                Groundless::Unnamed if is_first => format!(
+                    "`ground` is empty, and no rule of [[destination]] gives one for {names}: name one in the draft, or a `ground` for them in the configuration"
+                ),
+                Groundless::Unnamed => format!(
+                    "`ground` is empty, and nothing went to {names} in this thread on any: name one, or set `[policy] default_ground`"
+                ),
+                Groundless::ReasonAsked(rule) => {
+                    let apart = match named {
+                        true => ", or send to the others apart",
+                        false => "",
+                    };
+                    format!(
+                        "rule {rule} of [[destination]] asks a reason for {names}: set `ground` to a derogation and say why in `groundReason`{apart}"
+                    )
+                }
+            }
+        });
+        let faults: Vec<String> = faults.collect();
+        SubmitError::refused(Reason::FaultyDraft, faults.join("; "))
     }
 
     /// The release as it is attested: dated as the statement is, and never before the draft.

@@ -8,7 +8,11 @@ use crate::{
         Ground, SecondPerson,
         testing::{Shelf, at, effect, first, id, later, named},
     },
-    domain::routing::{Handling, HandlingSet, Kind, Status, TransferGround},
+    domain::{
+        routing::{Handling, HandlingSet, Kind, Status, TransferGround},
+        transfer::{self, Policy},
+    },
+    trust::testing::TestFederation,
 };
 
 /// A draft of ours, XA, about a statement.
@@ -16,6 +20,7 @@ fn draft(own: &str, kind: Kind, to: &[&str], target: Option<StatementRef>) -> Ad
     Addressed {
         to: to.iter().map(|name| id(name)).collect(),
         statement: named(own, 50),
+        directory: TestFederation::new().directory(),
         salt: [0; 16],
         now: at(2000),
         submission: Arc::new(Submission {
@@ -28,7 +33,7 @@ fn draft(own: &str, kind: Kind, to: &[&str], target: Option<StatementRef>) -> Ad
             priority: Priority::Urgent,
             handling: HandlingSet::new([Handling::H1]).unwrap(),
             handling_text: String::new(),
-            ground: Ground::Named(TransferGround::Adequacy, String::new()),
+            ground: Ground::named(TransferGround::Adequacy, String::new()),
             in_reply_to: target,
             carried_hours: None,
             payload: bytes::Bytes::new(),
@@ -188,9 +193,13 @@ fn carriage_is_as_asked_up_to_thirty_days_and_outlasts_a_week() {
 fn a_ground_is_named_by_the_draft_the_thread_or_the_authority_and_by_nobody_else() {
     let (xb, xc) = (id("XB"), id("XC"));
     let derogation = (TransferGround::Derogation, "a life is at stake".to_owned());
-    let left = |default| Ground::Left {
+    let left = |default| Ground {
+        named: None,
         of_thread: BTreeMap::from([(xb, derogation.clone())]),
-        default,
+        policy: Arc::new(Policy {
+            default_ground: default,
+            destinations: Vec::new(),
+        }),
     };
     let recall = |ground| {
         let mut draft = draft("XA", Kind::Recall, &[], Some(named("XA", 1)));
@@ -205,7 +214,7 @@ fn a_ground_is_named_by_the_draft_the_thread_or_the_authority_and_by_nobody_else
     };
     let adequacy = (TransferGround::Adequacy, String::new());
     let safeguards = (TransferGround::Safeguards, String::new());
-    let given = Ground::Named(TransferGround::Adequacy, String::new());
+    let given = Ground::named(TransferGround::Adequacy, String::new());
     assert_eq!(grounds(given), [adequacy.clone(), adequacy]);
     let with_default = left(Some(TransferGround::Safeguards));
     assert_eq!(grounds(with_default), [derogation.clone(), safeguards]);
@@ -217,4 +226,63 @@ fn a_ground_is_named_by_the_draft_the_thread_or_the_authority_and_by_nobody_else
         detail.contains(xc.as_str()) && !detail.contains(xb.as_str()),
         "{detail}"
     );
+}
+
+/// A rule about a destination gives a ground to what begins a thread, too; everybody without one is named, with the rule
+/// that asks for more and what would be right.
+#[test]
+fn rules_of_destinations_give_grounds_and_whoever_gets_none_is_named_with_the_remedy() {
+    let rule = |to: &str, ground, ask| transfer::Rule {
+        to: vec![to.parse().unwrap()],
+        ground,
+        ask,
+    };
+    let policy = |rules: Vec<transfer::Rule>| Ground {
+        policy: Arc::new(Policy {
+            default_ground: Some(TransferGround::Safeguards),
+            destinations: rules,
+        }),
+        ..Ground::default()
+    };
+    let alert = |ground| {
+        let mut draft = draft("XA", Kind::MissingOffender, &["XB", "XC"], None);
+        Arc::make_mut(&mut draft.submission).ground = ground;
+        draft.first()
+    };
+    let refused = |ground| match alert(ground) {
+        Err(SubmitError::Refused { reason, detail }) => (reason, detail),
+        other => panic!("{other:?}"),
+    };
+    let adequacy = Some(TransferGround::Adequacy);
+    let by_group = policy(vec![
+        rule("XB", adequacy, None),
+        rule("@nordic", adequacy, None),
+    ]);
+    let routing = alert(by_group).expect("legal");
+    assert!(
+        routing
+            .recipients
+            .iter()
+            .all(|it| it.ground == TransferGround::Adequacy)
+    );
+
+    let (reason, detail) = refused(policy(vec![rule("XB", adequacy, None)]));
+    assert_eq!(reason, Reason::FaultyDraft);
+    assert!(
+        detail.contains("no rule of [[destination]] gives one for XC-POL"),
+        "{detail}"
+    );
+
+    let asking = vec![rule("XC-POL", None, Some(transfer::Ask::Reason))];
+    let named = |ground, why: &str| Ground {
+        named: Some((ground, why.to_owned())),
+        ..policy(asking.clone())
+    };
+    let (_, detail) = refused(named(TransferGround::Safeguards, ""));
+    assert!(
+        detail.contains("rule 1 of [[destination]] asks a reason for XC-POL")
+            && detail.contains("groundReason"),
+        "{detail}"
+    );
+    assert!(alert(named(TransferGround::Derogation, "a life is at stake")).is_ok());
 }

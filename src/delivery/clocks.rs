@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::{
     domain::{
         id::AuthorityId,
-        lives::{AlertLife, DeliveryLife},
+        lives::{AlertLife, DeliveryLife, Hand},
         routing::{AnswerCode, Effect, Kind, Priority},
         time::Timestamp,
     },
@@ -30,6 +30,15 @@ pub struct Deadlines {
 
 /// From word that the person is there now to the originator's instruction, whatever the priority.
 pub const INSTRUCTION_IF_PRESENT: Duration = minutes(30);
+
+/// From acceptance to a report that it was carried, where it goes by hand: no node's clock fits an embassy's bag.
+#[must_use]
+pub const fn carried_within(priority: Priority) -> Duration {
+    match priority {
+        Priority::Flash | Priority::Urgent => days(1),
+        Priority::Priority | Priority::Routine => days(3),
+    }
+}
 
 const fn minutes(count: u64) -> Duration {
     Duration::from_secs(count * 60)
@@ -104,6 +113,8 @@ pub enum ClockName {
     Answer,
     /// A hit waits for the originator's word.
     Instruction,
+    /// Nobody has reported that it was carried, where it goes by hand.
+    Carried,
 }
 
 impl ClockName {
@@ -115,6 +126,7 @@ impl ClockName {
             Self::Opened => "opened",
             Self::Answer => "answer",
             Self::Instruction => "instruction",
+            Self::Carried => "carried",
         }
     }
 }
@@ -203,6 +215,8 @@ struct Partner<'a> {
     received_at: Option<Timestamp>,
     /// True when it will never arrive, or was taken back.
     given_up: bool,
+    /// Where it goes by hand and nobody has carried it: within which time somebody does.
+    to_carry: Option<Duration>,
     opened: bool,
     /// What this recipient answered, oldest first.
     answers: Vec<(Timestamp, AnswerCode)>,
@@ -220,7 +234,12 @@ impl<'a> Partner<'a> {
         now: Timestamp,
     ) -> Self {
         let received_at = (delivery.life == DeliveryLife::Delivered).then_some(delivery.since);
+        let waits = matches!(
+            delivery.life,
+            DeliveryLife::ByHand(Hand::Waiting | Hand::Bundled)
+        );
         Self {
+            to_carry: waits.then(|| carried_within(record.priority)),
             authority: delivery.recipient,
             originator: record.statement.origin,
             deadlines: deadlines_of(record.kind, record.priority),
@@ -246,6 +265,7 @@ impl<'a> Partner<'a> {
             originator: record.statement.origin,
             deadlines: deadlines_of(record.kind, record.priority),
             accepted_at: record.issued_at,
+            to_carry: None,
             received_at: Some(record.recorded_at),
             given_up: false,
             opened: record.opened_at.is_some(),
@@ -273,6 +293,13 @@ impl<'a> Partner<'a> {
 
     /// While it is on its way.
     fn receipt_due(&self) -> Option<Overdue> {
+        if let Some(within) = self.to_carry {
+            return Some(Overdue {
+                clock: ClockName::Carried,
+                due: self.accepted_at.plus(within),
+                owed_by: self.originator,
+            });
+        }
         if self.received_at.is_some() || self.given_up {
             return None;
         }

@@ -109,7 +109,7 @@ fn opened(first: &MessageRecord) -> Result<Submission, SubmitError> {
         handling,
         handling_text: String::new(),
         // No person is in it: what the federation agreed on carries it.
-        ground: Ground::Named(TransferGround::Safeguards, String::new()),
+        ground: Ground::named(TransferGround::Safeguards, String::new()),
         in_reply_to: Some(first.statement),
         carried_hours: None,
         payload: wire::alert::opened_payload(first.statement),

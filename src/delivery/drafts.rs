@@ -26,6 +26,7 @@ use crate::{
         event::{DraftEnd, Event},
         ledger::Ledger,
     },
+    trust::directory::Directory,
     wire,
 };
 
@@ -210,7 +211,7 @@ pub(super) async fn answer_again(
         }
         draft.earlier = Some(Accepted {
             statement,
-            recipients: as_handed_in(&outline, &draft.submission),
+            recipients: as_handed_in(&outline, &draft.submission, &core.directory.load()),
             accepted_at: record.kept_at,
             repeated: true,
             awaits: Some(outline.why.clone()),
@@ -220,15 +221,19 @@ pub(super) async fn answer_again(
 }
 
 /// To whom it would go: numbers in the thread are given when it leaves.
-fn as_handed_in(outline: &Outline, submission: &Submission) -> Vec<Recipient> {
+fn as_handed_in(
+    outline: &Outline,
+    submission: &Submission,
+    directory: &Directory,
+) -> Vec<Recipient> {
     let readers = outline.recipients.iter();
     let recipient = |authority: &AuthorityId| {
-        let (ground, ground_reason) = submission.ground.towards(authority)?;
+        let grounded = submission.ground_towards(authority, directory).ok()?;
         Some(Recipient {
             authority: *authority,
             thread_seq: 0,
-            ground,
-            ground_reason,
+            ground: grounded.ground,
+            ground_reason: grounded.reason,
         })
     };
     readers.filter_map(recipient).collect()

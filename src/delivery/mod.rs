@@ -4,7 +4,10 @@
 //! out by itself through [`Connector`]. Must never acknowledge what is not durable, never read a statement's
 //! content, and never call anything delivered but on a stored receipt that verifies.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use bytes::Bytes;
 
@@ -21,11 +24,16 @@ use crate::{
         },
         terms::Terms,
         time::{Clock, Timestamp},
+        transfer::{Grounded, Groundless, Place, Policy, Question, Towards},
     },
-    store::{Runs, Store, StoreFailed, entry::Actor, event::Peek},
+    store::{
+        Runs, Store, StoreFailed,
+        entry::Actor,
+        event::{Peek, Word},
+    },
     trust::{
         batch::{BatchSigner, Unverified, Verifier},
-        directory::DirectoryHandle,
+        directory::{Beginning, Directory, DirectoryHandle},
         keys::{KeyId, SigningKey},
     },
     wire::alert::ParsedDraft,
@@ -39,6 +47,7 @@ mod core;
 mod dispatch;
 mod drafts;
 mod expire;
+mod hand;
 mod life;
 mod link;
 mod links;
@@ -181,30 +190,61 @@ impl Submission {
 }
 
 /// On what ground personal data go abroad with a statement. Never invented: somebody names it, here or before.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Ground {
-    /// The draft names it, the same for every recipient; a derogation with its reason.
-    Named(TransferGround, String),
-    /// The draft leaves it out.
-    Left {
-        /// As our latest statement of the thread went to each.
-        of_thread: BTreeMap<AuthorityId, (TransferGround, String)>,
-        /// For everybody else: what the authority has set as its default.
-        default: Option<TransferGround>,
-    },
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Ground {
+    /// What the draft names, the same for every recipient; a derogation with its reason. `None`: it leaves it out.
+    pub named: Option<(TransferGround, String)>,
+    /// As our latest statement of the thread went to each. Looked up when the draft leaves its ground out.
+    pub of_thread: BTreeMap<AuthorityId, (TransferGround, String)>,
+    /// What the authority has decided of its destinations.
+    pub policy: Arc<Policy>,
 }
 
 impl Ground {
-    /// The ground towards one recipient, with its reason; `None` when nobody has named one.
+    /// A ground that the draft names, and no policy beside it.
     #[must_use]
-    pub fn towards(&self, recipient: &AuthorityId) -> Option<(TransferGround, String)> {
-        match self {
-            Self::Named(ground, reason) => Some((*ground, reason.clone())),
-            Self::Left { of_thread, default } => of_thread
-                .get(recipient)
-                .cloned()
-                .or_else(|| default.map(|ground| (ground, String::new()))),
+    pub fn named(ground: TransferGround, reason: String) -> Self {
+        Self {
+            named: Some((ground, reason)),
+            ..Self::default()
         }
+    }
+}
+
+impl Submission {
+    /// What it begins a thread with, if it begins one.
+    #[must_use]
+    pub fn beginning(&self) -> Beginning {
+        match self.in_reply_to {
+            Some(_) => Beginning::InThread,
+            None => Beginning::With(self.kind),
+        }
+    }
+
+    /// The ground towards one recipient, and who has named it.
+    ///
+    /// # Errors
+    /// When nobody has, or the authority's policy asks for more.
+    pub fn ground_towards(
+        &self,
+        recipient: &AuthorityId,
+        directory: &Directory,
+    ) -> Result<Grounded, Groundless> {
+        let question = Question {
+            kind: self.kind,
+            place: match self.in_reply_to {
+                Some(_) => Place::Later,
+                None => Place::First,
+            },
+            named: self.ground.named.as_ref(),
+            of_thread: self.ground.of_thread.get(recipient),
+        };
+        let member = directory.member(recipient);
+        let to = Towards {
+            authority: recipient,
+            groups: member.map_or(&[], |member| member.groups.as_slice()),
+        };
+        self.ground.policy.ground(question, to)
     }
 }
 
@@ -259,6 +299,14 @@ impl Broker {
         submissions: &[Submission],
     ) -> Result<Vec<Accepted>, SubmitError> {
         submit::hand_in(&self.core, actor, submissions.to_vec(), submit::Run::Dry).await
+    }
+
+    /// Whom a draft names, expanded by the directory in force; empty when it leaves that to the thread.
+    ///
+    /// # Errors
+    /// Names the addressee that is not known, or does not receive it.
+    pub fn addressees(&self, draft: &Submission) -> Result<BTreeSet<AuthorityId>, SubmitError> {
+        address::expand(&self.core.directory.load(), &self.core.authority, draft)
     }
 
     /// Each on its own; coalesced with what else waits; results in order.
@@ -379,6 +427,35 @@ impl Broker {
         resume::resume(&self.core, actor, statement, recipient).await?;
         self.dispatch.resume(statement, &recipient);
         Ok(())
+    }
+
+    /// A bundle with these statements is about to be given out, to be carried to a recipient that runs no node. Answers
+    /// when durable, with the time that the journal has of it.
+    ///
+    /// # Errors
+    /// `NOT_BY_HAND` when one of them goes there over the network.
+    pub async fn bundle(
+        &self,
+        actor: Actor,
+        statements: &[StatementRef],
+        recipient: AuthorityId,
+    ) -> Result<Timestamp, SubmitError> {
+        hand::bundle(&self.core, actor, statements, recipient).await
+    }
+
+    /// Somebody reports that these were carried there; `report` is a `desk.v1.HandReport`. Answers when durable.
+    ///
+    /// # Errors
+    /// `NOT_BY_HAND`; `NOTHING_CARRIED` when there is nothing to report.
+    pub async fn carried(
+        &self,
+        actor: Actor,
+        statements: &[StatementRef],
+        recipient: AuthorityId,
+        word: Word,
+        report: Bytes,
+    ) -> Result<(), SubmitError> {
+        hand::carried(&self.core, actor, statements, recipient, word, report).await
     }
 
     /// A second person releases a kept draft, which `submission` says anew: signed, and accepted in the commit that ends

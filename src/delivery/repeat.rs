@@ -8,7 +8,7 @@ use std::{collections::BTreeSet, sync::Arc};
 use bytes::Bytes;
 
 use super::{
-    Accepted, Ground, Submission, SubmitError, address,
+    Accepted, Submission, SubmitError, address,
     core::Core,
     drafts::{self, Answered},
     submit::SubmitJob,
@@ -41,7 +41,7 @@ pub(super) async fn take_up_again(core: &Arc<Core>, mut job: SubmitJob, known: V
             .iter_mut()
             .filter(|draft| draft.statement == statement);
         for draft in places {
-            if !(same_readers(core, &draft.submission.to, &earlier)
+            if !(same_readers(core, &draft.submission, &earlier)
                 && is_same(&draft.submission, &earlier.routing, &earlier.payload))
             {
                 let error = SubmitError::refused(
@@ -121,14 +121,15 @@ async fn kept(
 
 /// True when the draft names those to whom it went. What a group was under a former directory is not known any more:
 /// then it is enough that whoever is named went with it.
-fn same_readers(core: &Core, to: &[String], earlier: &Earlier) -> bool {
+fn same_readers(core: &Core, draft: &Submission, earlier: &Earlier) -> bool {
+    let to = &draft.to;
     let kept: BTreeSet<AuthorityId> = earlier
         .routing
         .recipients
         .iter()
         .map(|recipient| recipient.authority)
         .collect();
-    let expanded = address::expand(&core.directory.load(), &core.authority, to);
+    let expanded = address::expand(&core.directory.load(), &core.authority, draft);
     if to.is_empty() || expanded.is_ok_and(|to| to == kept) {
         return true;
     }
@@ -140,12 +141,12 @@ fn same_readers(core: &Core, to: &[String], earlier: &Earlier) -> bool {
 /// True when an officer would call it the same: everything that the draft says, and nothing that the node adds.
 fn is_same(draft: &Submission, kept: &Routing, payload: &Bytes) -> bool {
     let same_ground = kept.recipients.iter().all(|recipient| {
-        match &draft.ground {
-            Ground::Named(ground, reason) => {
+        match &draft.ground.named {
+            Some((ground, reason)) => {
                 recipient.ground == *ground && recipient.ground_reason == *reason
             }
             // It says nothing, so it says nothing else.
-            Ground::Left { .. } => true,
+            None => true,
         }
     });
     same_ground

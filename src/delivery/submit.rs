@@ -286,10 +286,13 @@ pub(super) struct Encoded {
     pub(super) routing: Arc<Routing>,
     pub(super) leaf: LeafHash,
     pub(super) document: Bytes,
+    /// Recipients that run no node.
+    by_hand: Vec<AuthorityId>,
 }
 
 impl Encoded {
-    fn new(routing: Routing, salt: [u8; 16], payload: &[u8]) -> Result<Self, SubmitError> {
+    fn new(routing: Routing, addressed: &Addressed) -> Result<Self, SubmitError> {
+        let (salt, payload) = (addressed.salt, &addressed.submission.payload);
         let document = wire::encode_statement(&routing, salt, payload);
         if document.len() > STATEMENT_MAX_BYTES {
             return Err(SubmitError::refused(
@@ -301,7 +304,10 @@ impl Encoded {
                 ),
             ));
         }
+        let recipients = routing.recipients.iter().map(|it| it.authority);
+        let off_network = |it: &AuthorityId| addressed.directory.channel(it).is_some();
         Ok(Self {
+            by_hand: recipients.filter(off_network).collect(),
             leaf: pae::leaf_hash(DocumentType::Statement, &document),
             routing: Arc::new(routing),
             document,
@@ -325,12 +331,10 @@ fn prepare_all(
 
 /// Expands the addressees; encodes and hashes at once what needs nothing from the ledger.
 pub(super) fn prepare(core: &Core, draft: &Draft, now: Timestamp) -> Result<Prepared, SubmitError> {
+    let directory = core.directory.load_full();
     let addressed = Addressed {
-        to: address::expand(
-            &core.directory.load(),
-            &core.authority,
-            &draft.submission.to,
-        )?,
+        to: address::expand(&directory, &core.authority, &draft.submission)?,
+        directory,
         statement: draft.statement,
         submission: Arc::clone(&draft.submission),
         salt: core.random_bytes(),
@@ -341,7 +345,7 @@ pub(super) fn prepare(core: &Core, draft: &Draft, now: Timestamp) -> Result<Prep
         Prepared::Later(Box::new(addressed))
     } else {
         let routing = addressed.first()?;
-        let encoded = Encoded::new(routing, addressed.salt, &draft.submission.payload)?;
+        let encoded = Encoded::new(routing, &addressed)?;
         Prepared::First(Box::new(encoded))
     };
     Ok(drafts::held_back(draft, prepared))
@@ -395,6 +399,14 @@ impl Recorded {
             document: encoded.document,
         };
         self.event(ledger, now, event);
+        for recipient in encoded.by_hand {
+            let by_hand = Event::GoesByHand {
+                actor,
+                statement: accepted.statement,
+                recipient,
+            };
+            self.event(ledger, now, by_hand);
+        }
         accepted
     }
 }
@@ -466,7 +478,7 @@ fn check_prepared(prepared: &Prepared, ledger: &Ledger) -> Result<(), SubmitErro
     match prepared {
         Prepared::Later(addressed) => {
             let longest = addressed.later(ledger, |_, _| u32::MAX)?;
-            Encoded::new(longest, addressed.salt, &addressed.submission.payload).map(drop)
+            Encoded::new(longest, addressed).map(drop)
         }
         Prepared::Kept(keeping) => check_prepared(&keeping.prepared, ledger),
         Prepared::First(_) | Prepared::Earlier(_) => Ok(()),
@@ -488,7 +500,7 @@ pub(super) fn record_one(
             let routing = addressed.later(ledger, |thread, recipient| {
                 ledger.next_thread_seq(thread, recipient)
             })?;
-            Encoded::new(routing, addressed.salt, &addressed.submission.payload)?
+            Encoded::new(routing, &addressed)?
         }
         Prepared::Kept(keeping) => {
             return drafts::record(ledger, now, actor, &keeping, recorded);

@@ -14,7 +14,7 @@ use super::{
     rights::{Call, may},
     second,
     service::{DeskService, Permit, read_failed, store_failed, submit_failed},
-    submit::{self, submitted},
+    submit::{self, addressees, submitted},
     summary::{reference_of, short_reference},
     thread::blocking,
     units,
@@ -130,11 +130,15 @@ pub(super) async fn release(
         released_at: record.kept_at,
     });
     let broker = &desk.parts().broker;
-    let released = broker.release_draft(permit.actor, record.statement, submission);
+    let directory = desk.parts().directory.load_full();
+    let released = broker.release_draft(permit.actor, record.statement, submission.clone());
     match released.await {
-        Ok(accepted) => Ok(pb::ReleaseDraftResponse {
-            submitted: Some(submitted(accepted, warnings)),
-        }),
+        Ok(accepted) => {
+            let addressees = addressees(&accepted, Some(&submission), &directory);
+            Ok(pb::ReleaseDraftResponse {
+                submitted: Some(submitted(accepted, addressees, warnings)),
+            })
+        }
         Err(SubmitError::Refused {
             reason: Reason::SamePerson,
             ..
@@ -303,8 +307,9 @@ async fn released_before(
         repeated: true,
         awaits: None,
     };
+    let addressees = addressees(&accepted, None, &desk.parts().directory.load());
     Ok(pb::ReleaseDraftResponse {
-        submitted: Some(submitted(accepted, Vec::new())),
+        submitted: Some(submitted(accepted, addressees, Vec::new())),
     })
 }
 

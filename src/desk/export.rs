@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     domain::{
-        id::StatementRef,
+        id::{AuthorityId, StatementRef},
         limits::{EXPORT_CHUNK_BYTES, RESPONSE_QUEUE_MESSAGES},
         reason::Reason,
         time::Timestamp,
@@ -97,7 +97,7 @@ pub(super) async fn start(
 
     let desk = desk.clone();
     let bytes = blocking(move || {
-        let exported = build(&desk, thread, &records, now);
+        let exported = build(&desk, thread, &records, now, Reader::Court);
         exported
             .map(|export| Bytes::from(export.encode_to_vec()))
             .map_err(|error| {
@@ -121,17 +121,46 @@ pub(super) async fn start(
     Ok(ReceiverStream::new(stream))
 }
 
-fn build(
+/// For whom an export is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reader {
+    /// Whoever judges the whole thread: all that is kept of it.
+    Court,
+    /// A recipient that runs no node: nothing that others said or receipted, nor what the own staff did.
+    Recipient(AuthorityId),
+}
+
+impl Reader {
+    fn may_have(self, header: &EntryHeader) -> bool {
+        match self {
+            Self::Court => true,
+            Self::Recipient(recipient) => {
+                header.act == Act::Accepted
+                    || matches!(header.act, Act::GoesByHand | Act::Bundled)
+                        && header.peer == Some(recipient)
+            }
+        }
+    }
+}
+
+/// A thread, or these records of it, as evidence.
+pub(super) fn build(
     desk: &DeskService,
     thread: StatementRef,
     records: &[MessageRecord],
     exported_at: Timestamp,
+    reader: Reader,
 ) -> Result<evidence::Export, ExportError> {
     let parts = desk.parts();
     let directory = parts.directory.load_full();
     let log = Log::read(&parts.store, |header| match header.subject {
         Some(subject) => {
-            subject == thread || records.iter().any(|record| record.statement == subject)
+            let belongs = match reader {
+                Reader::Court => subject == thread,
+                Reader::Recipient(_) => false,
+            };
+            reader.may_have(header)
+                && (belongs || records.iter().any(|record| record.statement == subject))
         }
         None => header.act == Act::DirectoryAdopted,
     })?;
@@ -159,6 +188,10 @@ fn build(
             &parts.log_key.load(),
         ),
         entries,
+        carried_to: match reader {
+            Reader::Court => String::new(),
+            Reader::Recipient(to) => to.to_string(),
+        },
     })
 }
 
@@ -377,7 +410,7 @@ fn prove(leaves: &[Hash], offset: usize, wanted: &[usize], paths: &mut [Vec<Hash
     merkle::node(&left_root, &right_root)
 }
 
-fn chunks(mut bytes: Bytes) -> impl Iterator<Item = Bytes> {
+pub(super) fn chunks(mut bytes: Bytes) -> impl Iterator<Item = Bytes> {
     std::iter::from_fn(move || {
         (!bytes.is_empty()).then(|| bytes.split_to(bytes.len().min(EXPORT_CHUNK_BYTES)))
     })

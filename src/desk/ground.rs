@@ -1,6 +1,6 @@
-//! The ground of a follow-up that names none: as our own statements of its thread went to each recipient.
+//! The ground of a draft: as it says, else as our own statements of its thread went to each recipient, else by policy.
 //!
-//! The way in is [`left`]. Grounds stand in the signed statements alone, so these are read; never guessed.
+//! The way in is [`of_draft`]. Grounds stand in the signed statements alone, so these are read; never guessed.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -25,16 +25,20 @@ use crate::{
     wire::{decode_kept_statement, status::refusal},
 };
 
-/// What holds for a draft that answers or changes `target` and says nothing of its ground.
-pub(super) async fn left(
+/// What holds for a draft that answers or changes `target`, and names this ground or none.
+pub(super) async fn of_draft(
     desk: &DeskService,
+    named: Option<(TransferGround, String)>,
     target: Option<StatementRef>,
 ) -> Result<Ground, Status> {
     let parts = desk.parts();
-    let default = **parts.default_ground.load();
-    let Some(target) = target else {
-        let of_thread = BTreeMap::new();
-        return Ok(Ground::Left { of_thread, default });
+    let policy = parts.policy.load_full();
+    let (None, Some(target)) = (&named, target) else {
+        return Ok(Ground {
+            named,
+            policy,
+            ..Ground::default()
+        });
     };
     let reading = parts.store.read(|ledger| {
         let thread = ledger.message(&target).map(|record| record.thread);
@@ -44,7 +48,11 @@ pub(super) async fn left(
     let latest = latest(&records);
     let store = parts.store.clone();
     let of_thread = blocking(move || read(&store, &latest)).await?;
-    Ok(Ground::Left { of_thread, default })
+    Ok(Ground {
+        named,
+        of_thread,
+        policy,
+    })
 }
 
 /// The entry of our latest statement to each recipient.

@@ -5,8 +5,10 @@
 //! answer "accepted" before the broker says that it is durable, nor show a person to ops.
 
 mod actor;
+mod apart;
 mod audit;
 mod calls;
+mod carry;
 mod cursor;
 mod drafts;
 mod exercise;
@@ -49,8 +51,8 @@ use crate::{
         alert::marking::Markings,
         id::AuthorityId,
         release::Rule,
-        routing::TransferGround,
         time::{Clock, Timestamp},
+        transfer::Policy,
     },
     store::Store,
     trust::{directory::DirectoryHandle, keys::SigningKey},
@@ -74,8 +76,9 @@ pub struct DeskParts {
     pub log_key: Arc<ArcSwap<SigningKey>>,
     /// Number of the present log, in the name of its origin.
     pub log_epoch: u32,
-    /// On what ground follow-ups go abroad when neither they nor their thread name one; may change while the node runs.
-    pub default_ground: Arc<ArcSwap<Option<TransferGround>>>,
+    /// On what ground statements go abroad when neither they nor their thread name one, and what destinations ask; may
+    /// change while the node runs.
+    pub policy: Arc<ArcSwap<Policy>>,
     /// Which of the optional markings drafts may carry.
     pub markings: Markings,
     /// What leaves only after a second person's release; may change while the node runs.

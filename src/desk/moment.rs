@@ -4,7 +4,7 @@
 
 use crate::{
     delivery::{LaneState, LinkState, UnderWay},
-    domain::{id::AuthorityId, reason::Reason, routing::Lane, time::Timestamp},
+    domain::{id::AuthorityId, reason::Reason, routing::Lane, time::Timestamp, transfer::Channel},
     store::record::MessageRecord,
 };
 
@@ -17,6 +17,7 @@ pub(super) struct Moment {
     links: Vec<LinkState>,
     under_way: UnderWay,
     suspended: Vec<AuthorityId>,
+    off_network: Vec<(AuthorityId, Channel)>,
 }
 
 /// Why a queued delivery is not delivered yet, and after how many attempts in a row that brought nothing.
@@ -33,7 +34,10 @@ impl Moment {
     pub(super) fn of(parts: &DeskParts) -> Self {
         let directory = parts.directory.load();
         let suspended = directory.members().filter(|member| member.suspended);
+        let off_network = directory.members();
+        let off_network = off_network.filter_map(|it| Some((it.id, it.off_network?)));
         Self {
+            off_network: off_network.collect(),
             suspended: suspended.map(|member| member.id).collect(),
             own: parts.authority,
             now: parts.clock.now(),
@@ -50,7 +54,16 @@ impl Moment {
             links,
             under_way: UnderWay::default(),
             suspended: Vec::new(),
+            off_network: Vec::new(),
         }
+    }
+
+    /// How what is for this recipient is carried there, when it runs no node.
+    pub(super) fn channel(&self, recipient: &AuthorityId) -> Option<Channel> {
+        let mut known = self.off_network.iter();
+        known
+            .find(|(authority, _)| authority == recipient)
+            .map(|(_, channel)| *channel)
     }
 
     /// Since when this statement is under way to this recipient, without a result.

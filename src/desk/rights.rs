@@ -40,7 +40,7 @@ const CONTENT: &[Role] = &[Officer, Supervisor, Duty, Auditor];
 /// A second person.
 const RELEASES: &[Role] = &[Supervisor, Duty];
 
-// The table. `Show`, `Peek`, `ShowDraft` and `AuditExport` hold persons; lists, tracks and events hold routing only. A
+// The table. `Show`, `Peek`, `ShowDraft`, `AuditExport` and `Carry` hold persons; lists, tracks and events hold routing only. A
 // system gets no call here: its one call, to ask about a document, does not exist yet.
 calls! {
     Submit "send" DESK;
@@ -67,6 +67,8 @@ calls! {
     TakeOver "handover take" DESK;
     ExerciseReport "exercise report" LINES;
     CallTest "call test" LINES;
+    Carry "carry" DESK;
+    ReportCarried "carried" DESK;
 }
 
 /// The word of the table.
@@ -119,6 +121,8 @@ mod tests {
             (Call::TakeOver, "yes yes yes -   -   -   -  "),
             (Call::ExerciseReport, "yes yes yes -   yes -   -  "),
             (Call::CallTest, "yes yes yes -   yes -   -  "),
+            (Call::Carry, "yes yes yes -   -   -   -  "),
+            (Call::ReportCarried, "yes yes yes -   -   -   -  "),
         ];
         assert_eq!(table.map(|(call, _)| call), Call::ALL);
         for (call, row) in table {
@@ -137,6 +141,7 @@ mod tests {
             Call::Peek,
             Call::ShowDraft,
             Call::AuditExport,
+            Call::Carry,
             Call::Submit,
         ] {
             for role in [Role::Ops, Role::Administrator, Role::System] {

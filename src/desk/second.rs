@@ -17,6 +17,7 @@ use crate::{
         id::StatementRef,
         reason::Reason,
         release::{self, KindSet, Matter, Needs, Why},
+        transfer::Towards,
     },
     proto::alert::v1 as alert,
     wire::{alert::decode_payload, status::refusal},
@@ -53,7 +54,9 @@ pub(super) async fn why(
     let directory = parts.directory.load_full();
     let own = directory.member(&parts.authority);
     let published = own.map_or_else(KindSet::default, |member| member.release_kinds);
-    if published.is_empty() && !rules.iter().any(|rule| rule.four_eyes) {
+    let policy = &submission.ground.policy;
+    let rules_ask = rules.iter().any(|rule| rule.four_eyes) || policy.asks_second_person();
+    if published.is_empty() && !rules_ask {
         return Ok(asked);
     }
     let held = held(submission.clone(), Vec::new(), String::new(), Why::Asked);
@@ -71,9 +74,14 @@ pub(super) async fn why(
         handling: submission.handling,
         to: to.collect(),
     };
+    let towards = matter
+        .to
+        .iter()
+        .map(|(authority, groups)| Towards { authority, groups });
+    let by_destination = policy.second_person(submission.kind, towards);
     Ok(match release::needs(&rules, published, &matter) {
-        Needs::Nothing => asked,
         Needs::Release(why) => Some(why),
+        Needs::Nothing => by_destination.map(Why::Destination).or(asked),
     })
 }
 

@@ -16,7 +16,7 @@ use tonic::{
 use super::{
     DeskParts,
     actor::{ActorFault, Actors},
-    audit, calls, drafts, exercise, export, handover, inbox, overview, resume,
+    audit, calls, carry, drafts, exercise, export, handover, inbox, overview, resume,
     rights::{self, Call, may},
     stream, submit, thread, units, watch,
 };
@@ -186,6 +186,7 @@ impl Desk for DeskService {
     type SubmitStreamStream = Responses<pb::SubmitStreamResponse>;
     type WatchStream = Responses<pb::WatchResponse>;
     type AuditExportStream = Responses<pb::AuditExportResponse>;
+    type CarryStream = Responses<pb::CarryResponse>;
 
     async fn submit(
         &self,
@@ -235,8 +236,8 @@ impl Desk for DeskService {
         &self,
         request: Request<pb::TrackRequest>,
     ) -> Result<Response<pb::TrackResponse>, Status> {
-        self.permit(&request, Call::Track).await?;
-        thread::track(self, &request.into_inner())
+        let permit = self.permit(&request, Call::Track).await?;
+        thread::track(self, &permit, &request.into_inner())
             .await
             .map(Response::new)
     }
@@ -415,6 +416,26 @@ impl Desk for DeskService {
         let permit = self.permit(&request, Call::AuditExport).await?;
         let desk = self.clone();
         let work = async move { export::start(&desk, &permit, &request.into_inner()).await };
+        carried_out(work).await.map(Response::new)
+    }
+
+    async fn carry(
+        &self,
+        request: Request<pb::CarryRequest>,
+    ) -> Result<Response<Self::CarryStream>, Status> {
+        let permit = self.permit(&request, Call::Carry).await?;
+        let desk = self.clone();
+        let work = async move { carry::bundle(&desk, &permit, &request.into_inner()).await };
+        carried_out(work).await.map(Response::new)
+    }
+
+    async fn report_carried(
+        &self,
+        request: Request<pb::ReportCarriedRequest>,
+    ) -> Result<Response<pb::ReportCarriedResponse>, Status> {
+        let permit = self.permit(&request, Call::ReportCarried).await?;
+        let desk = self.clone();
+        let work = async move { carry::report(&desk, &permit, request.into_inner()).await };
         carried_out(work).await.map(Response::new)
     }
 

@@ -359,6 +359,11 @@ impl Tracker {
                 statement,
                 recipient,
                 ..
+            }
+            | Event::GoesByHand {
+                statement,
+                recipient,
+                ..
             } => (statement.id, *recipient),
             _ => return None,
         };

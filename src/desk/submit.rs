@@ -3,20 +3,23 @@
 use tonic::Status;
 
 use super::{
+    apart::apart,
     ground, second,
     service::{DeskService, Permit, submit_failed},
     summary::{reference_of, short_reference},
     units,
 };
 use crate::{
-    delivery::{Accepted, Ground, Submission},
+    delivery::{Accepted, Submission},
     domain::{
         limits::SUBMIT_MAX_DRAFTS,
         reason::Reason,
         release::Why,
         routing::{Recipient, TransferGround},
+        transfer::GroundSource,
     },
     proto::{alert::v1 as alert, desk::v1 as pb, envelope::v1 as envelope},
+    trust::directory::Directory,
     wire::{
         alert::{Fault, ParsedDraft, parse_marked_draft},
         status::{faulty_draft, reason_of, refusal},
@@ -33,7 +36,15 @@ pub(super) async fn submit(
         true => Run::Dry,
         false => Run::Real,
     };
-    let submitted = take(desk, permit, &request.drafts, Wish::AsRulesSay, run).await?;
+    let submitted = take(
+        desk,
+        permit,
+        &request.drafts,
+        request.separation(),
+        Wish::AsRulesSay,
+        run,
+    )
+    .await?;
     Ok(pb::SubmitResponse { submitted })
 }
 
@@ -43,7 +54,15 @@ pub(super) async fn keep(
     permit: &Permit,
     request: &pb::KeepDraftsRequest,
 ) -> Result<pb::KeepDraftsResponse, Status> {
-    let submitted = take(desk, permit, &request.drafts, Wish::ToKeep, Run::Real).await?;
+    let submitted = take(
+        desk,
+        permit,
+        &request.drafts,
+        request.separation(),
+        Wish::ToKeep,
+        Run::Real,
+    )
+    .await?;
     Ok(pb::KeepDraftsResponse { submitted })
 }
 
@@ -66,32 +85,44 @@ enum Run {
 async fn take(
     desk: &DeskService,
     permit: &Permit,
-    drafts: &[alert::Draft],
+    written: &[alert::Draft],
+    separation: pb::Separation,
     wish: Wish,
     run: Run,
 ) -> Result<Vec<pb::Submitted>, Status> {
-    within_count(drafts.len())?;
-    let parsed = parse_all(desk, drafts)?;
-    let mut submissions = Vec::with_capacity(parsed.len());
-    let mut warnings = Vec::with_capacity(parsed.len());
-    for (position, mut draft) in parsed.into_iter().enumerate() {
-        warnings.push(std::mem::take(&mut draft.warnings));
+    within_count(written.len())?;
+    let of = written.len();
+    let parsed = parse_all(desk, written)?;
+    let (mut drafts, mut submissions, mut warnings) = (Vec::new(), Vec::new(), Vec::new());
+    for (position, (mut draft, written)) in parsed.into_iter().zip(written).enumerate() {
+        let mut told = std::mem::take(&mut draft.warnings);
         let resolved = resolve(desk, permit, draft).await;
-        submissions.push(
-            resolved
-                .map_err(|unresolved| unresolved.into_status(&place(position, drafts.len())))?,
-        );
+        let submission =
+            resolved.map_err(|unresolved| unresolved.into_status(&place(position, of)))?;
+        told.extend(left_out(desk, &submission));
+        let each = apart(desk, written, submission, separation);
+        for (draft, submission) in each.map_err(|error| submit_failed(&error))? {
+            drafts.push(draft);
+            submissions.push(submission);
+            // What concerns the draft as a whole is told once.
+            warnings.push(std::mem::take(&mut told));
+        }
     }
-    let submissions = with_second_person(desk, permit, drafts, submissions, wish).await?;
+    within_count(drafts.len())?;
+    let submissions = with_second_person(desk, permit, &drafts, submissions, wish).await?;
     let broker = &desk.parts().broker;
     let accepted = match run {
         Run::Dry => broker.dry_run(permit.actor, &submissions).await,
-        Run::Real => broker.submit(permit.actor, submissions).await,
+        Run::Real => broker.submit(permit.actor, submissions.clone()).await,
     };
     let accepted = accepted.map_err(|error| submit_failed(&error))?;
-    let all = accepted.into_iter().zip(warnings);
+    let directory = desk.parts().directory.load_full();
+    let all = accepted.into_iter().zip(&submissions).zip(warnings);
     Ok(all
-        .map(|(accepted, warnings)| submitted(accepted, warnings))
+        .map(|((accepted, submission), warnings)| {
+            let addressees = addressees(&accepted, Some(submission), &directory);
+            submitted(accepted, addressees, warnings)
+        })
         .collect())
 }
 
@@ -179,20 +210,84 @@ pub(super) async fn resolve(
             Some(target)
         }
     };
-    let ground = match (draft.ground, in_reply_to) {
-        (Some(ground), _) => Ground::Named(ground, std::mem::take(&mut draft.ground_reason)),
-        (None, target) => ground::left(desk, target)
-            .await
-            .map_err(|status| Unresolved {
-                status,
-                found: draft.in_reply_to.take().unwrap_or_default(),
-            })?,
-    };
+    let named = draft
+        .ground
+        .map(|ground| (ground, std::mem::take(&mut draft.ground_reason)));
+    let ground = ground::of_draft(desk, named, in_reply_to).await;
+    let ground = ground.map_err(|status| Unresolved {
+        status,
+        found: draft.in_reply_to.take().unwrap_or_default(),
+    })?;
     Ok(Submission::of(draft, in_reply_to, ground))
 }
 
+/// Who is named as one of a group, or of all, and gets nothing: it does not receive this kind.
+fn left_out(desk: &DeskService, submission: &Submission) -> Vec<String> {
+    let parts = desk.parts();
+    let directory = parts.directory.load();
+    let names = submission.to.iter();
+    names
+        .flat_map(|name| {
+            let without = directory.left_out(name, submission.beginning(), &parts.authority);
+            let kind = submission.kind;
+            let name = name.escape_default().to_string();
+            without.into_iter().map(move |authority| {
+                format!("{authority} is in `{name}` and gets nothing: it receives no {kind}")
+            })
+        })
+        .collect()
+}
+
+/// Each recipient with its name, its ground, and who has named it, as far as the submission is known.
+pub(super) fn addressees(
+    accepted: &Accepted,
+    submission: Option<&Submission>,
+    directory: &Directory,
+) -> Vec<pb::Addressee> {
+    let recipients = accepted.recipients.iter();
+    recipients
+        .map(|recipient| {
+            let authority = &recipient.authority;
+            // What was accepted before went on the grounds of then, whoever would name them today.
+            let submission = submission.filter(|_| !accepted.repeated);
+            let grounded = submission.and_then(|it| it.ground_towards(authority, directory).ok());
+            let (source, rule) = ground_source(grounded.map(|it| it.source));
+            let member = directory.member(authority);
+            pb::Addressee {
+                authority: authority.to_string(),
+                name: member.map_or_else(String::new, |member| member.name.clone()),
+                country: authority.country().to_owned(),
+                ground: i32::from(recipient.ground as u8),
+                ground_reason: recipient.ground_reason.clone(),
+                ground_source: source.into(),
+                rule,
+                channel: directory
+                    .channel(authority)
+                    .map_or_else(String::new, |channel| channel.to_string()),
+            }
+        })
+        .collect()
+}
+
+fn ground_source(source: Option<GroundSource>) -> (pb::GroundSource, u32) {
+    match source {
+        None => (pb::GroundSource::Unspecified, 0),
+        Some(GroundSource::Draft) => (pb::GroundSource::Draft, 0),
+        Some(GroundSource::Thread) => (pb::GroundSource::Thread, 0),
+        Some(GroundSource::Default) => (pb::GroundSource::Default, 0),
+        Some(GroundSource::Destination(rule)) => (
+            pb::GroundSource::Destination,
+            u32::try_from(rule).unwrap_or(u32::MAX),
+        ),
+    }
+}
+
 /// One accepted draft, as its officer sees it.
-pub(super) fn submitted(accepted: Accepted, warnings: Vec<String>) -> pb::Submitted {
+pub(super) fn submitted(
+    accepted: Accepted,
+    addressees: Vec<pb::Addressee>,
+    warnings: Vec<String>,
+) -> pb::Submitted {
     pb::Submitted {
         statement: Some(reference_of(&accepted.statement)),
         reference: short_reference(&accepted.statement),
@@ -205,6 +300,7 @@ pub(super) fn submitted(accepted: Accepted, warnings: Vec<String>) -> pb::Submit
             None => pb::AlertLife::Unspecified.into(),
         },
         release_rule: accepted.awaits.unwrap_or_default(),
+        addressees,
     }
 }
 

@@ -6,7 +6,7 @@ use crate::{
     domain::{
         alert::value::Day,
         id::StatementRef,
-        lives::{DeliveryLife, HandlingLife},
+        lives::{DeliveryLife, Hand, HandlingLife},
         reason::Reason,
         routing::AnswerCode,
         time::Timestamp,
@@ -159,6 +159,22 @@ fn delivery_line(
         gravest_answer: answer(delivery.handling.gravest),
         answered_at_us: micros(delivery.answered_at),
         overdue: Vec::new(),
+        hand: hand_stage(delivery.life).into(),
+        channel: moment
+            .channel(&delivery.recipient)
+            .map_or_else(String::new, |channel| channel.to_string()),
+        report: None,
+    }
+}
+
+/// How far what goes by hand has come.
+pub(super) fn hand_stage(life: DeliveryLife) -> pb::HandStage {
+    match life {
+        DeliveryLife::ByHand(Hand::Waiting) => pb::HandStage::Waiting,
+        DeliveryLife::ByHand(Hand::Bundled) => pb::HandStage::Bundled,
+        DeliveryLife::ByHand(Hand::Carried) => pb::HandStage::Carried,
+        DeliveryLife::ByHand(Hand::Acknowledged) => pb::HandStage::Acknowledged,
+        _ => pb::HandStage::Unspecified,
     }
 }
 
@@ -173,6 +189,7 @@ fn settled(life: DeliveryLife) -> (pb::DeliveryState, String) {
             Reason::CarriageEnded.to_string(),
         ),
         DeliveryLife::Held(reason) => (pb::DeliveryState::Held, reason.to_string()),
+        DeliveryLife::ByHand(_) => (pb::DeliveryState::ByHand, none()),
     }
 }
 

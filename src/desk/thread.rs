@@ -8,6 +8,7 @@ use prost::Message as _;
 use tonic::Status;
 
 use super::{
+    carry,
     drafts::note,
     moment::Moment,
     service::{DeskService, Permit, read_failed, store_failed, submit_failed},
@@ -89,6 +90,7 @@ pub(super) fn reason_for_content(permit: &Permit, text: &str) -> Result<Option<A
 /// What became of one statement: kinds, times and authorities, no person.
 pub(super) async fn track(
     desk: &DeskService,
+    permit: &Permit,
     request: &pb::TrackRequest,
 ) -> Result<pb::TrackResponse, Status> {
     let (record, thread) = located(desk, &request.id).await?;
@@ -98,15 +100,19 @@ pub(super) async fn track(
     let moment = Moment::of(desk.parts());
     let mut events = records.iter().flat_map(events_of).collect::<Vec<_>>();
     events.sort_by_key(|event| event.at_us);
+    let mut deliveries = match record.direction {
+        Direction::Own => deliveries(&record, &records, &moment),
+        Direction::Foreign => Vec::new(),
+    };
+    if permit.role != Role::Ops {
+        carry::with_reports(desk, &record, &mut deliveries).await?;
+    }
     Ok(pb::TrackResponse {
         summary: Some(pb::Summary {
             kept_to,
             ..summary(&record, &records, &moment)
         }),
-        deliveries: match record.direction {
-            Direction::Own => deliveries(&record, &records, &moment),
-            Direction::Foreign => Vec::new(),
-        },
+        deliveries,
         events,
     })
 }
@@ -256,6 +262,7 @@ fn settled(life: crate::domain::lives::DeliveryLife) -> Option<String> {
         DeliveryLife::Refused(reason) => Some(format!("refused: {reason}")),
         DeliveryLife::Expired => Some("expired".to_owned()),
         DeliveryLife::Held(reason) => Some(format!("held: {reason}")),
+        DeliveryLife::ByHand(hand) => Some(format!("by hand: {}", hand.name())),
     }
 }
 

@@ -127,6 +127,8 @@ fn of_clocks(
                 _ if !is_ours(&due) => WorkSection::Partner,
                 ClockName::Instruction => WorkSection::Instruction,
                 ClockName::Opened => WorkSection::Unopened,
+                // A person must carry it.
+                ClockName::Carried => WorkSection::Held,
                 ClockName::Answer | ClockName::Delivered => WorkSection::Answer,
             };
             pb::WorkItem {

@@ -154,6 +154,60 @@ pub enum DeliveryLife {
     Expired,
     /// Stopped until a person acts.
     Held(Reason),
+    /// Carried by people, as its recipient runs no node. Never called delivered: no node has receipted it.
+    ByHand(Hand),
+}
+
+/// How far what is carried by hand has come, as far as it was reported.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+pub enum Hand {
+    /// Nothing was written to be carried yet.
+    Waiting = 0,
+    /// A bundle was written.
+    Bundled = 1,
+    /// Somebody has carried it.
+    Carried = 2,
+    /// Somebody of the recipient has acknowledged it.
+    Acknowledged = 3,
+}
+
+impl Hand {
+    /// The stored value.
+    #[must_use]
+    pub const fn from_number(number: u8) -> Option<Self> {
+        match number {
+            0 => Some(Self::Waiting),
+            1 => Some(Self::Bundled),
+            2 => Some(Self::Carried),
+            3 => Some(Self::Acknowledged),
+            _ => None,
+        }
+    }
+
+    /// As people are told it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Waiting => "to be carried",
+            Self::Bundled => "bundle written",
+            Self::Carried => "carried",
+            Self::Acknowledged => "acknowledged",
+        }
+    }
+
+    /// Only what was written is carried, and nothing is taken back. A later acknowledgement replaces an earlier one; a
+    /// report that it was carried does not.
+    const fn after(self, step: Self) -> Option<Self> {
+        match (self, step) {
+            (Self::Waiting, Self::Bundled)
+            | (Self::Bundled | Self::Carried, Self::Carried)
+            | (Self::Bundled | Self::Carried | Self::Acknowledged, Self::Acknowledged) => {
+                Some(step)
+            }
+            _ => None,
+        }
+    }
 }
 
 /// What happens to a delivery.
@@ -167,6 +221,8 @@ pub enum DeliveryStep {
     Held(Reason),
     /// A person let it go on.
     Resumed,
+    /// It goes by hand, or has come so far on that way.
+    Hand(Hand),
 }
 
 impl DeliveryLife {
@@ -174,6 +230,16 @@ impl DeliveryLife {
     /// the end of carriage.
     #[must_use]
     pub fn after(self, step: DeliveryStep) -> Option<Self> {
+        match (self, step) {
+            (Self::Queued | Self::Held(_), DeliveryStep::Hand(Hand::Waiting)) => {
+                return Some(Self::ByHand(Hand::Waiting));
+            }
+            (Self::ByHand(hand), DeliveryStep::Hand(step)) => {
+                return hand.after(step).map(Self::ByHand);
+            }
+            (_, DeliveryStep::Hand(_)) => return None,
+            _ => {}
+        }
         // Whoever holds it holds it, and may say so late.
         if (self, step) == (Self::Expired, DeliveryStep::Receipted(Verdict::Held)) {
             return Some(Self::Delivered);
@@ -193,10 +259,11 @@ impl DeliveryLife {
             DeliveryStep::Ended(reason) => Some(Self::Refused(reason)),
             DeliveryStep::Held(reason) => Some(Self::Held(reason)),
             DeliveryStep::Resumed => matches!(self, Self::Held(_)).then_some(Self::Queued),
+            DeliveryStep::Hand(_) => None,
         }
     }
 
-    /// True when nothing more will happen by itself, nor by a person.
+    /// True when nodes have nothing more to do with it: it is over, or people carry it.
     #[must_use]
     pub const fn is_settled(self) -> bool {
         !matches!(self, Self::Queued | Self::Held(_))
@@ -307,6 +374,8 @@ mod tests {
             DeliveryLife::Delivered,
             DeliveryLife::Refused(Reason::NotAddressed),
             DeliveryLife::Expired,
+            DeliveryLife::ByHand(Hand::Waiting),
+            DeliveryLife::ByHand(Hand::Acknowledged),
         ];
         for life in settled {
             assert!(life.is_settled());
@@ -341,6 +410,40 @@ mod tests {
                 assert_eq!(life.after(refused), expected, "{reason}");
             }
         }
+    }
+
+    /// Every transition on the way by hand: what was written is carried, what was carried is acknowledged.
+    #[test]
+    fn what_goes_by_hand_is_written_carried_and_acknowledged_and_never_delivered() {
+        use Hand::{Acknowledged, Bundled, Carried, Waiting};
+        let steps = [Waiting, Bundled, Carried, Acknowledged];
+        let table = [
+            (Waiting, [None, Some(Bundled), None, None]),
+            (Bundled, [None, None, Some(Carried), Some(Acknowledged)]),
+            (Carried, [None, None, Some(Carried), Some(Acknowledged)]),
+            (Acknowledged, [None, None, None, Some(Acknowledged)]),
+        ];
+        for (hand, row) in table {
+            assert_eq!(Hand::from_number(hand as u8), Some(hand));
+            for (step, expected) in steps.into_iter().zip(row) {
+                let after = DeliveryLife::ByHand(hand).after(DeliveryStep::Hand(step));
+                assert_eq!(
+                    after,
+                    expected.map(DeliveryLife::ByHand),
+                    "{hand:?} {step:?}"
+                );
+            }
+        }
+        assert_eq!(Hand::from_number(4), None);
+        let begins = DeliveryStep::Hand(Waiting);
+        for life in [
+            DeliveryLife::Queued,
+            DeliveryLife::Held(Reason::PeerSuspended),
+        ] {
+            assert_eq!(life.after(begins), Some(DeliveryLife::ByHand(Waiting)));
+            assert_eq!(life.after(DeliveryStep::Hand(Carried)), None);
+        }
+        assert_eq!(DeliveryLife::Delivered.after(begins), None);
     }
 
     #[test]

@@ -17,4 +17,5 @@ pub mod tally;
 pub mod terms;
 pub mod text;
 pub mod time;
+pub mod transfer;
 pub mod transliteration;

@@ -260,6 +260,14 @@ reasons! {
         "the receiver of calls says that it is gone for good" "take it out of the configuration, or put the right address there";
     124 CallDropped "CALL_DROPPED" Final ResourceExhausted
         "more calls waited for one way than are kept, and the oldest was given up" "look why that way is slow: `allpoints status` names it";
+    150 KindNotReceived "KIND_NOT_RECEIVED" Final FailedPrecondition
+        "the addressee does not receive this kind: its entry in the directory names others" "send it to the authority of that country which does, or ask there who is to have it";
+    151 AddresseeAmbiguous "ADDRESSEE_AMBIGUOUS" Final InvalidArgument
+        "several authorities of a country receive this kind" "name the one that you mean";
+    152 NotByHand "NOT_BY_HAND" Final FailedPrecondition
+        "the delivery does not go by hand: its recipient runs a node, or it is over" "look at it with `allpoints track`; nodes carry what goes to nodes";
+    153 NothingCarried "NOTHING_CARRIED" Final FailedPrecondition
+        "nothing was written that could have been carried, or all of it is acknowledged" "write a bundle with `allpoints carry`, and report it when it was carried";
 }
 
 impl fmt::Display for Reason {

@@ -115,6 +115,8 @@ pub enum Why {
     Directory,
     /// Its creator asked for it.
     Asked,
+    /// A rule of the node's configuration about its destinations, counted from 1.
+    Destination(usize),
 }
 
 impl fmt::Display for Why {
@@ -123,6 +125,7 @@ impl fmt::Display for Why {
             Self::Rule(number) => write!(f, "rule {number} of [[release]]"),
             Self::Directory => f.write_str("this authority's entry in the directory"),
             Self::Asked => f.write_str("its creator asked for it"),
+            Self::Destination(number) => write!(f, "rule {number} of [[destination]]"),
         }
     }
 }
@@ -166,7 +169,10 @@ impl Rule {
             false => self.kinds.contains(matter.kind),
         };
         let handling = |code: &Handling| matter.handling.contains(*code);
-        let meant = |to: &Destination| matter.to.iter().any(|reader| to.means(reader));
+        let meant = |to: &Destination| {
+            let mut readers = matter.to.iter();
+            readers.any(|(authority, groups)| to.means(authority, groups))
+        };
         kind && self
             .least_priority
             .is_none_or(|least| matter.priority >= least)
@@ -179,7 +185,9 @@ impl Rule {
 }
 
 impl Destination {
-    fn means(&self, (authority, groups): &(AuthorityId, &[String])) -> bool {
+    /// True when it is this authority, or it is in this group or country. Groups stand without `@`.
+    #[must_use]
+    pub fn means(&self, authority: &AuthorityId, groups: &[String]) -> bool {
         match self {
             Self::Country(country) => authority.country() == country,
             Self::Authority(named) => named == authority,

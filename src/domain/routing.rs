@@ -145,6 +145,13 @@ impl Kind {
         self.is_alert() || matches!(self, Self::InformationRequest)
     }
 
+    /// True for kinds of which recipients do not see each other unless somebody says so: surveillance requests, which
+    /// have number 6 and are not carried yet.
+    #[must_use]
+    pub const fn goes_apart(self) -> bool {
+        self as u8 == 6
+    }
+
     /// True for alerts about a person: they live, and can be recalled, closed and answered.
     #[must_use]
     pub const fn is_alert(self) -> bool {

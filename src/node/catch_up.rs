@@ -113,8 +113,8 @@ impl CatchUp {
         }
         let own = self.config.load().authority;
         let waiting = held
-            .members()
-            .filter(|member| !member.suspended && member.id != own)
+            .active()
+            .filter(|member| member.id != own)
             .map(|member| member.id)
             .find(|peer| patience.lasts(*peer, now));
         waiting.map(Asked::InTurn)

@@ -2,7 +2,9 @@
 //!
 //! The way in is [`check`]. Relative paths count from the file's folder. `deploy/node.toml` explains every key.
 
+mod destination;
 mod release;
+mod words;
 
 use std::{
     fmt, fs,
@@ -27,6 +29,7 @@ use crate::{
         },
         release::Rule,
         routing::TransferGround,
+        transfer,
     },
     trust::directory::{Anchor, DirectoryError},
 };
@@ -64,6 +67,9 @@ pub struct Config {
     /// What leaves only after a second person's release.
     #[serde(default, deserialize_with = "release::rules")]
     pub release: Vec<Rule>,
+    /// What the authority has decided of those to whom it sends.
+    #[serde(default, deserialize_with = "destination::rules")]
+    pub destination: Vec<transfer::Rule>,
     /// How often files are looked at.
     #[serde(default)]
     pub reload: Reload,
@@ -345,6 +351,15 @@ pub fn parse(text: &str, path: &Path) -> Result<Config, ConfigError> {
 }
 
 impl Config {
+    /// The default ground and the rules of destinations, as the desk asks them.
+    #[must_use]
+    pub fn transfer_policy(&self) -> transfer::Policy {
+        transfer::Policy {
+            default_ground: self.policy.default_ground,
+            destinations: self.destination.clone(),
+        }
+    }
+
     /// The first key that differs from `other` and that a running node cannot take over.
     pub(super) fn fixed_difference(&self, other: &Self) -> Option<&'static str> {
         let same = [
@@ -397,16 +412,11 @@ fn authority<'de, D: Deserializer<'de>>(deserializer: D) -> Result<AuthorityId, 
     parsed(deserializer)
 }
 
-/// A derogation needs a reason of its own each time: it is nobody's default.
 fn ground<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<TransferGround>, D::Error> {
     let text = String::deserialize(deserializer)?;
-    match TransferGround::from_name(&text) {
-        Some(TransferGround::Derogation) | None => Err(de::Error::custom(format!(
-            "found `{}`, expected `adequacy` or `safeguards`",
-            text.escape_debug()
-        ))),
-        ground => Ok(ground),
-    }
+    words::standing_ground(&text)
+        .map(Some)
+        .map_err(de::Error::custom)
 }
 
 /// Short enough that a revocation holds within a minute, long enough that looking costs nothing.

@@ -61,7 +61,11 @@ fn a_default_ground_is_set_or_not_and_is_never_a_derogation() {
 
 /// The reference with its example of a rule put into use.
 fn with_rule(change: impl Fn(&str) -> String) -> Result<Config, String> {
-    let begin = CONFIG_REFERENCE.find("# [[release]]").expect("an example");
+    with_rule_of("# [[release]]", change)
+}
+
+fn with_rule_of(example: &str, change: impl Fn(&str) -> String) -> Result<Config, String> {
+    let begin = CONFIG_REFERENCE.find(example).expect("an example");
     let (before, rest) = CONFIG_REFERENCE.split_at(begin);
     let end = rest.find("\n\n").expect("an end");
     let (rule, after) = rest.split_at(end);
@@ -120,6 +124,46 @@ fn a_rule_of_release_is_read_word_by_word_and_a_wrong_one_names_what_would_be_ri
         let refused = with_rule(|rule| rule.replacen(from, to, 1)).expect_err(to);
         assert!(refused.contains(words), "{refused}");
         assert!(refused.contains("config reference"), "{refused}");
+    }
+}
+
+#[test]
+fn a_rule_of_destinations_is_read_word_by_word_and_a_wrong_one_names_what_would_be_right() {
+    let with =
+        |from: &str, to: &str| with_rule_of("# [[destination]]", |rule| rule.replacen(from, to, 1));
+    let shown = with("", "").expect("legal").transfer_policy();
+    let rule = transfer::Rule {
+        to: ["XB", "XC-POL", "@all-eu"]
+            .map(|to| to.parse().unwrap())
+            .into(),
+        ground: Some(TransferGround::Adequacy),
+        ask: Some(transfer::Ask::SecondPerson),
+    };
+    assert_eq!(shown.destinations, [rule], "the reference shows every key");
+    assert_eq!(shown.default_ground, Some(TransferGround::Safeguards));
+    assert_eq!(checked(CONFIG_REFERENCE).expect("legal").destination, []);
+    let (ground, ask) = ("ground = \"adequacy\"\n", "ask = \"second person\"");
+    assert!(with(ground, "").is_ok() && with(ask, "").is_ok());
+    assert!(with(&format!("{ground}{ask}"), "ask = \"reason\"").is_ok());
+    for (from, to, words) in [
+        (
+            "adequacy",
+            "derogation",
+            "expected `adequacy` or `safeguards`",
+        ),
+        ("second person", "reason", "only a derogation goes there"),
+        (
+            "second person",
+            "lawyer",
+            "expected one of reason, second person",
+        ),
+        ("\"XB\"", "\"xb\"", "to: `xb` is no destination"),
+        ("\"XB\", \"XC-POL\", \"@all-eu\"", "", "to: found nobody"),
+        (ask, "asks = 1", "unknown field `asks`"),
+        (&format!("{ground}{ask}"), "", "it says nothing"),
+    ] {
+        let refused = with(from, to).expect_err(to);
+        assert!(refused.contains(words), "{refused}");
     }
 }
 
@@ -265,6 +309,11 @@ fn what_a_running_node_cannot_take_over_is_named() {
     let held = read(CONFIG_REFERENCE);
     for (from, to, key) in [
         ("default_ground = \"safeguards\"", "", None),
+        (
+            "[policy]",
+            "[[destination]]\nto = [\"XB\"]\nground = \"adequacy\"\n[policy]",
+            None,
+        ),
         ("interval_ms = 5000", "interval_ms = 200", None),
         ("desk_connections = 4096", "desk_connections = 8", None),
         ("\"desk.crl\"", "\"other.crl\"", None),

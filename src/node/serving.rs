@@ -36,8 +36,8 @@ use crate::{
     domain::{
         limits::RECIPIENTS_MAX,
         release::Rule,
-        routing::TransferGround,
         time::{Clock, Timestamp},
+        transfer::Policy,
     },
     exchange::{self, ExchangeParts, GrpcConnector, GrpcConnectorParts},
     store::Store,
@@ -59,7 +59,7 @@ pub(super) struct Serving {
     directory: DirectoryHandle,
     listeners: Listeners,
     connector: Arc<GrpcConnector>,
-    default_ground: Arc<ArcSwap<Option<TransferGround>>>,
+    policy: Arc<ArcSwap<Policy>>,
     release_rules: Arc<ArcSwap<Vec<Rule>>>,
     observer: Arc<Observer>,
     book: Book,
@@ -156,7 +156,7 @@ impl Serving {
             broker,
             store,
             calling,
-            default_ground: Arc::new(ArcSwap::from_pointee(config.policy.default_ground)),
+            policy: Arc::new(ArcSwap::from_pointee(config.transfer_policy())),
             release_rules: Arc::new(ArcSwap::from_pointee(config.release.clone())),
             config: Arc::new(ArcSwap::from(config)),
             clock,
@@ -220,7 +220,7 @@ impl Serving {
         );
         let (expiries, book) = (self.expiries.clone(), self.book.clone());
         let service = DeskService::new(DeskParts {
-            default_ground: Arc::clone(&self.default_ground),
+            policy: Arc::clone(&self.policy),
             release_rules: Arc::clone(&self.release_rules),
             authority: self.expiries.own,
             broker: self.broker.clone(),
@@ -250,7 +250,7 @@ impl Serving {
             connections: self.connections.clone(),
             desk_connections: self.desk_connections.clone(),
             streams_each: Arc::clone(&self.streams_each),
-            default_ground: Arc::clone(&self.default_ground),
+            policy: Arc::clone(&self.policy),
             release_rules: Arc::clone(&self.release_rules),
             log_key: Arc::clone(&self.log_key),
             adoption: self.adoption.clone(),

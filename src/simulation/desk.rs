@@ -1,7 +1,5 @@
 //! What officers hand in: alerts, and what follows in their threads.
 
-use std::collections::BTreeMap;
-
 use super::dice::Dice;
 use crate::{
     delivery::{Ground, Submission},
@@ -9,6 +7,7 @@ use crate::{
         id::{AuthorityId, StatementRef},
         routing::{Priority, Status, TransferGround},
         time::Timestamp,
+        transfer::Policy,
     },
     proto::alert::v1 as pb,
     wire::{
@@ -119,12 +118,15 @@ impl Desk {
 }
 
 fn submission(draft: ParsedDraft, in_reply_to: Option<StatementRef>) -> Submission {
-    let ground = match draft.ground {
-        Some(ground) => Ground::Named(ground, draft.ground_reason.clone()),
-        None => Ground::Left {
-            of_thread: BTreeMap::new(),
-            default: Some(TransferGround::Safeguards),
-        },
+    let named = draft.ground.map(|it| (it, draft.ground_reason.clone()));
+    let policy = Policy {
+        default_ground: Some(TransferGround::Safeguards),
+        destinations: Vec::new(),
+    };
+    let ground = Ground {
+        named,
+        policy: policy.into(),
+        ..Ground::default()
     };
     Submission::of(draft, in_reply_to, ground)
 }

@@ -122,6 +122,12 @@ acts! {
     Called = 26,
     /// A call reached nobody on one of its ways, and is given up there.
     CallFailed = 27,
+    /// A delivery goes by hand: its recipient runs no node.
+    GoesByHand = 34,
+    /// A bundle was written, to be carried to a recipient.
+    Bundled = 35,
+    /// A bundle was carried, by whom and when; perhaps acknowledged, by whom.
+    Carried = 36,
     /// Stands for an entry that was damaged beyond reading.
     Missing = 40,
     /// A partner gave back what was lost here.

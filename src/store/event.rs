@@ -14,7 +14,7 @@ use super::entry::{Actor, EntryIndex};
 use crate::domain::{
     call::CallKind,
     id::{AuthorityId, StatementRef},
-    lives::DraftStep,
+    lives::{DraftStep, Hand},
     reason::Reason,
     receipt::{LeafHash, Receipt},
     release::Outline,
@@ -284,6 +284,37 @@ pub enum Event {
         /// What is given over: a `desk.v1.OpenWork` and the giver's words.
         body: Bytes,
     },
+    /// A delivery goes by hand: its recipient runs no node.
+    GoesByHand {
+        /// Who handed the statement in, or has a bundle written.
+        actor: Actor,
+        /// Which statement.
+        statement: StatementRef,
+        /// Whose delivery.
+        recipient: AuthorityId,
+    },
+    /// A bundle with it was written, to be carried.
+    Bundled {
+        /// Who had it written.
+        actor: Actor,
+        /// Which statement.
+        statement: StatementRef,
+        /// To whom.
+        recipient: AuthorityId,
+    },
+    /// Somebody reports that it was carried.
+    Carried {
+        /// Who reports it.
+        actor: Actor,
+        /// Which statement.
+        statement: StatementRef,
+        /// To whom.
+        recipient: AuthorityId,
+        /// Whether the recipient has said that it has it.
+        word: Word,
+        /// A `desk.v1.HandReport`: who carried it, when, and who acknowledged it (sealed).
+        report: Bytes,
+    },
     /// A person of the own desk was refused an act that must not go unseen.
     ActRefused {
         /// Who tried.
@@ -293,6 +324,26 @@ pub enum Event {
         /// Why not.
         reason: Reason,
     },
+}
+
+/// Whether what was carried is acknowledged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Word {
+    /// Not yet.
+    None,
+    /// By somebody of the recipient.
+    Acknowledged,
+}
+
+impl Word {
+    /// The step that it is in the delivery's life.
+    #[must_use]
+    pub const fn step(self) -> Hand {
+        match self {
+            Self::None => Hand::Carried,
+            Self::Acknowledged => Hand::Acknowledged,
+        }
+    }
 }
 
 /// How a draft ends.

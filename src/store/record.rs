@@ -90,7 +90,7 @@ pub struct DeliveryRecord {
     pub life: DeliveryLife,
     /// When that was recorded here.
     pub since: Timestamp,
-    /// Entry that holds the receipt.
+    /// Entry that holds the receipt, or the latest report of what goes by hand.
     pub receipt: Option<EntryIndex>,
     /// What that recipient's people said of this (first) statement, from its answers.
     pub handling: HandlingLife,

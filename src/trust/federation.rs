@@ -37,7 +37,7 @@ use std::{
     time::Duration,
 };
 
-pub use proposal::{Change, Proposed, Terms, propose};
+pub use proposal::{Change, OffNetwork, Proposed, Terms, propose};
 pub use publish::{Published, publish};
 pub use rotation::{NextRoots, RotationProposed, TimestampKey, rotate};
 

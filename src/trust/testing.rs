@@ -98,6 +98,7 @@ impl TestMember {
             other_exchange_cas: Vec::new(),
             directory_key: self.directory.public().to_vec(),
             groups: vec!["nordic".to_owned()],
+            off_network: None,
         }
     }
 
@@ -126,6 +127,7 @@ impl TestMember {
             min_crl_number: 1,
             spki_pins: Vec::new(),
             release_kinds: Vec::new(),
+            receives: Vec::new(),
             issued_at_us: NOW.as_micros(),
         }
     }

@@ -102,6 +102,33 @@ impl Net {
         config.expect("a node").directory.anchor
     }
 
+    /// Publishes every authority's newest application, and installs the directory at each.
+    pub fn publish_applications(&self) {
+        let ids: Vec<AuthorityId> = self.nodes.iter().map(|(id, ..)| *id).collect();
+        let applications = ids.iter().map(|id| {
+            let file = self.home(id.as_str()).join("application.json");
+            Change::Admit(Box::new(federation::read_application(&file).expect("read")))
+        });
+        self.publish(&applications.collect::<Vec<_>>());
+    }
+
+    /// Publishes these changes, and installs the directory at each.
+    pub fn publish(&self, changes: &[Change]) {
+        let federation = self.folder.path().join("federation");
+        let proposed = federation::propose(&federation, changes, Terms::default(), &*self.clock);
+        if let Some(to_sign) = proposed.expect("proposed").to_sign {
+            let root = SigningKey::load(&federation.join("root-1.key"), KeyUse::Root);
+            federation::sign(&to_sign, &root.expect("a root")).expect("signed");
+        }
+        let published = federation::publish(&federation, &*self.clock).expect("published");
+        for (id, config, _) in &self.nodes {
+            let directory = self.home(id.as_str()).join("directory");
+            let anchor = config.directory.anchor;
+            federation::install(&published.file, &directory, anchor, &*self.clock)
+                .expect("installed");
+        }
+    }
+
     /// The configuration of one node, and the folder of its store.
     pub fn files(&self, id: &str) -> (PathBuf, PathBuf) {
         let entry = self.nodes.iter().find(|(own, ..)| own.as_str() == id);

@@ -334,6 +334,7 @@ impl Realm {
         let request = pb::SubmitRequest {
             drafts,
             dry_run: false,
+            ..<_>::default()
         };
         let response = desk.submit(request).await.expect("accepted").into_inner();
         let names = response.submitted.into_iter().map(|it| it.statement);

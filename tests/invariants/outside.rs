@@ -44,6 +44,7 @@ async fn submit(desk: &mut Desk, drafts: Vec<Draft>) -> Result<(), tonic::Status
     let request = SubmitRequest {
         drafts,
         dry_run: false,
+        ..<_>::default()
     };
     desk.submit(request).await.map(drop)
 }

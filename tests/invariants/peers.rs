@@ -238,6 +238,7 @@ async fn i07_what_is_not_delivered_says_why_to_its_sender() {
     let request = SubmitRequest {
         drafts,
         dry_run: false,
+        ..<_>::default()
     };
     let sent = desk.submit(request).await.unwrap().into_inner();
     let id = sent.submitted[0].reference.clone();

@@ -82,6 +82,7 @@ fn t27_too_large_an_alert_is_refused_at_submit() {
         let submit = |draft| pb::SubmitRequest {
             drafts: vec![draft],
             dry_run: false,
+            ..<_>::default()
         };
         let refused = officer.submit(submit(large)).await;
         refused_by_service(refused, Code::InvalidArgument, Reason::FaultyDraft);

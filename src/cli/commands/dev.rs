@@ -37,7 +37,7 @@ pub struct GenerateArgs {
     /// How many
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
     count: u64,
-    /// To whom: authorities, `@group` or `all`, separated by commas
+    /// To whom: authorities, countries, `@group` or `all`, separated by commas
     #[arg(long, value_delimiter = ',', default_value = "all")]
     to: Vec<String>,
     /// Of all of them; mixed when not given

@@ -10,7 +10,7 @@ use crate::{
         submit,
     },
     domain::{id::MessageId, limits::SUBMIT_MAX_DRAFTS, routing::Priority},
-    proto::{alert::v1::Draft, envelope::v1 as envelope},
+    proto::{alert::v1::Draft, desk::v1::Separation, envelope::v1 as envelope},
     wire::alert::{Fault, read_draft_json},
 };
 
@@ -20,7 +20,7 @@ pub struct SendArgs {
     /// Drafts: canonical protobuf JSON files; `-` is standard input
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
-    /// To whom: authorities, `@group` or `all`, separated by commas; instead of what the draft says
+    /// To whom: authorities, countries, `@group` or `all`, separated by commas; instead of what the draft says
     #[arg(long, value_delimiter = ',')]
     to: Vec<String>,
     /// Instead of what the draft says
@@ -35,6 +35,12 @@ pub struct SendArgs {
     /// Keep it for a second person's release, whatever the rules say
     #[arg(long, conflicts_with = "dry_run")]
     draft: bool,
+    /// One statement to each recipient, under an id of its own: none sees another
+    #[arg(long)]
+    separately: bool,
+    /// One statement to all of them, even of a kind that usually goes separately
+    #[arg(long, conflicts_with = "separately")]
+    together: bool,
     /// Mark it as an exercise: it never enters a live queue, count or page unmarked
     #[arg(long)]
     exercise: bool,
@@ -64,8 +70,14 @@ pub async fn run(args: SendArgs, session: &Session) -> Result<(), CliError> {
         (false, true) => submit::Effect::Keep,
         (false, false) => submit::Effect::Accept,
     };
+    let separation = match (args.separately, args.together) {
+        (true, _) => Separation::Apart,
+        (false, true) => Separation::Together,
+        (false, false) => Separation::Unspecified,
+    };
     for group in drafts.chunks(SUBMIT_MAX_DRAFTS) {
-        let response = submit::submit(&mut desk, session, group.to_vec(), effect).await?;
+        let response =
+            submit::submit_as(&mut desk, session, group.to_vec(), separation, effect).await?;
         bar.inc(group.len() as u64);
         bar.suspend(|| {
             session

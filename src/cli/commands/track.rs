@@ -25,7 +25,7 @@ use super::list::marked_kind;
 pub struct TrackArgs {
     /// Own statement: full id, any unique prefix of 8 or more, or a reference
     id: String,
-    /// Wait until every recipient is this far
+    /// Wait until every recipient that runs a node is this far
     #[arg(long)]
     wait: Option<Stage>,
     /// Seconds to wait at most
@@ -61,7 +61,8 @@ pub async fn run(args: TrackArgs, session: &Session) -> Result<(), CliError> {
             behind = track
                 .deliveries
                 .iter()
-                .filter(|it| !stage.is_reached(it))
+                // What goes by hand is never delivered, and nobody waits for it here.
+                .filter(|it| it.state() != DeliveryState::ByHand && !stage.is_reached(it))
                 .cloned()
                 .collect();
             let hopeless = behind.iter().any(is_ended);
@@ -192,12 +193,34 @@ fn days(summary: &Summary) -> String {
 }
 
 fn why(delivery: &Delivery) -> String {
+    if delivery.state() == DeliveryState::ByHand {
+        return by_hand(delivery);
+    }
     match (delivery.reason.as_str(), delivery.attempts) {
         ("", 0 | 1) => "-".to_owned(),
         ("", tries) => format!("{tries} tries"),
         (reason, 0 | 1) => escape(reason),
         (reason, tries) => format!("{}, {tries} tries", escape(reason)),
     }
+}
+
+/// How far it has come, how it is carried, by whom, acknowledged by whom.
+fn by_hand(delivery: &Delivery) -> String {
+    let mut lines = vec![match delivery.channel.as_str() {
+        "" => names::hand(delivery.hand),
+        channel => format!("{}, {}", names::hand(delivery.hand), escape(channel)),
+    }];
+    if let Some(report) = &delivery.report {
+        let (by, at) = (escape(&report.carried_by), time(report.carried_at_us));
+        lines.push(format!("carried by {by}, {at}"));
+        if !report.acknowledged_by.is_empty() {
+            lines.push(format!(
+                "acknowledged by {}",
+                escape(&report.acknowledged_by)
+            ));
+        }
+    }
+    lines.join("\n")
 }
 
 fn overdue(clocks: &[Overdue], now: Timestamp) -> String {

@@ -98,6 +98,7 @@ impl Stage<'_> {
         let request = SubmitRequest {
             drafts,
             dry_run: false,
+            ..<_>::default()
         };
         let accepted = desk.submit(request).await.map_err(read_failed)?;
         Ok(accepted.into_inner().submitted)

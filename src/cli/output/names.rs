@@ -1,8 +1,8 @@
 //! Words for the numbers of the desk protocol. A number that this version does not know is shown as such.
 
 use crate::proto::{
-    desk::v1::{AlertLife, DeliveryState, HandlingLife},
-    envelope::v1::{Handling, Kind, Priority, StatementRef, Status},
+    desk::v1::{AlertLife, DeliveryState, HandStage, HandlingLife},
+    envelope::v1::{Handling, Kind, Priority, StatementRef, Status, TransferGround},
 };
 
 /// `missing_offender`
@@ -52,6 +52,15 @@ pub fn delivery_state(number: i32) -> String {
         number,
     )
 }
+/// `bundled`
+#[must_use]
+pub fn hand(number: i32) -> String {
+    short(
+        HandStage::try_from(number).ok().map(|it| it.as_str_name()),
+        "HAND_STAGE_",
+        number,
+    )
+}
 /// `opened`
 #[must_use]
 pub fn handling_life(number: i32) -> String {
@@ -60,6 +69,17 @@ pub fn handling_life(number: i32) -> String {
             .ok()
             .map(|it| it.as_str_name()),
         "HANDLING_LIFE_",
+        number,
+    )
+}
+/// `safeguards`
+#[must_use]
+pub fn ground(number: i32) -> String {
+    short(
+        TransferGround::try_from(number)
+            .ok()
+            .map(|it| it.as_str_name()),
+        "TRANSFER_GROUND_",
         number,
     )
 }

@@ -165,6 +165,27 @@ fn kinds_that_need_a_release_are_published_and_answers_never() {
 }
 
 #[test]
+fn kinds_that_are_received_are_published_and_only_those_that_begin_threads() {
+    let desktop = Desktop::with_authority();
+    let published = || {
+        let text = desktop.text("application.json");
+        let application: pb::Application = serde_json::from_str(&text).unwrap();
+        let entry = application.entry.unwrap().document;
+        let entry = <pb::Entry as prost::Message>::decode(entry.as_slice()).unwrap();
+        entry.receives
+    };
+    assert_eq!(published(), Vec::<u32>::new());
+    desktop
+        .pki("receives", &["--kinds", "travel_notice,sighting"])
+        .unwrap();
+    let kinds = [Kind::TravelNotice, Kind::Sighting];
+    assert_eq!(published(), kinds.map(|kind| u32::from(kind as u8)));
+    desktop.pki("receives", &[]).unwrap();
+    assert_eq!(published(), Vec::<u32>::new());
+    assert!(kind_to_receive("update").is_err());
+}
+
+#[test]
 fn certificates_are_renewed_only_when_asked() {
     let desktop = Desktop::with_authority();
     assert_eq!(desktop.pki("node", &[]).unwrap_err().exit, Exit::Refused);

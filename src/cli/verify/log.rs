@@ -133,7 +133,14 @@ impl Log {
     /// The time of the export is that of an export in the log.
     fn claim_export(&self, file: &File, claims: &mut Vec<Claim>) {
         let mut exports = self.entries.iter().map(|(header, _)| header);
-        if !exports.any(|it| it.act == Act::Exported && it.time == file.exported_at) {
+        let is_this = |it: &EntryHeader| {
+            let act = match file.carried_to {
+                None => it.act == Act::Exported,
+                Some(to) => it.act == Act::Bundled && it.peer == Some(to),
+            };
+            act && it.time == file.exported_at
+        };
+        if !exports.any(is_this) {
             let why = "no entry of its log is an export at this time";
             let claim = Claim::fails(file.exporter.to_string(), "exported this file", why);
             claims.push(claim.at(file.exported_at));
@@ -171,7 +178,10 @@ fn judge(
             | Act::ActRefused
             | Act::AlertExpired
             | Act::Called
-            | Act::CallFailed,
+            | Act::CallFailed
+            | Act::GoesByHand
+            | Act::Bundled
+            | Act::Carried,
             Some(subject),
         ) if statements.contains(&subject) => Ok(()),
         _ => Err("it is not of this thread".to_owned()),
@@ -196,6 +206,9 @@ fn described(header: &EntryHeader) -> String {
         Act::DraftEnded => "ended the draft of",
         Act::ActRefused => "refused an act upon",
         Act::Restricted => "kept to units, or opened to all,",
+        Act::GoesByHand => "chose to carry by hand",
+        Act::Bundled => "wrote a bundle with",
+        Act::Carried => "reported the carrying of",
         Act::AlertExpired => "saw the last day pass of",
         Act::Called => "called its duty desk about",
         Act::CallFailed => "could not call its duty desk about",

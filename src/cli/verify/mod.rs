@@ -99,6 +99,8 @@ struct File {
     exporter: AuthorityId,
     thread: StatementRef,
     exported_at: Timestamp,
+    /// Whom it was to be carried to: then only what was sent there is in it.
+    carried_to: Option<AuthorityId>,
 }
 
 /// Takes only what encoding would make: no trailing bytes, no unknown field, no second spelling.
@@ -123,7 +125,15 @@ fn read(bytes: &[u8]) -> Result<File, Box<Claim>> {
         .as_ref()
         .and_then(reference)
         .ok_or_else(|| fails("names its thread", "no statement is named".to_owned()))?;
+    let carried_to = match export.carried_to.as_str() {
+        "" => None,
+        to => Some(
+            to.parse()
+                .map_err(|error| fails("names whom it was carried to", format!("{error}")))?,
+        ),
+    };
     Ok(File {
+        carried_to,
         exported_at: Timestamp::from_micros(export.exported_at_us),
         export,
         exporter,

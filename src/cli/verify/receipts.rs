@@ -6,7 +6,6 @@ use prost::Message as _;
 
 use crate::{
     domain::{
-        id::AuthorityId,
         limits::CLOCK_TOLERANCE,
         receipt::{LeafHash, Receipt, Verdict},
         routing::Routing,
@@ -160,14 +159,18 @@ fn logged(
 pub(super) fn not_made(
     routing: &Routing,
     signed: &[Signed],
-    exporter: AuthorityId,
+    file: &File,
 ) -> impl Iterator<Item = Claim> {
+    let (exporter, carried_to) = (file.exporter, file.carried_to);
     let own = routing.statement.origin == exporter;
     routing
         .recipients
         .iter()
         .map(|it| it.authority)
-        .filter(move |who| own || *who == exporter)
+        .filter(move |who| match carried_to {
+            None => own || *who == exporter,
+            Some(to) => *who == to,
+        })
         .filter(|who| !signed.iter().any(|it| it.receipt.recipient == *who))
         .map(|who| {
             Claim::new(

@@ -83,7 +83,7 @@ fn check_one(
         entry,
         log,
     ));
-    claims.extend(receipts::not_made(&routing, &signed, file.exporter));
+    claims.extend(receipts::not_made(&routing, &signed, file));
     Ok(routing)
 }
 

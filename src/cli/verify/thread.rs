@@ -27,16 +27,38 @@ pub(super) fn check(file: &File, routings: &[Routing], claims: &mut Vec<Claim>) 
             claims.push(Claim::fails(&who, what, "it stands twice in the file"));
         }
     }
+    if let Some(to) = file.carried_to {
+        claims.push(bundle_for(to, routings));
+    }
     let named = routings
         .iter()
         .flat_map(|it| [it.in_reply_to, it.supersedes]);
     let wanted: BTreeSet<StatementRef> = named.flatten().chain([file.thread]).collect();
     for target in wanted.difference(&seen) {
         let what = format!("holds {target}");
+        // What others said in the thread is not carried to somebody who runs no node.
+        if file.carried_to.is_some() && target.origin != file.exporter {
+            let why = format!("{} has not sent it in this bundle", target.origin);
+            claims.push(Claim::new("file", what, Standing::NotMade(why)));
+            continue;
+        }
         let why = "the thread refers to it, and it is not there";
         claims.push(Claim::fails("file", what, why));
     }
     claims.extend(gaps(file, routings));
+}
+
+/// A bundle holds what was sent to its recipient, and nothing else.
+fn bundle_for(to: AuthorityId, routings: &[Routing]) -> Claim {
+    let what = format!("is a bundle for {to}");
+    let other = routings.iter().find(|it| it.recipient(&to).is_none());
+    let standing = match other {
+        Some(other) => Standing::Fails(format!("{} was not sent there", other.statement)),
+        None => Standing::Holds(
+            "what went to others, and what they said, is not in it, and not claimed".to_owned(),
+        ),
+    };
+    Claim::new("file", what, standing)
 }
 
 /// An origin numbers what it sends to each recipient in a thread, from 0 without gaps: a number that is left out
@@ -47,8 +69,12 @@ fn gaps(file: &File, routings: &[Routing]) -> Vec<Claim> {
     for routing in routings {
         let origin = routing.statement.origin;
         for recipient in &routing.recipients {
+            let exporters = match file.carried_to {
+                None => origin == file.exporter || recipient.authority == file.exporter,
+                Some(to) if recipient.authority == to => origin == file.exporter,
+                Some(_) => continue,
+            };
             let line = lines.entry((origin, recipient.authority)).or_default();
-            let exporters = origin == file.exporter || recipient.authority == file.exporter;
             if exporters && !line.insert(recipient.thread_seq) {
                 let (number, to) = (recipient.thread_seq, recipient.authority);
                 let what = format!("sent {to} one number {number} in this thread");

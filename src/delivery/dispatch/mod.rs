@@ -67,8 +67,8 @@ impl Dispatch {
     pub(super) fn reconcile(&self, core: &Arc<Core>) {
         let directory = core.directory.load_full();
         let active: Vec<AuthorityId> = directory
-            .members()
-            .filter(|member| !member.suspended && member.id != core.authority)
+            .active()
+            .filter(|member| member.id != core.authority)
             .map(|member| member.id)
             .collect();
         let mut partners = self.lock();

@@ -41,18 +41,21 @@ pub(in crate::delivery) fn begin(core: &Arc<Core>) {
     });
 }
 
-/// All members but ourselves, suspended ones too: they may be the only ones who hold it.
+/// All members with a node but ourselves, suspended ones too: they may be the only ones who hold it.
 fn partners(core: &Core) -> BTreeSet<AuthorityId> {
     let directory = core.directory.load();
-    let members = directory.members().map(|member| member.id);
+    let members = directory
+        .members()
+        .filter(|member| member.off_network.is_none())
+        .map(|member| member.id);
     members.filter(|id| *id != core.authority).collect()
 }
 
 /// Those of them that may be talked to now.
 fn admitted(core: &Core, waiting: &BTreeSet<AuthorityId>) -> BTreeSet<AuthorityId> {
     let directory = core.directory.load();
-    let active = directory.members().filter(|member| !member.suspended);
-    active
+    directory
+        .active()
         .map(|member| member.id)
         .filter(|id| waiting.contains(id))
         .collect()

@@ -21,6 +21,7 @@ use crate::{
         reason::Reason,
         routing::{Priority, Status, TransferGround},
         time::{Clock, Timestamp},
+        transfer::Policy,
     },
     proto::alert::v1 as pb,
     store::{
@@ -398,12 +399,15 @@ impl Drop for Net {
 }
 
 fn submission(draft: ParsedDraft, in_reply_to: Option<StatementRef>) -> Submission {
-    let ground = match draft.ground {
-        Some(ground) => Ground::Named(ground, draft.ground_reason.clone()),
-        None => Ground::Left {
-            of_thread: BTreeMap::new(),
-            default: Some(TransferGround::Safeguards),
-        },
+    let named = draft.ground.map(|it| (it, draft.ground_reason.clone()));
+    let policy = Policy {
+        default_ground: Some(TransferGround::Safeguards),
+        destinations: Vec::new(),
+    };
+    let ground = Ground {
+        named,
+        policy: policy.into(),
+        ..Ground::default()
     };
     Submission::of(draft, in_reply_to, ground)
 }

@@ -4,10 +4,11 @@
 
 use serde::{Deserialize, Deserializer, de};
 
+use super::words::{all, at_most_one, destinations};
 use crate::domain::{
     alert::measure::RiskLevel,
     release::{KindSet, Rule},
-    routing::{Coded, Kind},
+    routing::Kind,
 };
 
 /// One rule as it is written.
@@ -35,38 +36,12 @@ pub(super) fn rules<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Ru
 }
 
 fn read(written: &Written) -> Result<Rule, String> {
-    let to = written.to.iter().map(|to| to.parse());
     Ok(Rule {
         kinds: KindSet::new(all::<Kind>("kinds", &written.kinds)?),
         least_priority: at_most_one("priority", written.priority.as_ref())?,
         least_risk: at_most_one::<RiskLevel>("risk", written.risk.as_ref())?,
         handling: all("handling", &written.handling)?,
-        to: to
-            .collect::<Result<_, _>>()
-            .map_err(|fault: crate::domain::release::DestinationError| format!("to: {fault}"))?,
+        to: destinations(&written.to)?,
         four_eyes: written.four_eyes,
     })
-}
-
-fn at_most_one<T: Coded>(key: &str, word: Option<&String>) -> Result<Option<T>, String> {
-    word.map(|word| one(key, word)).transpose()
-}
-
-fn all<T: Coded>(key: &str, words: &[String]) -> Result<Vec<T>, String> {
-    words.iter().map(|word| one(key, word)).collect()
-}
-
-fn one<T: Coded>(key: &str, word: &str) -> Result<T, String> {
-    let known = T::all().iter().copied();
-    known
-        .clone()
-        .find(|value| value.text() == word)
-        .ok_or_else(|| {
-            let names: Vec<&str> = known.map(T::text).collect();
-            format!(
-                "{key}: found `{}`, expected one of {}",
-                word.escape_debug(),
-                names.join(", ")
-            )
-        })
 }

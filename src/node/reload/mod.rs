@@ -32,7 +32,7 @@ use super::{
 };
 use crate::{
     delivery::Broker,
-    domain::{reason::Reason, release::Rule, routing::TransferGround, time::Clock},
+    domain::{reason::Reason, release::Rule, time::Clock, transfer::Policy},
     store::StoreFailed,
     trust::{
         directory::{Directory, DirectoryError},
@@ -54,7 +54,7 @@ pub(super) struct Reload {
     pub(super) desk_connections: Connections,
     /// Streams that each partner may have open.
     pub(super) streams_each: Arc<AtomicU64>,
-    pub(super) default_ground: Arc<ArcSwap<Option<TransferGround>>>,
+    pub(super) policy: Arc<ArcSwap<Policy>>,
     pub(super) release_rules: Arc<ArcSwap<Vec<Rule>>>,
     /// Signs the checkpoints of exports.
     pub(super) log_key: Arc<ArcSwap<SigningKey>>,
@@ -103,10 +103,7 @@ impl Reload {
     /// One partner whose certificate is out of date is that partner's affair; many are ours.
     fn doubt_our_clock(&self) {
         let (held, own) = (self.adoption.held(), self.config.load().authority);
-        let partners = held
-            .members()
-            .filter(|member| !member.suspended && member.id != own)
-            .count();
+        let partners = held.active().filter(|member| member.id != own).count();
         if self
             .listeners
             .doubts
@@ -135,8 +132,7 @@ impl Reload {
             streams_each: &self.streams_each,
         }
         .follow(&config);
-        self.default_ground
-            .store(Arc::new(config.policy.default_ground));
+        self.policy.store(Arc::new(config.transfer_policy()));
         self.release_rules.store(Arc::new(config.release.clone()));
         let is_new = **self.config.load() != config;
         let version = book::version_of(&config);

@@ -5,7 +5,7 @@
 
 use bytes::Bytes;
 
-use super::{DraftEnd, Event, HandoverStep, Peek};
+use super::{DraftEnd, Event, HandoverStep, Peek, Word};
 use crate::{
     domain::{
         call::CallKind,
@@ -105,6 +105,9 @@ impl Event {
             Self::AlertExpired { .. } => Act::AlertExpired,
             Self::Called { .. } => Act::Called,
             Self::CallFailed { .. } => Act::CallFailed,
+            Self::GoesByHand { .. } => Act::GoesByHand,
+            Self::Bundled { .. } => Act::Bundled,
+            Self::Carried { .. } => Act::Carried,
         }
     }
 
@@ -141,6 +144,9 @@ impl Event {
             | Self::DraftEnded { actor, .. }
             | Self::ActRefused { actor, .. }
             | Self::HandedOver { actor, .. }
+            | Self::GoesByHand { actor, .. }
+            | Self::Bundled { actor, .. }
+            | Self::Carried { actor, .. }
             | Self::Restricted { actor, .. } => *actor,
             Self::Received { routing, .. } => routing.statement.origin.into(),
             Self::RefusedStatement { peer, .. }
@@ -167,6 +173,9 @@ impl Event {
             | Self::DraftReturned { statement, .. }
             | Self::DraftEnded { statement, .. }
             | Self::ActRefused { statement, .. }
+            | Self::GoesByHand { statement, .. }
+            | Self::Bundled { statement, .. }
+            | Self::Carried { statement, .. }
             | Self::AlertExpired { statement } => Some(*statement),
             Self::ReceiptStored { receipt, .. } => Some(StatementRef {
                 origin: receipt.sender,
@@ -193,7 +202,10 @@ impl Event {
             Self::ReceiptStored { receipt, .. } => Some(receipt.recipient),
             Self::DeliveryEnded { recipient, .. }
             | Self::DeliveryHeld { recipient, .. }
-            | Self::DeliveryResumed { recipient, .. } => Some(*recipient),
+            | Self::DeliveryResumed { recipient, .. }
+            | Self::GoesByHand { recipient, .. }
+            | Self::Bundled { recipient, .. }
+            | Self::Carried { recipient, .. } => Some(*recipient),
             Self::Incident { peer, .. }
             | Self::Called { peer, .. }
             | Self::CallFailed { peer, .. } => *peer,
@@ -228,6 +240,7 @@ impl Event {
             Self::Consulted { peek, .. } => u32::from(*peek == Peek::Opens),
             Self::DraftEnded { end, .. } => u32::from(*end == DraftEnd::Released),
             Self::HandedOver { step, .. } => u32::from(*step != HandoverStep::Given),
+            Self::Carried { word, .. } => u32::from(*word == Word::Acknowledged),
             _ => 0,
         }
     }
@@ -248,7 +261,7 @@ impl Event {
             Self::Consulted { why: Some(why), .. } | Self::Exported { why: Some(why), .. } => {
                 Bytes::copy_from_slice(why.as_bytes())
             }
-            Self::DraftKept { body, .. } => body.clone(),
+            Self::DraftKept { body, .. } | Self::Carried { report: body, .. } => body.clone(),
             Self::HandedOver { step, body, .. } => match step {
                 HandoverStep::Given => body.clone(),
                 // The entry, 8 bytes big-endian, the leaf hash, then the rest.
@@ -329,6 +342,26 @@ impl Reader {
                 actor: header.actor,
                 thread: subject()?,
                 units: why(header, body)?.unwrap_or_default(),
+            },
+            Act::GoesByHand => Event::GoesByHand {
+                actor: header.actor,
+                statement: subject()?,
+                recipient: peer()?,
+            },
+            Act::Bundled => Event::Bundled {
+                actor: header.actor,
+                statement: subject()?,
+                recipient: peer()?,
+            },
+            Act::Carried => Event::Carried {
+                actor: header.actor,
+                statement: subject()?,
+                recipient: peer()?,
+                word: match header.count {
+                    0 => Word::None,
+                    _ => Word::Acknowledged,
+                },
+                report: body.clone(),
             },
             Act::DraftEnded => Event::DraftEnded {
                 actor: header.actor,

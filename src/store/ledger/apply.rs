@@ -9,7 +9,7 @@ use crate::{
     domain::{
         call::{CallKind, CallSet},
         id::{AuthorityId, StatementRef},
-        lives::{AlertLife, DeliveryLife, DeliveryStep, DraftStep, HandlingLife},
+        lives::{AlertLife, DeliveryLife, DeliveryStep, DraftStep, Hand, HandlingLife},
         reason::Reason,
         receipt::{LeafHash, Receipt},
         routing::{AnswerCode, Effect, Routing},
@@ -79,6 +79,22 @@ impl Ledger {
                 recipient,
                 ..
             } => self.step(time, statement, recipient, DeliveryStep::Resumed, None),
+            Event::GoesByHand {
+                statement,
+                recipient,
+                ..
+            } => self.by_hand(index, time, statement, recipient, Hand::Waiting),
+            Event::Bundled {
+                statement,
+                recipient,
+                ..
+            } => self.by_hand(index, time, statement, recipient, Hand::Bundled),
+            Event::Carried {
+                statement,
+                recipient,
+                word,
+                ..
+            } => self.by_hand(index, time, statement, recipient, word.step()),
             Event::Consulted {
                 thread,
                 peek: Peek::Opens,
@@ -463,6 +479,19 @@ impl Ledger {
             let step = DeliveryStep::Receipted(receipt.verdict);
             self.step(time, &statement, &receipt.recipient, step, Some(index));
         }
+    }
+
+    /// The entry of the latest report stands where a receipt's would.
+    fn by_hand(
+        &mut self,
+        index: EntryIndex,
+        time: Timestamp,
+        statement: &StatementRef,
+        recipient: &AuthorityId,
+        hand: Hand,
+    ) {
+        let report = (hand >= Hand::Carried).then_some(index);
+        self.step(time, statement, recipient, DeliveryStep::Hand(hand), report);
     }
 
     fn step(

@@ -14,7 +14,7 @@ use crate::{
     },
     store::{
         entry::{Actor, EntryHeader},
-        event::{DraftEnd, Event, HandoverStep, Peek},
+        event::{DraftEnd, Event, HandoverStep, Peek, Word},
     },
 };
 
@@ -159,6 +159,30 @@ fn one_of_each(number: u64, reason: Reason, leaf: Option<LeafHash>, bytes: &[u8]
             actor,
             statement,
             end: DraftEnd::Discarded,
+        },
+        Event::GoesByHand {
+            actor,
+            statement,
+            recipient: peer,
+        },
+        Event::Bundled {
+            actor,
+            statement,
+            recipient: peer,
+        },
+        Event::Carried {
+            actor,
+            statement,
+            recipient: peer,
+            word: Word::None,
+            report: Bytes::from_static(b"a report"),
+        },
+        Event::Carried {
+            actor,
+            statement,
+            recipient: peer,
+            word: Word::Acknowledged,
+            report: Bytes::from_static(b"a later report"),
         },
         Event::Restricted {
             actor,

@@ -20,7 +20,7 @@ use crate::{
     },
     store::{
         entry::Actor,
-        event::{DraftEnd, Event, HandoverStep, Peek},
+        event::{DraftEnd, Event, HandoverStep, Peek, Word},
         ledger::{DueList, Ledger, ListBox, ListFilter},
         ticker,
         view::{View, memory::MemoryView},
@@ -134,6 +134,20 @@ fn event() -> impl Strategy<Value = Event> {
         1 => (ours.clone(), reason.clone()).prop_map(|((number, to), reason)| {
             let (statement, recipient) = (name(OWN, number), authority(to));
             Event::DeliveryHeld { statement, recipient, reason }
+        }),
+        3 => (ours.clone(), 0..4_u8).prop_map(|((number, to), step)| {
+            let (actor, statement, recipient) = (officer(), name(OWN, number), authority(to));
+            match step {
+                0 => Event::GoesByHand { actor, statement, recipient },
+                1 => Event::Bundled { actor, statement, recipient },
+                word => Event::Carried {
+                    actor,
+                    statement,
+                    recipient,
+                    word: if word == 2 { Word::None } else { Word::Acknowledged },
+                    report: bytes::Bytes::from_static(b"a report"),
+                },
+            }
         }),
         1 => ours.prop_map(|(number, to)| {
             let (statement, recipient) = (name(OWN, number), authority(to));

@@ -5,7 +5,7 @@ use crate::{
         alert::value::Day,
         call::CallSet,
         id::{AuthorityId, MessageId, StatementRef},
-        lives::{AlertLife, DeliveryLife, DraftLife, HandlingLife},
+        lives::{AlertLife, DeliveryLife, DraftLife, Hand, HandlingLife},
         reason::Reason,
         receipt::LeafHash,
         release::Outline,
@@ -135,6 +135,8 @@ impl Packer {
             DeliveryLife::Refused(reason) => (2, Some(reason)),
             DeliveryLife::Expired => (3, None),
             DeliveryLife::Held(reason) => (4, Some(reason)),
+            // 5 to 8: how far it has come.
+            DeliveryLife::ByHand(hand) => (5 + hand as u8, None),
         };
         let flags = u8::from(delivery.receipt.is_some()) << 4
             | u8::from(delivery.opened_at.is_some()) << 5
@@ -341,7 +343,7 @@ impl<'a> Unpacker<'a> {
             2 => DeliveryLife::Refused(self.reason()?),
             3 => DeliveryLife::Expired,
             4 => DeliveryLife::Held(self.reason()?),
-            _ => return None,
+            hand => DeliveryLife::ByHand(Hand::from_number(hand.checked_sub(5)?)?),
         };
         Some(DeliveryRecord {
             recipient,

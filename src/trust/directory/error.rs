@@ -287,8 +287,36 @@ pub enum DirectoryError {
         expected: u64,
     },
     /// Not a member, group or word that can be addressed.
-    #[error("`{0}` is no member, and no `@group` or `all`: see `allpoints federation show`")]
+    #[error(
+        "`{0}` is no member, and no country such as `XB`, no `@group` or `all`: see `allpoints federation show`"
+    )]
     UnknownAddressee(String),
+    /// No member is of such a country.
+    #[error("no member is of country `{0}`: see `allpoints federation show`")]
+    UnknownCountry(String),
+    /// A country with several authorities that receive it.
+    #[error(
+        "{} of country `{country}` receive {kind}: name the one that you mean",
+        listed(candidates)
+    )]
+    Ambiguous {
+        /// As it was named, escaped.
+        country: String,
+        /// What would be sent.
+        kind: String,
+        /// Who receives it there, in byte order.
+        candidates: Vec<AuthorityId>,
+    },
+    /// An authority or country that has not named this kind among those that it receives.
+    #[error("{by} receives no {kind}: {}", instead(others))]
+    NotReceived {
+        /// The authority or country, escaped.
+        by: String,
+        /// What would be sent.
+        kind: String,
+        /// Who of the same country does, in byte order.
+        others: Vec<AuthorityId>,
+    },
     /// No member is in such a group.
     #[error("no member is in group `@{0}`: see `allpoints federation show`")]
     UnknownGroup(String),
@@ -301,4 +329,16 @@ pub enum DirectoryError {
     /// Named alone, but us.
     #[error("{0} is ourselves: nothing is sent to oneself")]
     Ourselves(AuthorityId),
+}
+
+fn listed(authorities: &[AuthorityId]) -> String {
+    let names: Vec<&str> = authorities.iter().map(AuthorityId::as_str).collect();
+    names.join(", ")
+}
+
+fn instead(others: &[AuthorityId]) -> String {
+    match others {
+        [] => "nobody of its country does; ask there who is to have it".to_owned(),
+        others => format!("send it to {}", listed(others)),
+    }
 }

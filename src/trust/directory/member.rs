@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use super::{
-    DirectoryError, Document, ExchangeCa, Member, MemberKey,
+    DirectoryError, Document, ExchangeCa, Member, MemberKey, Receives,
     ca::{self, CaOnly, CaRef, Crl},
     signed,
 };
@@ -17,6 +17,7 @@ use crate::{
         release::KindSet,
         routing::{Coded as _, Kind},
         time::Timestamp,
+        transfer::Channel,
     },
     proto::directory::v1 as pb,
     trust::keys::{KeyId, KeyUse},
@@ -25,12 +26,15 @@ use crate::{
 /// What the roots say of a member.
 pub(super) struct MemberOnly {
     pub(super) id: AuthorityId,
-    pub(super) directory_key: [u8; 32],
+    /// `None`: it runs no node.
+    pub(super) directory_key: Option<[u8; 32]>,
     /// One, or two while one replaces the other.
     pub(super) cas: Vec<CaOnly>,
     name: String,
     suspended: bool,
     groups: Vec<String>,
+    /// How what is for it is carried, and to whom it is handed.
+    off_network: Option<(Channel, String)>,
 }
 
 impl MemberOnly {
@@ -69,13 +73,46 @@ impl MemberOnly {
                 "a group is not 1 to 32 letters, digits and dashes, without `@`",
             ));
         }
+        let off_network = off_network(id, listed)?;
+        let (directory_key, cas) = match off_network {
+            Some(_) => (None, Vec::new()),
+            None => (
+                Some(signed::sound_key(
+                    &listed.directory_key,
+                    document,
+                    "directory key",
+                )?),
+                ca::read(id, listed)?,
+            ),
+        };
         Ok(Self {
             id,
-            directory_key: signed::sound_key(&listed.directory_key, document, "directory key")?,
-            cas: ca::read(id, listed)?,
+            directory_key,
+            cas,
             name: listed.name.clone(),
             suspended,
             groups: listed.groups.clone(),
+            off_network,
+        })
+    }
+
+    /// The member of an authority that runs no node: the roots alone speak for it. `None`: it runs one.
+    pub(super) fn off_network(&self) -> Option<Member> {
+        let (channel, contact) = self.off_network.clone()?;
+        Some(Member {
+            id: self.id,
+            name: self.name.clone(),
+            suspended: self.suspended,
+            exchange_cas: Vec::new(),
+            directory_key: None,
+            endpoints: Vec::new(),
+            keys: Vec::new(),
+            contact,
+            groups: self.groups.clone(),
+            spki_pins: Vec::new(),
+            release_kinds: KindSet::default(),
+            receives: Receives::Any,
+            off_network: Some(channel),
         })
     }
 
@@ -105,6 +142,12 @@ impl MemberOnly {
         signed::at_most(
             "release kinds",
             entry.release_kinds.len(),
+            limits::DIRECTORY_LIST_MAX,
+            document,
+        )?;
+        signed::at_most(
+            "received kinds",
+            entry.receives.len(),
             limits::DIRECTORY_LIST_MAX,
             document,
         )?;
@@ -146,15 +189,59 @@ impl MemberOnly {
             groups: self.groups,
             spki_pins,
             release_kinds: release_kinds(&entry.release_kinds),
+            receives: receives(&entry.receives),
+            off_network: None,
         })
+    }
+}
+
+/// Who runs no node has nothing that nodes use; whoever runs one has all of it.
+fn off_network(
+    authority: AuthorityId,
+    listed: &pb::Member,
+) -> Result<Option<(Channel, String)>, DirectoryError> {
+    let field = |what| DirectoryError::Field { authority, what };
+    let Some(off) = &listed.off_network else {
+        return Ok(None);
+    };
+    let has_node = !listed.directory_key.is_empty()
+        || !listed.exchange_ca.is_empty()
+        || !listed.other_exchange_cas.is_empty();
+    if has_node {
+        return Err(field(
+            "it is off the network and has a CA or a directory key all the same",
+        ));
+    }
+    let channel = match off.channel() {
+        pb::Channel::I247 => Channel::I247,
+        pb::Channel::Embassy => Channel::Embassy,
+        pb::Channel::SealedMail => Channel::SealedMail,
+        pb::Channel::Unspecified => return Err(field("its channel is unknown")),
+    };
+    if off.contact.is_empty() || !is_plain(&off.contact) {
+        return Err(field(
+            "its contact is empty, too long or has control or hidden characters",
+        ));
+    }
+    Ok(Some((channel, off.contact.clone())))
+}
+
+/// Who names only kinds that this version does not carry receives none that it does.
+fn receives(numbers: &[u32]) -> Receives {
+    match numbers {
+        [] => Receives::Any,
+        numbers => Receives::These(KindSet::new(kinds(numbers))),
     }
 }
 
 /// A kind that this version does not carry is refused for that; and nobody waits for a second person to answer.
 fn release_kinds(numbers: &[u32]) -> KindSet {
+    KindSet::new(kinds(numbers).filter(|kind| *kind != Kind::Answer))
+}
+
+fn kinds(numbers: &[u32]) -> impl Iterator<Item = Kind> {
     let kind = |number: &u32| u8::try_from(*number).ok().and_then(Kind::of_number);
-    let kinds = numbers.iter().filter_map(kind);
-    KindSet::new(kinds.filter(|kind| *kind != Kind::Answer))
+    numbers.iter().filter_map(kind)
 }
 
 fn member_key(authority: AuthorityId, key: &pb::Key) -> Result<MemberKey, DirectoryError> {

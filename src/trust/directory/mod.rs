@@ -5,6 +5,7 @@
 //! how far it can be trusted *now* is its [`Standing`]. Never trusts on first use, never goes back,
 //! never overwrites a version that it has kept.
 
+mod addressing;
 pub mod author;
 mod ca;
 mod error;
@@ -16,7 +17,7 @@ mod succeed;
 
 use std::{collections::BTreeMap, fmt, path::Path, str::FromStr, sync::Arc, time::Duration};
 
-pub use {ca::ExchangeCa, error::DirectoryError};
+pub use {addressing::Beginning, ca::ExchangeCa, error::DirectoryError};
 pub(in crate::trust) use {
     ca::{crl_number, fingerprint},
     folder::read_bundle,
@@ -29,7 +30,10 @@ use super::{
     merkle::Hash,
 };
 use crate::{
-    domain::{id::AuthorityId, limits, release::KindSet, time::Timestamp},
+    domain::{
+        id::AuthorityId, limits, release::KindSet, routing::Kind, time::Timestamp,
+        transfer::Channel,
+    },
     proto::directory::v1 as pb,
 };
 
@@ -152,8 +156,8 @@ pub struct Member {
     pub suspended: bool,
     /// The only CAs that may vouch for its nodes, each for itself: one, or two while one replaces the other.
     pub exchange_cas: Vec<ExchangeCa>,
-    /// Ed25519: signs its own entry.
-    pub directory_key: [u8; 32],
+    /// Ed25519: signs its own entry. `None`: it runs no node and has no entry.
+    pub directory_key: Option<[u8; 32]>,
     /// `host:port` of each node's exchange listener.
     pub endpoints: Vec<String>,
     /// Its signing keys, retired and revoked ones too.
@@ -166,6 +170,30 @@ pub struct Member {
     pub spki_pins: Vec<[u8; 32]>,
     /// Kinds that it sends only after a second person's release; never answers.
     pub release_kinds: KindSet,
+    /// Kinds that threads towards it begin with.
+    pub receives: Receives,
+    /// How what is for it is carried there, when it runs no node.
+    pub off_network: Option<Channel>,
+}
+
+/// What threads towards an authority begin with. Whatever stands in a thread reaches whoever takes part in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Receives {
+    /// Any kind: it has not said which.
+    Any,
+    /// These, as far as this version carries them.
+    These(KindSet),
+}
+
+impl Receives {
+    /// True when a thread towards the authority may begin with this kind.
+    #[must_use]
+    pub fn takes(self, kind: Kind) -> bool {
+        match self {
+            Self::Any => true,
+            Self::These(kinds) => kinds.contains(kind),
+        }
+    }
 }
 
 impl Member {
@@ -374,48 +402,21 @@ impl Directory {
         self.members.get(id)
     }
 
+    /// Active members that run a node, in byte order.
+    pub fn active(&self) -> impl Iterator<Item = &Member> {
+        let members = self.members();
+        members.filter(|member| !member.suspended && member.off_network.is_none())
+    }
+
+    /// How what is for this authority is carried to it; `None`: it runs a node, or is no member.
+    #[must_use]
+    pub fn channel(&self, id: &AuthorityId) -> Option<Channel> {
+        self.member(id).and_then(|member| member.off_network)
+    }
+
     /// All authorities, in byte order.
     pub fn members(&self) -> impl Iterator<Item = &Member> {
         self.members.values()
-    }
-
-    /// Expands `XB-POL`, `@group` or `all` (never ourselves, never suspended), in byte order.
-    ///
-    /// # Errors
-    /// Names what is unknown, suspended, or nobody but ourselves.
-    pub fn expand(
-        &self,
-        to: &str,
-        ourselves: &AuthorityId,
-    ) -> Result<Vec<AuthorityId>, DirectoryError> {
-        let shown = || to.chars().take(64).flat_map(char::escape_default).collect();
-        let among: Vec<&Member> = match to.strip_prefix('@') {
-            _ if to == "all" => self.members().collect(),
-            Some(group) => self
-                .members()
-                .filter(|member| member.groups.iter().any(|name| name == group))
-                .collect(),
-            None => return self.expand_one(to, ourselves),
-        };
-        if among.is_empty() {
-            let group = to.get(1..).unwrap_or_default();
-            return Err(DirectoryError::UnknownGroup(
-                group
-                    .chars()
-                    .take(64)
-                    .flat_map(char::escape_default)
-                    .collect(),
-            ));
-        }
-        let others: Vec<AuthorityId> = among
-            .iter()
-            .filter(|member| !member.suspended && member.id != *ourselves)
-            .map(|member| member.id)
-            .collect();
-        if others.is_empty() {
-            return Err(DirectoryError::Nobody(shown()));
-        }
-        Ok(others)
     }
 
     /// Length of the chain of roots: the version of the newest.
@@ -452,29 +453,6 @@ impl Directory {
     #[must_use]
     pub fn timestamp_expires_at(&self) -> Timestamp {
         self.timestamp_expires_at
-    }
-
-    fn expand_one(
-        &self,
-        to: &str,
-        ourselves: &AuthorityId,
-    ) -> Result<Vec<AuthorityId>, DirectoryError> {
-        let member = to
-            .parse()
-            .ok()
-            .and_then(|id: AuthorityId| self.member(&id))
-            .ok_or_else(|| {
-                DirectoryError::UnknownAddressee(
-                    to.chars().take(64).flat_map(char::escape_default).collect(),
-                )
-            })?;
-        if member.id == *ourselves {
-            return Err(DirectoryError::Ourselves(member.id));
-        }
-        if member.suspended {
-            return Err(DirectoryError::Suspended(member.id));
-        }
-        Ok(vec![member.id])
     }
 
     fn require_not_from_the_future(&self, now: Timestamp) -> Result<(), DirectoryError> {

@@ -53,6 +53,10 @@ pub(super) fn read(bundle: &pb::Bundle, anchor: Anchor) -> Result<Directory, Dir
         timestamp: timestamp.head,
     };
     for (id, only) in membership.members {
+        if let Some(member) = only.off_network() {
+            members.insert(id, member);
+            continue;
+        }
         let entry = entries.get(&id).ok_or(DirectoryError::Unpaired(id))?;
         for ca in &only.cas {
             let name = (id, ca.key_hash);
@@ -264,7 +268,9 @@ fn read_membership(
     let mut ca_owners = HashMap::new();
     for listed in &membership.members {
         let only = MemberOnly::read(listed)?;
-        owners.claim(&only.directory_key, || format!("{}'s directory", only.id))?;
+        if let Some(key) = &only.directory_key {
+            owners.claim(key, || format!("{}'s directory", only.id))?;
+        }
         for ca in &only.cas {
             if let Some(first) = ca_owners.insert(ca.key_hash, only.id)
                 && first != only.id
@@ -314,15 +320,16 @@ fn read_entries(
                     source,
                 })?;
         let which = Document::Entry(authority);
-        let member = members
+        let directory_key = members
             .get(&authority)
+            .and_then(|member| member.directory_key)
             .ok_or(DirectoryError::Unpaired(authority))?;
         let by = || format!("{authority}'s directory key");
         signed_by(
             document,
             DocumentType::Entry,
             which,
-            &[member.directory_key],
+            &[directory_key],
             1,
             by,
         )?;

@@ -14,7 +14,7 @@ use prost::Message as _;
 
 use super::{FederationError, Path, Signatures, files};
 use crate::{
-    domain::{id::AuthorityId, time::Clock},
+    domain::{id::AuthorityId, time::Clock, transfer::Channel},
     proto::directory::v1 as pb,
     trust::{
         directory::{Directory, crl_number, fingerprint, valid_signers},
@@ -28,12 +28,50 @@ use crate::{
 pub enum Change {
     /// A new member, or new facts of a present one.
     Admit(Box<pb::Application>),
+    /// A member that runs no node, or new facts of a present one.
+    AdmitOffNetwork(Box<OffNetwork>),
     /// Nothing is exchanged with it until it is restored.
     Suspend(AuthorityId),
     /// Ends a suspension.
     Restore(AuthorityId),
     /// It leaves the federation.
     Remove(AuthorityId),
+}
+
+/// An authority that runs no node: the roots alone speak for it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OffNetwork {
+    /// Its id.
+    pub id: AuthorityId,
+    /// Its name, for people.
+    pub name: String,
+    /// Groups without `@`.
+    pub groups: Vec<String>,
+    /// How what is for it is carried there.
+    pub channel: Channel,
+    /// To whom it is handed: a function and a place, never a person.
+    pub contact: String,
+}
+
+impl OffNetwork {
+    fn listed(&self) -> pb::Member {
+        let channel = match self.channel {
+            Channel::I247 => pb::Channel::I247,
+            Channel::Embassy => pb::Channel::Embassy,
+            Channel::SealedMail => pb::Channel::SealedMail,
+        };
+        pb::Member {
+            id: self.id.to_string(),
+            country: self.id.country().to_owned(),
+            name: self.name.clone(),
+            groups: self.groups.clone(),
+            off_network: Some(pb::OffNetwork {
+                channel: channel.into(),
+                contact: self.contact.clone(),
+            }),
+            ..pb::Member::default()
+        }
+    }
 }
 
 /// How long a membership lasts.
@@ -189,7 +227,9 @@ pub(super) fn crl_of(crl: &[u8], member: &pb::Member) -> Result<(usize, u64), St
 }
 
 fn exchange_cas(member: &pb::Member) -> impl Iterator<Item = &Vec<u8>> {
-    iter::once(&member.exchange_ca).chain(&member.other_exchange_cas)
+    // Who runs no node has none.
+    let first = (!member.exchange_ca.is_empty()).then_some(&member.exchange_ca);
+    first.into_iter().chain(&member.other_exchange_cas)
 }
 
 /// Which CAs and keys come and which go: a root that signs puts its hand to each of them.
@@ -265,6 +305,10 @@ impl Draft {
     fn apply(&mut self, change: &Change, federation: &str) -> Result<(), FederationError> {
         match change {
             Change::Admit(application) => self.admit(application, federation),
+            Change::AdmitOffNetwork(authority) => {
+                self.admit_member(authority.id, authority.listed());
+                Ok(())
+            }
             Change::Suspend(id) => self.set_status(*id, pb::MemberStatus::Suspended, "suspend"),
             Change::Restore(id) => self.set_status(*id, pb::MemberStatus::Active, "restore"),
             Change::Remove(id) => {

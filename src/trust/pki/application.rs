@@ -56,6 +56,16 @@ pub fn demand_release(folder: &Path, kinds: KindSet, clock: &dyn Clock) -> Resul
     })
 }
 
+/// Writes `application.json` anew, in which threads towards the authority begin with these kinds alone. None: with any.
+///
+/// # Errors
+/// As [`application`].
+pub fn receive_only(folder: &Path, kinds: KindSet, clock: &dyn Clock) -> Result<(), PkiError> {
+    renew(folder, clock, |entry| {
+        entry.receives = kinds.kinds().map(|kind| u32::from(kind as u8)).collect();
+    })
+}
+
 /// The same with a change to the entry.
 pub(super) fn renew(
     folder: &Path,

@@ -31,7 +31,7 @@ use std::{
 };
 
 pub use self::{
-    application::{application, demand_release},
+    application::{application, demand_release, receive_only},
     authority::{AuthorityPlan, Contact, init},
     certificate::{CertificateFiles, DeskProfile, NodeProfile, Replace, issue_desk, issue_node},
     crl::{CRL_DAYS, Ca, Revoked, publish_crl, revoke},

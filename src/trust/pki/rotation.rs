@@ -403,7 +403,7 @@ pub(super) enum Wanted {
 impl Wanted {
     fn stands_in(&self, member: &Member) -> bool {
         match self {
-            Self::Key(KeyUse::Directory, public) => member.directory_key == *public,
+            Self::Key(KeyUse::Directory, public) => member.directory_key == Some(*public),
             Self::Key(key_use, public) => member
                 .keys
                 .iter()

@@ -156,13 +156,14 @@ fn recipients(reader: &mut Reader, to: &[String]) -> Vec<String> {
                     .bytes()
                     .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
         });
-        let legal = group || text == "all" || text.parse::<AuthorityId>().is_ok();
+        let country = text.len() == 2 && text.bytes().all(|byte| byte.is_ascii_uppercase());
+        let legal = group || country || text == "all" || text.parse::<AuthorityId>().is_ok();
         let twice = to.iter().take(place).any(|before| before == text);
         if !legal || twice {
             let expected = if twice {
                 "each recipient once"
             } else {
-                "an authority such as `XB-POL`, a group such as `@neighbours`, or `all`"
+                "an authority such as `XB-POL`, a country such as `XB`, a group such as `@neighbours`, or `all`"
             };
             reader.wrong_item("to", place, text, expected);
         }
@@ -208,10 +209,11 @@ fn handling(reader: &mut Reader, draft: &pb::Draft) -> Option<HandlingSet> {
     set.ok()
 }
 
-/// A reply may leave it out: then the thread's own grounds hold on.
+/// It may be left out: then the thread's own grounds hold on, or those that the authority has decided on for each
+/// destination; who is left without one is named where it is addressed.
 fn ground(reader: &mut Reader, draft: &pb::Draft) -> Option<Option<TransferGround>> {
     let reason = draft.ground_reason.as_str();
-    if draft.ground == 0 && reason.is_empty() && !draft.in_reply_to.is_empty() {
+    if draft.ground == 0 && reason.is_empty() {
         return Some(None);
     }
     let ground = reader.coded("ground", draft.ground);

@@ -132,7 +132,7 @@ const WRONG_FIELDS: &[(&str, Change)] = &[
     ("handling", |d| d.handling = vec![2, 2]),
     ("handlingText", |d| d.handling = vec![4]),
     ("handlingText", |d| d.handling_text = "x".to_owned()),
-    ("ground", |d| d.ground = 0),
+    ("ground", |d| d.ground = 9),
     ("groundReason", |d| d.ground_reason = "x".to_owned()),
     ("groundReason", |d| d.ground = 3),
     ("inReplyTo", |d| d.in_reply_to = "abc".to_owned()),
@@ -281,7 +281,7 @@ fn a_reply_may_leave_its_recipients_to_the_rules() {
 }
 
 #[test]
-fn a_reply_may_leave_its_ground_to_the_thread_and_what_begins_one_may_not() {
+fn a_ground_may_be_left_to_thread_and_policy_but_no_reason_stands_without_one() {
     let mut answer = example("answer.json");
     answer.ground = 0;
     assert_eq!(parse_plain(&answer, now()).unwrap().ground, None);
@@ -289,6 +289,8 @@ fn a_reply_may_leave_its_ground_to_the_thread_and_what_begins_one_may_not() {
     assert!(parse_plain(&answer, now()).is_err());
     let mut first = specimen();
     first.ground = 0;
+    assert_eq!(parse_plain(&first, now()).unwrap().ground, None);
+    first.ground_reason = "a reason of what?".to_owned();
     let faults = parse_plain(&first, now()).unwrap_err();
     assert_eq!(faults[0].path, "ground");
 }
