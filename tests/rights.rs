@@ -323,10 +323,14 @@ async fn follow_ups_stay_with_the_unit(
     let request = pb::SubmitRequest {
         drafts: drafts.clone(),
         dry_run: true,
+        ..<_>::default()
     };
     other_unit(airport.submit(request.clone()).await.expect_err("unseen"));
     harbour.submit(request).await.expect("it would be accepted");
-    let request = pb::KeepDraftsRequest { drafts };
+    let request = pb::KeepDraftsRequest {
+        drafts,
+        ..<_>::default()
+    };
     let refused = airport.keep_drafts(request.clone()).await;
     other_unit(refused.expect_err("unseen"));
     let kept = harbour.keep_drafts(request).await.expect("kept");

@@ -94,7 +94,7 @@ pub(super) async fn carried(
             check_carried(ledger, statement, &recipient, word)?;
         }
         for &statement in statements {
-            let event = Event::Carried {
+            let event = Event::HandReported {
                 actor,
                 statement,
                 recipient,

@@ -88,7 +88,7 @@ pub(super) const fn act_name(act: Act) -> &'static str {
         Act::Restricted => "restricted",
         Act::GoesByHand => "goes-by-hand",
         Act::Bundled => "bundled",
-        Act::Carried => "carried",
+        Act::HandReported => "carried",
         Act::AlertExpired => "alert-expired",
         Act::Called => "called",
         Act::CallFailed => "call-failed",

@@ -127,7 +127,7 @@ acts! {
     /// A bundle was written, to be carried to a recipient.
     Bundled = 35,
     /// A bundle was carried, by whom and when; perhaps acknowledged, by whom.
-    Carried = 36,
+    HandReported = 36,
     /// Stands for an entry that was damaged beyond reading.
     Missing = 40,
     /// A partner gave back what was lost here.

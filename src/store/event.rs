@@ -303,7 +303,7 @@ pub enum Event {
         recipient: AuthorityId,
     },
     /// Somebody reports that it was carried.
-    Carried {
+    HandReported {
         /// Who reports it.
         actor: Actor,
         /// Which statement.

@@ -181,7 +181,7 @@ fn judge(
             | Act::CallFailed
             | Act::GoesByHand
             | Act::Bundled
-            | Act::Carried,
+            | Act::HandReported,
             Some(subject),
         ) if statements.contains(&subject) => Ok(()),
         _ => Err("it is not of this thread".to_owned()),
@@ -208,7 +208,7 @@ fn described(header: &EntryHeader) -> String {
         Act::Restricted => "kept to units, or opened to all,",
         Act::GoesByHand => "chose to carry by hand",
         Act::Bundled => "wrote a bundle with",
-        Act::Carried => "reported the carrying of",
+        Act::HandReported => "reported the carrying of",
         Act::AlertExpired => "saw the last day pass of",
         Act::Called => "called its duty desk about",
         Act::CallFailed => "could not call its duty desk about",

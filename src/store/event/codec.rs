@@ -107,7 +107,7 @@ impl Event {
             Self::CallFailed { .. } => Act::CallFailed,
             Self::GoesByHand { .. } => Act::GoesByHand,
             Self::Bundled { .. } => Act::Bundled,
-            Self::Carried { .. } => Act::Carried,
+            Self::HandReported { .. } => Act::HandReported,
         }
     }
 
@@ -146,7 +146,7 @@ impl Event {
             | Self::HandedOver { actor, .. }
             | Self::GoesByHand { actor, .. }
             | Self::Bundled { actor, .. }
-            | Self::Carried { actor, .. }
+            | Self::HandReported { actor, .. }
             | Self::Restricted { actor, .. } => *actor,
             Self::Received { routing, .. } => routing.statement.origin.into(),
             Self::RefusedStatement { peer, .. }
@@ -175,7 +175,7 @@ impl Event {
             | Self::ActRefused { statement, .. }
             | Self::GoesByHand { statement, .. }
             | Self::Bundled { statement, .. }
-            | Self::Carried { statement, .. }
+            | Self::HandReported { statement, .. }
             | Self::AlertExpired { statement } => Some(*statement),
             Self::ReceiptStored { receipt, .. } => Some(StatementRef {
                 origin: receipt.sender,
@@ -205,7 +205,7 @@ impl Event {
             | Self::DeliveryResumed { recipient, .. }
             | Self::GoesByHand { recipient, .. }
             | Self::Bundled { recipient, .. }
-            | Self::Carried { recipient, .. } => Some(*recipient),
+            | Self::HandReported { recipient, .. } => Some(*recipient),
             Self::Incident { peer, .. }
             | Self::Called { peer, .. }
             | Self::CallFailed { peer, .. } => *peer,
@@ -240,7 +240,7 @@ impl Event {
             Self::Consulted { peek, .. } => u32::from(*peek == Peek::Opens),
             Self::DraftEnded { end, .. } => u32::from(*end == DraftEnd::Released),
             Self::HandedOver { step, .. } => u32::from(*step != HandoverStep::Given),
-            Self::Carried { word, .. } => u32::from(*word == Word::Acknowledged),
+            Self::HandReported { word, .. } => u32::from(*word == Word::Acknowledged),
             _ => 0,
         }
     }
@@ -261,7 +261,7 @@ impl Event {
             Self::Consulted { why: Some(why), .. } | Self::Exported { why: Some(why), .. } => {
                 Bytes::copy_from_slice(why.as_bytes())
             }
-            Self::DraftKept { body, .. } | Self::Carried { report: body, .. } => body.clone(),
+            Self::DraftKept { body, .. } | Self::HandReported { report: body, .. } => body.clone(),
             Self::HandedOver { step, body, .. } => match step {
                 HandoverStep::Given => body.clone(),
                 // The entry, 8 bytes big-endian, the leaf hash, then the rest.
@@ -353,7 +353,7 @@ impl Reader {
                 statement: subject()?,
                 recipient: peer()?,
             },
-            Act::Carried => Event::Carried {
+            Act::HandReported => Event::HandReported {
                 actor: header.actor,
                 statement: subject()?,
                 recipient: peer()?,

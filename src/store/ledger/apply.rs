@@ -89,7 +89,7 @@ impl Ledger {
                 recipient,
                 ..
             } => self.by_hand(index, time, statement, recipient, Hand::Bundled),
-            Event::Carried {
+            Event::HandReported {
                 statement,
                 recipient,
                 word,

@@ -170,14 +170,14 @@ fn one_of_each(number: u64, reason: Reason, leaf: Option<LeafHash>, bytes: &[u8]
             statement,
             recipient: peer,
         },
-        Event::Carried {
+        Event::HandReported {
             actor,
             statement,
             recipient: peer,
             word: Word::None,
             report: Bytes::from_static(b"a report"),
         },
-        Event::Carried {
+        Event::HandReported {
             actor,
             statement,
             recipient: peer,

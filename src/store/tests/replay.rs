@@ -140,7 +140,7 @@ fn event() -> impl Strategy<Value = Event> {
             match step {
                 0 => Event::GoesByHand { actor, statement, recipient },
                 1 => Event::Bundled { actor, statement, recipient },
-                word => Event::Carried {
+                word => Event::HandReported {
                     actor,
                     statement,
                     recipient,
