@@ -207,7 +207,7 @@ fn a_ground_is_named_by_the_draft_the_thread_or_the_authority_and_by_nobody_else
     let safeguards = (TransferGround::Safeguards, String::new());
     let given = Ground::Named(TransferGround::Adequacy, String::new());
     assert_eq!(grounds(given), [adequacy.clone(), adequacy]);
-    let with_default = left(Some(TransferGround::Safeguards));
+    let with_default = left(Some((TransferGround::Safeguards, String::new())));
     assert_eq!(grounds(with_default), [derogation.clone(), safeguards]);
     let Err(SubmitError::Refused { reason, detail }) = recall(left(None)) else {
         panic!("nobody named a ground for XC");

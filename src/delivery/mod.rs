@@ -33,12 +33,14 @@ use crate::{
 
 mod address;
 mod alarms;
+mod carried;
 pub mod clocks;
 mod consult;
 mod core;
 mod dispatch;
 mod drafts;
 mod expire;
+mod extend;
 mod life;
 mod link;
 mod links;
@@ -189,8 +191,8 @@ pub enum Ground {
     Left {
         /// As our latest statement of the thread went to each.
         of_thread: BTreeMap<AuthorityId, (TransferGround, String)>,
-        /// For everybody else: what the authority has set as its default.
-        default: Option<TransferGround>,
+        /// For everybody else: what the authority has set as its default, or what an extension names for newcomers.
+        default: Option<(TransferGround, String)>,
     },
 }
 
@@ -203,7 +205,7 @@ impl Ground {
             Self::Left { of_thread, default } => of_thread
                 .get(recipient)
                 .cloned()
-                .or_else(|| default.map(|ground| (ground, String::new()))),
+                .or_else(|| default.clone()),
         }
     }
 }

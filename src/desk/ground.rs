@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use tonic::Status;
 
 use super::{
+    DeskParts,
     service::{DeskService, read_failed, store_failed},
     thread::blocking,
 };
@@ -31,7 +32,7 @@ pub(super) async fn left(
     target: Option<StatementRef>,
 ) -> Result<Ground, Status> {
     let parts = desk.parts();
-    let default = **parts.default_ground.load();
+    let default = default_of(parts);
     let Some(target) = target else {
         let of_thread = BTreeMap::new();
         return Ok(Ground::Left { of_thread, default });
@@ -45,6 +46,26 @@ pub(super) async fn left(
     let store = parts.store.clone();
     let of_thread = blocking(move || read(&store, &latest)).await?;
     Ok(Ground::Left { of_thread, default })
+}
+
+/// What holds for a draft that extends a thread: newcomers get it on the ground that is named, all others as before.
+pub(super) async fn for_newcomers(
+    desk: &DeskService,
+    target: StatementRef,
+    named: (TransferGround, String),
+) -> Result<Ground, Status> {
+    Ok(match left(desk, Some(target)).await? {
+        Ground::Left { of_thread, .. } => Ground::Left {
+            of_thread,
+            default: Some(named),
+        },
+        ground @ Ground::Named(..) => ground,
+    })
+}
+
+fn default_of(parts: &DeskParts) -> Option<(TransferGround, String)> {
+    let default = **parts.default_ground.load();
+    default.map(|ground| (ground, String::new()))
 }
 
 /// The entry of our latest statement to each recipient.

@@ -13,7 +13,7 @@ use crate::{
         limits::SUBMIT_MAX_DRAFTS,
         reason::Reason,
         release::Why,
-        routing::{Recipient, TransferGround},
+        routing::{Kind, Recipient, TransferGround},
     },
     proto::{alert::v1 as alert, desk::v1 as pb, envelope::v1 as envelope},
     wire::{
@@ -176,6 +176,14 @@ pub(super) async fn resolve(
         }
     };
     let ground = match (draft.ground, in_reply_to) {
+        (Some(ground), Some(target)) if draft.kind == Kind::Extend => {
+            let named = (ground, std::mem::take(&mut draft.ground_reason));
+            let found = ground::for_newcomers(desk, target, named).await;
+            found.map_err(|status| Unresolved {
+                status,
+                found: draft.in_reply_to.take().unwrap_or_default(),
+            })?
+        }
         (Some(ground), _) => Ground::Named(ground, std::mem::take(&mut draft.ground_reason)),
         (None, target) => ground::left(desk, target)
             .await

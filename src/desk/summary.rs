@@ -157,6 +157,8 @@ fn delivery_line(
         gravest_answer: answer(delivery.handling.gravest),
         answered_at_us: micros(delivery.answered_at),
         overdue: Vec::new(),
+        extended_by: delivery.extended.map(|it| reference_of(&it.by)),
+        extended_at_us: micros(delivery.extended.map(|it| it.at)),
     }
 }
 

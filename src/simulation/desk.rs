@@ -123,7 +123,7 @@ fn submission(draft: ParsedDraft, in_reply_to: Option<StatementRef>) -> Submissi
         Some(ground) => Ground::Named(ground, draft.ground_reason.clone()),
         None => Ground::Left {
             of_thread: BTreeMap::new(),
-            default: Some(TransferGround::Safeguards),
+            default: Some((TransferGround::Safeguards, String::new())),
         },
     };
     Submission::of(draft, in_reply_to, ground)

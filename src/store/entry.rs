@@ -120,6 +120,8 @@ acts! {
     Called = 26,
     /// A call reached nobody on one of its ways, and is given up there.
     CallFailed = 27,
+    /// A foreign statement is held that came inside another one.
+    Carried = 30,
     /// Stands for an entry that was damaged beyond reading.
     Missing = 40,
     /// A partner gave back what was lost here.

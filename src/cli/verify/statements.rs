@@ -62,6 +62,8 @@ fn check_one(
     let routing = statement.routing;
     let act = match routing.statement.origin == file.exporter {
         true => Act::Accepted,
+        // Not to the exporter: it came inside another statement.
+        false if routing.recipient(&file.exporter).is_none() => Act::Carried,
         false => Act::Received,
     };
     let entry = log.take(act, Some(routing.statement), verified.leaf());
