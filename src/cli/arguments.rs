@@ -14,6 +14,7 @@ use super::{
         config::ConfigCommand,
         dev::DevCommand,
         draft::DraftCommand,
+        extend::ExtendArgs,
         instruct::InstructArgs,
         links::LinksArgs,
         list::ListArgs,
@@ -104,6 +105,8 @@ pub enum Command {
     Update(ChangeArgs),
     /// Repair a fact in an own statement
     Correct(ChangeArgs),
+    /// Give an own thread to authorities that are new to it, whole
+    Extend(ExtendArgs),
     /// Take an own statement back: it was wrong
     Recall(RecallArgs),
     /// Stand an own alert down: its purpose is reached or gone

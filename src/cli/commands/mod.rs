@@ -7,6 +7,7 @@ pub mod change;
 pub mod config;
 pub mod dev;
 pub mod draft;
+pub mod extend;
 pub mod instruct;
 pub mod links;
 pub mod list;
