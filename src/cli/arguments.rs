@@ -16,6 +16,7 @@ use super::{
         dev::DevCommand,
         draft::DraftCommand,
         exercise::ExerciseCommand,
+        extend::ExtendArgs,
         handover::HandoverArgs,
         instruct::InstructArgs,
         links::LinksArgs,
@@ -107,6 +108,8 @@ pub enum Command {
     Update(ChangeArgs),
     /// Repair a fact in an own statement
     Correct(ChangeArgs),
+    /// Give an own thread to authorities that are new to it, whole
+    Extend(ExtendArgs),
     /// Take an own statement back: it was wrong
     Recall(RecallArgs),
     /// Stand an own alert down: its purpose is reached or gone

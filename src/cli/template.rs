@@ -24,6 +24,8 @@ const DRAFT: &str = ".allpoints.alert.v1.Draft";
 const PAYLOAD: &str = ".allpoints.alert.v1.Payload";
 /// A draft names what it refers to in its header.
 const REFERENCE: &str = ".allpoints.envelope.v1.StatementRef";
+/// The node puts it in.
+const SIGNED: &str = ".allpoints.envelope.v1.SignedBatch";
 /// Deeper than any message of a draft.
 const ROUNDS_MAX: usize = 16;
 
@@ -215,7 +217,8 @@ impl Schema {
         let belongs = |field: &FieldDescriptorProto| {
             let of_kind = field.name() == kind.name();
             let shared = field.oneof_index.is_none() && Shared::of(kind) != Shared::Nothing;
-            field.type_name() != REFERENCE && (message != PAYLOAD || of_kind || shared)
+            let of_node = [REFERENCE, SIGNED].contains(&field.type_name());
+            !of_node && (message != PAYLOAD || of_kind || shared)
         };
         let fields = described.message.field.iter().zip(&described.comments);
         fields

@@ -115,6 +115,11 @@ impl Addressed {
         verdict::check_part(&first, writer)?;
         verdict::check_owner(self.submission.kind, writer, &target.statement)?;
         let to = self.readers(&target, &first);
+        if self.submission.effect != Effect::Extends {
+            // Receivers believe the first origin whom it names; so who is new to the thread is first given the whole of it.
+            to.iter()
+                .try_for_each(|to| verdict::check_part(&first, to))?;
+        }
         let thread = first.statement;
         let routing = self.routing(thread, to, |recipient| thread_seq(&thread, recipient))?;
         verdict::check_thread(&routing, holdings).map_err(SubmitError::from)?;

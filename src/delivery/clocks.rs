@@ -243,7 +243,8 @@ impl<'a> Partner<'a> {
             authority: delivery.recipient,
             originator: record.statement.origin,
             deadlines: deadlines_of(record.kind, record.priority),
-            accepted_at: record.recorded_at,
+            // To a newcomer the clock runs from when it was extended.
+            accepted_at: delivery.extended.map_or(record.recorded_at, |it| it.at),
             received_at,
             given_up: delivery.life.is_settled() && received_at.is_none(),
             opened: delivery.opened_at.is_some(),
@@ -260,11 +261,12 @@ impl<'a> Partner<'a> {
         thread: &'a [MessageRecord],
         now: Timestamp,
     ) -> Self {
+        let extended = record.delivery(&own).and_then(|ours| ours.extended);
         Self {
             authority: own,
             originator: record.statement.origin,
             deadlines: deadlines_of(record.kind, record.priority),
-            accepted_at: record.issued_at,
+            accepted_at: extended.map_or(record.issued_at, |it| it.at),
             to_carry: None,
             received_at: Some(record.recorded_at),
             given_up: false,

@@ -77,6 +77,7 @@ fn decide(
                 id,
             },
             earlier: None,
+            seen: None,
         };
         match submit::prepare(core, &draft, now)? {
             prepared @ Prepared::Later(_) => {

@@ -8,6 +8,7 @@ use std::{collections::BTreeSet, sync::Arc};
 use super::{
     Accepted, DraftWord, Keep, SecondPerson, Submission, SubmitError,
     core::{Committing, Core},
+    extend,
     submit::{self, Draft, Prepared, Recorded, SubmitJob},
 };
 use crate::{
@@ -247,36 +248,56 @@ pub(super) async fn release(
     submission: Submission,
 ) -> Result<Accepted, SubmitError> {
     submit::check_whole(core, std::slice::from_ref(&submission))?;
-    let draft = Draft {
-        submission: Arc::new(submission),
-        statement,
-        earlier: None,
-    };
-    submit::check_not_lost(core, &draft)?;
-    let lane = Lane::of(draft.submission.kind, draft.submission.priority);
-    let committing = core
-        .run(lane, move |core| decide_release(core, actor, &draft))
-        .await??;
-    committing.durable().await?
+    let lane = Lane::of(submission.kind, submission.priority);
+    let mut tries = 0..extend::TRIES_MAX;
+    loop {
+        let expanded = extend::expand(core, vec![submission.clone()]).await?;
+        let (drafts, _) = expanded.into_parts();
+        let committing = core
+            .run(lane, move |core| {
+                decide_release(core, actor, statement, &drafts)
+            })
+            .await??;
+        match committing.durable().await? {
+            Err(SubmitError::Refused {
+                reason: Reason::ThreadMoved,
+                ..
+            }) if tries.next().is_some() => {}
+            answer => return answer,
+        }
+    }
 }
 
-/// Statement and end of the draft stand in one block.
+/// Statement and end of the draft stand in one block, with what goes beside the statement. It is the last of `drafts`.
 fn decide_release(
     core: &Arc<Core>,
     actor: Actor,
-    draft: &Draft,
+    statement: StatementRef,
+    drafts: &[Draft],
 ) -> Result<Committing<Result<Accepted, SubmitError>>, SubmitError> {
     let now = core.now();
-    let prepared = submit::prepare(core, draft, now)?;
-    let statement = draft.statement;
+    let (last, beside) = drafts.split_last().ok_or(Reason::NotFound)?;
+    submit::check_not_lost(core, last)?;
+    let released = submit::prepare(core, last, now)?;
+    let beside = beside
+        .iter()
+        .map(|draft| submit::prepare(core, draft, now))
+        .collect::<Result<Vec<_>, SubmitError>>()?;
     let mut recorded = Recorded::default();
     let mut plan = core.store.decide(|ledger: &mut Ledger| {
         let kept = awaiting(ledger, &statement)?;
         if kept.creator == actor {
             return Err(Reason::SamePerson.into());
         }
-        check_readers(&kept.outline, &readers(&prepared, ledger)?.recipients)?;
-        let accepted = submit::record_one(ledger, now, actor, prepared, &mut recorded)?;
+        check_readers(&kept.outline, &readers(&released, ledger)?.recipients)?;
+        extend::check_seen(ledger, drafts)?;
+        for prepared in beside.iter().chain([&released]) {
+            submit::check_prepared(prepared, ledger)?;
+        }
+        for prepared in beside {
+            submit::record_one(ledger, now, actor, prepared, &mut recorded)?;
+        }
+        let accepted = submit::record_one(ledger, now, actor, released, &mut recorded)?;
         let ended = Event::DraftEnded {
             actor,
             statement,

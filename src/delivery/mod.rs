@@ -41,12 +41,14 @@ use crate::{
 
 mod address;
 mod alarms;
+mod carried;
 pub mod clocks;
 mod consult;
 mod core;
 mod dispatch;
 mod drafts;
 mod expire;
+mod extend;
 mod hand;
 mod life;
 mod link;
@@ -194,7 +196,8 @@ impl Submission {
 pub struct Ground {
     /// What the draft names, the same for every recipient; a derogation with its reason. `None`: it leaves it out.
     pub named: Option<(TransferGround, String)>,
-    /// As our latest statement of the thread went to each. Looked up when the draft leaves its ground out.
+    /// As our latest statement of the thread went to each. Looked up when the draft leaves its ground out, and of one
+    /// that extends the thread, which names the ground for newcomers alone.
     pub of_thread: BTreeMap<AuthorityId, (TransferGround, String)>,
     /// What the authority has decided of its destinations.
     pub policy: Arc<Policy>,
@@ -230,14 +233,18 @@ impl Submission {
         recipient: &AuthorityId,
         directory: &Directory,
     ) -> Result<Grounded, Groundless> {
+        let of_thread = self.ground.of_thread.get(recipient);
+        // An extension names a ground for newcomers; whoever holds the thread gets it as before.
+        let is_as_before = self.kind == Kind::Extend && of_thread.is_some();
+        let named = self.ground.named.as_ref().filter(|_| !is_as_before);
         let question = Question {
             kind: self.kind,
             place: match self.in_reply_to {
                 Some(_) => Place::Later,
                 None => Place::First,
             },
-            named: self.ground.named.as_ref(),
-            of_thread: self.ground.of_thread.get(recipient),
+            named,
+            of_thread,
         };
         let member = directory.member(recipient);
         let to = Towards {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use prost::Message as _;
 
 use super::{
-    FrameOutcome, StatementOutcome,
+    FrameOutcome, StatementOutcome, carried,
     core::{Committing, Core, Incident},
     quota::{Asked, Entered},
     receipts::{self, ByHeader},
@@ -18,7 +18,7 @@ use super::{
 use crate::{
     domain::{
         id::{AuthorityId, MessageId, StatementRef},
-        limits::{FRAME_MAX_BYTES, FRAME_MAX_STATEMENTS, STATEMENT_MAX_BYTES},
+        limits::{CARRIER_MAX_BYTES, FRAME_MAX_BYTES, FRAME_MAX_STATEMENTS},
         reason::{Class, Reason},
         receipt::{LeafHash, Verdict},
         routing::Lane,
@@ -123,6 +123,8 @@ fn check_limits(batches: &[Unverified]) -> Result<Asked, Reason> {
 enum Candidate {
     /// Verified and legal.
     Statement(Box<wire::Statement>),
+    /// The same, with another one inside that is verified and legal too.
+    Carrier(Box<wire::Statement>, Box<wire::Statement>),
     /// Verified, its id is readable and the peer's own, but it is not legal: refused under a receipt.
     Illegal(StatementRef, Reason),
     /// Not verified, or not attributable: refused in band only, and journaled as such.
@@ -209,11 +211,11 @@ fn examine(
         .iter()
         .zip(verified)
         .map(|(item, verified)| match verified {
-            _ if item.document.len() > STATEMENT_MAX_BYTES => {
+            _ if item.document.len() > CARRIER_MAX_BYTES => {
                 (leaf_of(item), Candidate::Input(Reason::TooLarge))
             }
             Err(reason) => (leaf_of(item), Candidate::Input(reason)),
-            Ok(verified) => (verified.leaf(), open(peer, verified)),
+            Ok(verified) => (verified.leaf(), open(core, peer, verified, now)),
         })
         .collect()
 }
@@ -222,11 +224,18 @@ fn leaf_of(item: &UnverifiedItem) -> LeafHash {
     pae::leaf_hash(DocumentType::Statement, &item.document)
 }
 
-/// Decodes what is verified.
-fn open(peer: &AuthorityId, verified: Verified) -> Candidate {
+/// Decodes what is verified, and what it carries.
+fn open(core: &Core, peer: &AuthorityId, verified: Verified, now: Timestamp) -> Candidate {
     let document = verified.document().clone();
-    match wire::decode_statement(verified) {
-        Ok(statement) => Candidate::Statement(Box::new(statement)),
+    let opened = wire::decode_statement(verified).and_then(|statement| {
+        let carried = carried::open(core, &statement, now)?;
+        Ok((Box::new(statement), carried))
+    });
+    match opened {
+        Ok((statement, None)) => Candidate::Statement(statement),
+        Ok((statement, Some(carried))) => Candidate::Carrier(statement, Box::new(carried)),
+        // Too large for its kind: told as what is too large for any.
+        Err(Reason::TooLarge) => Candidate::Input(Reason::TooLarge),
         Err(reason) => match named(&document).filter(|named| named.origin == *peer) {
             Some(statement) if reason.class() != Class::Retry => {
                 Candidate::Illegal(statement, reason)
@@ -266,11 +275,19 @@ impl Sitting<'_> {
                     Recognised::Conflict(known) => self.conflict(statement, leaf, known),
                 }
             }
-            Candidate::Statement(statement) => self.judge_statement(leaf, *statement),
+            Candidate::Statement(statement) => self.judge_statement(leaf, *statement, None),
+            Candidate::Carrier(statement, carried) => {
+                self.judge_statement(leaf, *statement, Some(*carried))
+            }
         }
     }
 
-    fn judge_statement(&mut self, leaf: LeafHash, statement: wire::Statement) -> Outcome {
+    fn judge_statement(
+        &mut self,
+        leaf: LeafHash,
+        statement: wire::Statement,
+        carried: Option<wire::Statement>,
+    ) -> Outcome {
         let subject = statement.routing.statement;
         match verdict::recognise(self.ledger.known(&subject), leaf) {
             Recognised::Repeat(_) if planted::is(Bug::ForgetIds) => {}
@@ -281,8 +298,14 @@ impl Sitting<'_> {
         if !self.core.store.has_room() && !statement.routing.kind.overtakes() {
             return Outcome::Bare(Reason::StoreFull);
         }
-        match verdict::admit(&self.arrival, &statement.routing, self.ledger) {
-            Ok(()) => self.hold(leaf, statement),
+        let admitted = verdict::admit(&self.arrival, &statement.routing, self.ledger)
+            .and_then(|()| self.admit_carried(carried.as_ref()));
+        match admitted {
+            Ok(()) => {
+                let outcome = self.hold(leaf, statement);
+                self.hold_carried(carried);
+                outcome
+            }
             Err(reason) if reason.class() == Class::Retry => {
                 self.alarm(reason);
                 Outcome::Bare(reason)
@@ -318,6 +341,45 @@ impl Sitting<'_> {
         }
     }
 
+    /// What is inside is here already, the same, or was never refused; and its own origin lets it out as it promised.
+    fn admit_carried(&mut self, carried: Option<&wire::Statement>) -> Result<(), Reason> {
+        let Some(carried) = carried else {
+            return Ok(());
+        };
+        let routing = &carried.routing;
+        let name = routing.statement;
+        let demanded = self.core.demands_release(&name.origin);
+        if routing.release.is_none() && demanded.contains(routing.kind) {
+            return Err(Reason::NotReleased);
+        }
+        match verdict::recognise(self.ledger.known(&name), carried.verified.leaf()) {
+            Recognised::New => Ok(()),
+            Recognised::Repeat(known) => refused(known.verdict).map_or(Ok(()), Err),
+            Recognised::Conflict(known) => {
+                self.told(Incident {
+                    peer: name.origin,
+                    reason: Reason::IdConflict,
+                    statement: Some(name),
+                    leaf: Some(known.leaf),
+                });
+                Err(Reason::CarriedFaulty)
+            }
+        }
+    }
+
+    /// Once, whoever gives it. Our own is never taken from others this way.
+    fn hold_carried(&mut self, carried: Option<wire::Statement>) {
+        let new = |carried: &wire::Statement| {
+            let name = carried.routing.statement;
+            name.origin != self.arrival.own && self.ledger.known(&name).is_none()
+        };
+        let Some(carried) = carried.filter(new) else {
+            return;
+        };
+        let event = self.record(carried::event(self.arrival.peer, &carried));
+        self.proofs.push((event, carried.verified.proof().clone()));
+    }
+
     fn refuse(&mut self, statement: StatementRef, leaf: LeafHash, reason: Reason) -> Outcome {
         let event = self.record(Event::RefusedStatement {
             statement,
@@ -343,9 +405,7 @@ impl Sitting<'_> {
             statement: Some(statement),
             leaf: Some(known.leaf),
         };
-        if let Some(event) = self.core.incident(incident) {
-            self.record(event);
-        }
+        self.told(incident);
         self.refuse(statement, leaf, Reason::IdConflict)
     }
 
@@ -371,6 +431,11 @@ impl Sitting<'_> {
             statement: None,
             leaf: None,
         };
+        self.told(incident);
+    }
+
+    /// Journals an incident, once in its time.
+    fn told(&mut self, incident: Incident) {
         if let Some(event) = self.core.incident(incident) {
             self.record(event);
         }

@@ -13,13 +13,14 @@ use super::{
     address::{self, Addressed},
     core::{Committing, Core},
     drafts::{self, Keeping},
+    extend::{self, Expanded, Seen},
     repeat,
     workers::Job,
 };
 use crate::{
     domain::{
         id::{AuthorityId, MessageId, StatementRef},
-        limits::{BATCH_MAX_LEAVES, STATEMENT_MAX_BYTES, SUBMIT_MAX_DRAFTS},
+        limits::{BATCH_MAX_LEAVES, SUBMIT_MAX_DRAFTS},
         reason::Reason,
         receipt::LeafHash,
         routing::{Lane, Routing},
@@ -43,6 +44,8 @@ pub(super) struct Draft {
     pub(super) statement: StatementRef,
     /// Its first answer, when it had been accepted before.
     pub(super) earlier: Option<Accepted>,
+    /// How its thread must stand, when it was read for this draft.
+    pub(super) seen: Option<Seen>,
 }
 
 impl SubmitJob {
@@ -101,10 +104,32 @@ pub(super) async fn hand_in(
     run: Run,
 ) -> Result<Vec<Accepted>, SubmitError> {
     check_whole(core, &submissions)?;
-    let drafts: Vec<Draft> = submissions
-        .into_iter()
-        .map(|submission| Draft::new(core, submission))
-        .collect();
+    if !submissions.iter().any(extend::is_extension) {
+        let drafts = submissions
+            .into_iter()
+            .map(|submission| Draft::new(core, submission, None));
+        return hand_in_drafts(core, actor, drafts.collect(), run).await;
+    }
+    for _ in 0..extend::TRIES_MAX {
+        let expanded = extend::expand(core, submissions.clone()).await?;
+        let (drafts, asked) = expanded.into_parts();
+        match hand_in_drafts(core, actor, drafts, run).await {
+            Err(SubmitError::Refused {
+                reason: Reason::ThreadMoved,
+                ..
+            }) => {}
+            answer => return Ok(Expanded::answers(&asked, answer?)),
+        }
+    }
+    Err(Reason::ThreadMoved.into())
+}
+
+async fn hand_in_drafts(
+    core: &Arc<Core>,
+    actor: Actor,
+    drafts: Vec<Draft>,
+    run: Run,
+) -> Result<Vec<Accepted>, SubmitError> {
     let lane = lane(&drafts);
     if run == Run::Dry {
         return core.run(lane, move |core| rehearse(core, &drafts)).await?;
@@ -126,10 +151,11 @@ pub(super) async fn hand_in_each(
     let mut jobs = Vec::with_capacity(submissions.len());
     let mut waits = Vec::with_capacity(submissions.len());
     for one in submissions {
-        waits.push(match check_whole(core, std::slice::from_ref(&one)) {
+        let checked = check_whole(core, std::slice::from_ref(&one)).and_then(|()| alone(&one));
+        waits.push(match checked {
             Err(refused) => Err(refused),
             Ok(()) => {
-                let (job, answered) = SubmitJob::new(actor, vec![Draft::new(core, one)]);
+                let (job, answered) = SubmitJob::new(actor, vec![Draft::new(core, one, None)]);
                 jobs.push(job);
                 Ok(answered)
             }
@@ -145,6 +171,17 @@ pub(super) async fn hand_in_each(
         });
     }
     answers
+}
+
+/// What is streamed is one statement a draft.
+fn alone(submission: &Submission) -> Result<(), SubmitError> {
+    match extend::is_extension(submission) {
+        true => Err(SubmitError::refused(
+            Reason::FaultyDraft,
+            "an extension in a stream: expected it in a `Submit`, as `allpoints extend` hands it in",
+        )),
+        false => Ok(()),
+    }
 }
 
 /// One place in the queue of each lane, so that what is urgent does not wait behind what came with it.
@@ -203,7 +240,7 @@ pub(super) fn check_whole(core: &Core, submissions: &[Submission]) -> Result<(),
 }
 
 impl Draft {
-    fn new(core: &Core, submission: Submission) -> Self {
+    pub(super) fn new(core: &Core, submission: Submission, seen: Option<Seen>) -> Self {
         let id = submission.id.unwrap_or_else(|| {
             let unix_ms = u64::try_from(core.now().as_micros() / 1000).unwrap_or(0);
             MessageId::from_parts(unix_ms, core.random_bytes())
@@ -215,6 +252,7 @@ impl Draft {
                 id,
             },
             earlier: None,
+            seen,
         }
     }
 }
@@ -294,11 +332,12 @@ impl Encoded {
     fn new(routing: Routing, addressed: &Addressed) -> Result<Self, SubmitError> {
         let (salt, payload) = (addressed.salt, &addressed.submission.payload);
         let document = wire::encode_statement(&routing, salt, payload);
-        if document.len() > STATEMENT_MAX_BYTES {
+        let max_bytes = routing.kind.max_bytes();
+        if document.len() > max_bytes {
             return Err(SubmitError::refused(
                 Reason::TooLarge,
                 format!(
-                    "{} is {} bytes when signed: expected at most {STATEMENT_MAX_BYTES}",
+                    "{} is {} bytes when signed: expected at most {max_bytes}",
                     routing.statement.id,
                     document.len()
                 ),
@@ -437,6 +476,9 @@ fn decide_job(
             return Decision::Refused(error);
         }
     }
+    if let Err(error) = extend::check_seen(ledger, &job.drafts) {
+        return Decision::Refused(error);
+    }
     for prepared in &statements {
         if let Err(error) = check_prepared(prepared, ledger) {
             return Decision::Refused(error);
@@ -474,7 +516,7 @@ pub(super) fn check_not_lost(core: &Core, draft: &Draft) -> Result<(), SubmitErr
 }
 
 /// Everything that could refuse it, its size included: sequence numbers are taken at their longest.
-fn check_prepared(prepared: &Prepared, ledger: &Ledger) -> Result<(), SubmitError> {
+pub(super) fn check_prepared(prepared: &Prepared, ledger: &Ledger) -> Result<(), SubmitError> {
     match prepared {
         Prepared::Later(addressed) => {
             let longest = addressed.later(ledger, |_, _| u32::MAX)?;

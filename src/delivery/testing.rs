@@ -42,6 +42,7 @@ pub(super) fn effect(kind: Kind) -> Effect {
     match kind {
         Kind::Update => Effect::Updates,
         Kind::Correction => Effect::Corrects,
+        Kind::Extend => Effect::Extends,
         Kind::Recall => Effect::Recalls,
         Kind::Closure => Effect::Closes,
         Kind::Answer => Effect::Answers(AnswerCode::Hit),
@@ -139,6 +140,7 @@ pub(super) fn record(routing: &Routing, recorded_at: Timestamp) -> MessageRecord
                 handling: HandlingLife::default(),
                 opened_at: None,
                 answered_at: None,
+                extended: None,
             })
             .collect(),
         handling_life: HandlingLife::default(),

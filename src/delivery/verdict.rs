@@ -168,6 +168,7 @@ pub(super) fn check_thread(routing: &Routing, holdings: &impl Holdings) -> Resul
     check_participants(routing, &first)?;
     check_writer(routing)?;
     check_extension(routing, &first)?;
+    check_extends(routing)?;
     check_breadth(routing, target.as_ref())
 }
 
@@ -219,7 +220,10 @@ fn check_target(
 ) -> Result<Option<MessageRecord>, Reason> {
     let Some(named) = routing.in_reply_to else {
         let needs_target = routing.kind.owner_only()
-            || matches!(routing.effect, Effect::Answers(_) | Effect::Instructs)
+            || matches!(
+                routing.effect,
+                Effect::Answers(_) | Effect::Instructs | Effect::Extends
+            )
             || routing.kind == Kind::InformationReply;
         return if needs_target {
             Err(Reason::Malformed)
@@ -264,15 +268,20 @@ fn before_first(routing: &Routing, holdings: &impl Holdings) -> Result<(), Reaso
     if refused {
         Err(Reason::NotInThread)
     } else if routing.thread.origin == routing.statement.origin {
-        check_writer(routing)
+        check_writer(routing)?;
+        check_extends(routing)
     } else {
         Err(Reason::ThreadNotYet)
     }
 }
 
-/// Writer and readers take part in the thread.
+/// Writer and readers take part in the thread. Whom its first origin names takes part by that: what it says to a newcomer
+/// may overtake what tells us of the newcomer.
 fn check_participants(routing: &Routing, first: &MessageRecord) -> Result<(), Reason> {
     check_part(first, &routing.statement.origin)?;
+    if routing.statement.origin == first.statement.origin {
+        return Ok(());
+    }
     let mut readers = routing.recipients.iter();
     readers.try_for_each(|recipient| check_part(first, &recipient.authority))
 }
@@ -299,6 +308,39 @@ fn check_extension(routing: &Routing, first: &MessageRecord) -> Result<(), Reaso
     match asked.zip(first.last_day()) {
         Some((until, last)) if until > last => Err(Reason::ValidityExceeded),
         _ => Ok(()),
+    }
+}
+
+/// Only its first origin adds to a thread, and gives what is its own.
+fn check_extends(routing: &Routing) -> Result<(), Reason> {
+    let first_origin = routing.thread.origin;
+    let given_by = [Some(routing.statement), routing.in_reply_to];
+    let all_own = given_by
+        .into_iter()
+        .flatten()
+        .all(|it| it.origin == first_origin);
+    match routing.effect {
+        Effect::Extends if !all_own => Err(Reason::NotOwner),
+        _ => Ok(()),
+    }
+}
+
+/// What a statement carries is what its header says that it extends, of the same thread and no stricter than the whole.
+///
+/// # Errors
+/// `CARRIED_FAULTY`.
+pub(super) fn check_carried(carrier: &Routing, carried: &Routing) -> Result<(), Reason> {
+    let fits = carrier.effect == Effect::Extends
+        && carrier.in_reply_to == Some(carried.statement)
+        && carried.thread == carrier.thread
+        && carried.status == carrier.status
+        && carried.kind.is_carried()
+        && carrier.handling.includes(carried.handling)
+        && carried.issued_at <= carrier.issued_at.plus(CLOCK_TOLERANCE);
+    if fits {
+        Ok(())
+    } else {
+        Err(Reason::CarriedFaulty)
     }
 }
 

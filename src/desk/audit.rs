@@ -59,6 +59,7 @@ pub(super) const fn act_name(act: Act) -> &'static str {
     match act {
         Act::Accepted => "accepted",
         Act::Received => "received",
+        Act::Carried => "carried",
         Act::RefusedStatement => "refused",
         Act::ReceiptStored => "receipt-stored",
         Act::RefusedInput => "refused-input",

@@ -15,7 +15,7 @@ use crate::{
     domain::{
         id::{AuthorityId, StatementRef},
         reason::Reason,
-        routing::TransferGround,
+        routing::{Kind, TransferGround},
     },
     store::{
         Store,
@@ -25,15 +25,17 @@ use crate::{
     wire::{decode_kept_statement, status::refusal},
 };
 
-/// What holds for a draft that answers or changes `target`, and names this ground or none.
+/// What holds for a draft of this kind that answers or changes `target`, and names this ground or none.
 pub(super) async fn of_draft(
     desk: &DeskService,
+    kind: Kind,
     named: Option<(TransferGround, String)>,
     target: Option<StatementRef>,
 ) -> Result<Ground, Status> {
     let parts = desk.parts();
     let policy = parts.policy.load_full();
-    let (None, Some(target)) = (&named, target) else {
+    let is_needed = named.is_none() || kind == Kind::Extend;
+    let Some(target) = target.filter(|_| is_needed) else {
         return Ok(Ground {
             named,
             policy,

@@ -27,8 +27,11 @@ pub(super) async fn resume(
     let recipients = held(&record, &request.to)?;
     let broker = &desk.parts().broker;
     for recipient in &recipients {
+        // What was extended waits inside its carrier.
+        let extended = record.delivery(recipient).and_then(|it| it.extended);
+        let statement = extended.map_or(record.statement, |it| it.by);
         broker
-            .resume(permit.actor, record.statement, *recipient)
+            .resume(permit.actor, statement, *recipient)
             .await
             .map_err(|error| submit_failed(&error))?;
     }

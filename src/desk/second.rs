@@ -17,10 +17,11 @@ use crate::{
         id::StatementRef,
         reason::Reason,
         release::{self, KindSet, Matter, Needs, Why},
+        routing::Kind,
         transfer::Towards,
     },
     proto::alert::v1 as alert,
-    wire::{alert::decode_payload, status::refusal},
+    wire::{alert::decode_payload, decode_kept_statement, status::refusal},
 };
 
 /// What demands a second person for this draft; `None`: nothing does, or it had left before.
@@ -70,7 +71,7 @@ pub(super) async fn why(
     let matter = Matter {
         kind: submission.kind,
         priority: submission.priority,
-        risk: risk(&submission.payload)?,
+        risk: risk_of(desk, submission).await?,
         handling: submission.handling,
         to: to.collect(),
     };
@@ -105,6 +106,27 @@ fn held(submission: Submission, draft: Vec<u8>, created_by: String, why: Why) ->
         release: SecondPerson::Awaited(keep),
         ..submission
     }
+}
+
+/// What is extended is as dangerous as its first statement says: an extension says nothing of the person itself.
+async fn risk_of(
+    desk: &DeskService,
+    submission: &Submission,
+) -> Result<Option<RiskLevel>, SubmitError> {
+    let extended = submission
+        .in_reply_to
+        .filter(|_| submission.kind == Kind::Extend);
+    let Some(target) = extended else {
+        return Ok(risk(&submission.payload)?);
+    };
+    let parts = desk.parts();
+    let found = parts.store.read(|ledger| ledger.message(&target)).await?;
+    let index = found.ok_or(Reason::NotFound)?.index;
+    let store = parts.store.clone();
+    let read = tokio::task::spawn_blocking(move || store.entry(index).ok());
+    let entry = read.await.ok().flatten().ok_or(Reason::DamagedBody)?;
+    let (_, payload) = decode_kept_statement(&entry.body)?;
+    Ok(risk(&payload)?)
 }
 
 fn risk(payload: &[u8]) -> Result<Option<RiskLevel>, Reason> {

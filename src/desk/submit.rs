@@ -213,7 +213,7 @@ pub(super) async fn resolve(
     let named = draft
         .ground
         .map(|ground| (ground, std::mem::take(&mut draft.ground_reason)));
-    let ground = ground::of_draft(desk, named, in_reply_to).await;
+    let ground = ground::of_draft(desk, draft.kind, named, in_reply_to).await;
     let ground = ground.map_err(|status| Unresolved {
         status,
         found: draft.in_reply_to.take().unwrap_or_default(),

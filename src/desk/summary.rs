@@ -164,6 +164,8 @@ fn delivery_line(
             .channel(&delivery.recipient)
             .map_or_else(String::new, |channel| channel.to_string()),
         report: None,
+        extended_by: delivery.extended.map(|it| reference_of(&it.by)),
+        extended_at_us: micros(delivery.extended.map(|it| it.at)),
     }
 }
 

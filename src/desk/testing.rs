@@ -49,6 +49,7 @@ pub(super) fn own_alert(priority: Priority) -> MessageRecord {
             handling: <_>::default(),
             opened_at: None,
             answered_at: None,
+            extended: None,
         }],
         handling_life: <_>::default(),
         opened_at: None,

@@ -33,7 +33,7 @@ use crate::{
     },
     trust::tls::Role,
     wire::{
-        alert::{decode_payload, do_not_alert},
+        alert::{decode_payload, do_not_alert, without_carried},
         decode_kept_statement,
         status::refusal,
     },
@@ -193,9 +193,11 @@ fn view(
     };
     let (routing, payload): (Routing, Bytes) =
         decode_kept_statement(&entry.body).map_err(unreadable)?;
+    let mut payload = decode_payload(&payload).map_err(unreadable)?;
+    without_carried(&mut payload);
     Ok(pb::StatementView {
         summary: Some(summary(record, thread, moment)),
-        payload: Some(decode_payload(&payload).map_err(unreadable)?),
+        payload: Some(payload),
         leaf: record.leaf.0.to_vec(),
         signing_key_id: signing_key(entry),
         in_reply_to: routing.in_reply_to.as_ref().map(reference_of),
@@ -238,7 +240,9 @@ fn events_of(record: &MessageRecord) -> Vec<pb::TrackEvent> {
         what(record),
     )];
     if record.direction == Direction::Own {
-        for delivery in &record.deliveries {
+        // What was extended is where its carrier is, which tells that itself.
+        let named = record.deliveries.iter().filter(|it| it.extended.is_none());
+        for delivery in named {
             if let Some(word) = settled(delivery.life) {
                 events.push(event(delivery.since, delivery.recipient.to_string(), word));
             }

@@ -4,6 +4,13 @@ use std::time::Duration;
 
 /// Bytes of one statement.
 pub const STATEMENT_MAX_BYTES: usize = 256 * 1024;
+/// Bytes of a statement that carries another one inside, for a newcomer to its thread: the largest one, its proof, and the
+/// carrier's own header.
+pub const CARRIER_MAX_BYTES: usize = STATEMENT_MAX_BYTES + 32 * 1024;
+/// Statements of one thread that a newcomer is given.
+pub const EXTEND_MAX_STATEMENTS: usize = 128;
+/// Bytes of these.
+pub const EXTEND_MAX_BYTES: usize = 4 * 1024 * 1024;
 /// Statements in one frame.
 pub const FRAME_MAX_STATEMENTS: usize = 256;
 /// Bytes of the statements in one frame.

@@ -187,7 +187,7 @@ mod tests {
         (
             "kind",
             "missing_offender travel_notice public_protection restriction_order information_request information_reply \
-             sighting outcome update correction recall closure answer instruction notice_of_service",
+             sighting outcome update correction extend recall closure answer instruction notice_of_service",
         ),
         (
             "answer-code",

@@ -43,6 +43,7 @@ impl AlertLife {
                 | Effect::Corrects
                 | Effect::Instructs
                 | Effect::Informs
+                | Effect::Extends
                 | Effect::Answers(_),
             ) => Some(self),
             _ => None,
@@ -322,6 +323,7 @@ mod tests {
             Effect::Corrects,
             Effect::Recalls,
             Effect::Closes,
+            Effect::Extends,
         ];
         effects.extend(AnswerCode::ALL.iter().map(|code| Effect::Answers(*code)));
         effects

@@ -123,7 +123,7 @@ reasons! {
     9 NotAddressed "NOT_ADDRESSED" Final PermissionDenied
         "we are not among the signed recipients" "the origin addresses us, if it means us";
     10 NotOwner "NOT_OWNER" Final PermissionDenied
-        "only the origin may update, correct, recall or close its statement" "ask the origin";
+        "only the origin may update, correct, recall, close or extend its statement" "ask the origin";
     11 NotInThread "NOT_IN_THREAD" Final PermissionDenied
         "the writer is neither the thread's first origin nor a recipient in it" "ask the first origin to extend the thread";
     12 ThreadNotYet "THREAD_NOT_YET" Retry FailedPrecondition
@@ -260,6 +260,12 @@ reasons! {
         "the receiver of calls says that it is gone for good" "take it out of the configuration, or put the right address there";
     124 CallDropped "CALL_DROPPED" Final ResourceExhausted
         "more calls waited for one way than are kept, and the oldest was given up" "look why that way is slow: `allpoints status` names it";
+    140 CarriedFaulty "CARRIED_FAULTY" Final InvalidArgument
+        "the statement inside does not verify, is not legal, or is not the one that the header names" "an attack or a fault at the peer: look at the journal entry";
+    141 NotLive "NOT_LIVE" Final FailedPrecondition
+        "the alert is closed, recalled or past its last day, and is given to nobody any more" "issue an alert anew if somebody must know";
+    142 ThreadMoved "THREAD_MOVED" Retry FailedPrecondition
+        "the thread goes on faster than it can be given to a newcomer; nothing was accepted" "do it again";
     150 KindNotReceived "KIND_NOT_RECEIVED" Final FailedPrecondition
         "the addressee does not receive this kind: its entry in the directory names others" "send it to the authority of that country which does, or ask there who is to have it";
     151 AddresseeAmbiguous "ADDRESSEE_AMBIGUOUS" Final InvalidArgument

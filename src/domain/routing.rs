@@ -2,6 +2,7 @@
 
 use super::{
     id::{AuthorityId, StatementRef},
+    limits::{CARRIER_MAX_BYTES, STATEMENT_MAX_BYTES},
     terms::Terms,
     time::Timestamp,
 };
@@ -102,6 +103,8 @@ coded! {
         Update = 12 "update",
         /// What was wrong.
         Correction = 13 "correction",
+        /// Recipients added.
+        Extend = 14 "extend",
         /// Take it back.
         Recall = 15 "recall",
         /// Stand down.
@@ -180,6 +183,26 @@ impl Kind {
             self,
             Self::Update | Self::Correction | Self::Recall | Self::Closure
         )
+    }
+
+    /// Bytes of a statement of this kind, at most.
+    #[must_use]
+    pub const fn max_bytes(self) -> usize {
+        match self {
+            Self::Extend => CARRIER_MAX_BYTES,
+            _ => STATEMENT_MAX_BYTES,
+        }
+    }
+
+    /// True for statements that a newcomer to their thread is given too: what it says of the person, and not who was told
+    /// what about it.
+    #[must_use]
+    pub const fn is_carried(self) -> bool {
+        self.is_alert()
+            || matches!(
+                self,
+                Self::Sighting | Self::Outcome | Self::Update | Self::Correction
+            )
     }
 
     /// True for kinds that are applied as soon as their target is here, whatever came between.
@@ -417,6 +440,8 @@ pub enum Effect {
     Recalls,
     /// Stands its target down.
     Closes,
+    /// Makes its recipients holders of its target.
+    Extends,
 }
 
 /// The routing header of a statement, decoded and legal.

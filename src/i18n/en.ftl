@@ -11,6 +11,7 @@ kind-sighting = sighting
 kind-outcome = outcome
 kind-update = update
 kind-correction = correction
+kind-extend = extension to others
 kind-recall = recall
 kind-closure = closure
 kind-answer = answer

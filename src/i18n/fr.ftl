@@ -11,6 +11,7 @@ kind-sighting = observation
 kind-outcome = résultat
 kind-update = complément
 kind-correction = rectification
+kind-extend = extension à d'autres
 kind-recall = retrait
 kind-closure = clôture
 kind-answer = réponse

@@ -122,6 +122,8 @@ acts! {
     Called = 26,
     /// A call reached nobody on one of its ways, and is given up there.
     CallFailed = 27,
+    /// A foreign statement is held that came inside another one.
+    Carried = 30,
     /// A delivery goes by hand: its recipient runs no node.
     GoesByHand = 34,
     /// A bundle was written, to be carried to a recipient.

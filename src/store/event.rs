@@ -44,6 +44,17 @@ pub enum Event {
         /// The exact signed bytes.
         document: Bytes,
     },
+    /// A statement is held that came inside a foreign one, which is held in the same block and is receipted alone.
+    Carried {
+        /// Whose statement carried it.
+        peer: AuthorityId,
+        /// Its own routing header, which does not name us.
+        routing: Arc<Routing>,
+        /// Leaf hash of the signed bytes.
+        leaf: LeafHash,
+        /// The exact signed bytes.
+        document: Bytes,
+    },
     /// A verified foreign statement is refused for good; its receipt is issued in the same block.
     RefusedStatement {
         /// Which statement.

@@ -98,6 +98,16 @@ pub struct DeliveryRecord {
     pub opened_at: Option<Timestamp>,
     /// When the first answer came that stops the answer clock.
     pub answered_at: Option<Timestamp>,
+    /// How it came there, when the statement itself does not name this recipient.
+    pub extended: Option<Extended>,
+}
+/// A statement was extended to a recipient: another one carried it there, whose delivery this one follows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Extended {
+    /// The statement that carried it, or tells that it was.
+    pub by: StatementRef,
+    /// When that was recorded here.
+    pub at: Timestamp,
 }
 /// A draft that waits for a second person, or went back to its creator.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -134,6 +144,12 @@ impl MessageRecord {
     #[must_use]
     pub fn delivery(&self, recipient: &AuthorityId) -> Option<&DeliveryRecord> {
         self.deliveries.iter().find(|d| d.recipient == *recipient)
+    }
+    /// True when the statement itself names this recipient; false when it was extended to it, or does not hold it.
+    #[must_use]
+    pub fn names(&self, recipient: &AuthorityId) -> bool {
+        self.delivery(recipient)
+            .is_some_and(|delivery| delivery.extended.is_none())
     }
     /// True for an alert that stands first in its thread: it lives, ends and is extended.
     #[must_use]

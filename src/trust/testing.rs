@@ -168,11 +168,15 @@ pub(crate) struct TestFederation {
 
 impl TestFederation {
     pub(crate) fn new() -> Self {
+        Self::of(&["XA-POL", "XB-POL", "XC-POL"])
+    }
+
+    pub(crate) fn of(members: &[&str]) -> Self {
         Self {
             name: "liaison-test".to_owned(),
             roots: (0..3).map(|_| SigningKey::generate(KeyUse::Root)).collect(),
             timestamp: SigningKey::generate(KeyUse::Timestamp),
-            members: ["XA-POL", "XB-POL", "XC-POL"].map(TestMember::new).into(),
+            members: members.iter().map(|id| TestMember::new(id)).collect(),
         }
     }
 

@@ -4,10 +4,18 @@
 //! Never re-encodes what was received: the verified document is kept and passed on as it came (invariant I3).
 
 use bytes::Bytes;
+use prost::Message as _;
 
 use crate::{
-    domain::{reason::Reason, receipt::Receipt, release::Outline, routing::Routing},
-    trust::batch::Verified,
+    domain::{
+        reason::Reason,
+        receipt::Receipt,
+        release::Outline,
+        routing::{Kind, Routing},
+        time::Timestamp,
+    },
+    proto::envelope::v1 as pb,
+    trust::batch::{Unverified, Verified},
 };
 
 pub mod alert;
@@ -53,6 +61,25 @@ pub fn decode_statement(verified: Verified) -> Result<Statement, Reason> {
 /// When they are no legal statement of this version.
 pub fn decode_kept_statement(document: &Bytes) -> Result<(Routing, Bytes), Reason> {
     statement::decode_kept(document).map(|parts| (parts.routing, parts.payload))
+}
+
+/// What a legal statement carries inside, as its origin signed it: not verified by that. `None`: it carries nothing.
+///
+/// # Errors
+/// `MALFORMED` when what stands there is no signed document.
+pub fn carried(kind: Kind, payload: &[u8]) -> Result<Option<Unverified>, Reason> {
+    match kind {
+        Kind::Extend => alert::carried(payload),
+        _ => Ok(None),
+    }
+}
+
+/// When a statement says that it was issued, read before its signature is verified: it chooses at which time its key must
+/// have been good, and is believed only if it was.
+#[must_use]
+pub fn issued_at(document: &Bytes) -> Option<Timestamp> {
+    let statement = pb::Statement::decode(document.clone()).ok()?;
+    Some(Timestamp::from_micros(statement.issued_at_us))
 }
 
 /// The exact bytes to sign.

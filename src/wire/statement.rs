@@ -14,8 +14,8 @@ use crate::{
     domain::{
         id::{AuthorityId, MessageId, StatementRef},
         limits::{
-            CARRIAGE_MAX, GROUND_REASON_MAX_CHARS, HANDLING_TEXT_MAX_CHARS, PSEUDONYM_MAX_BYTES,
-            RECIPIENTS_MAX, STATEMENT_MAX_BYTES,
+            CARRIAGE_MAX, CARRIER_MAX_BYTES, GROUND_REASON_MAX_CHARS, HANDLING_TEXT_MAX_CHARS,
+            PSEUDONYM_MAX_BYTES, RECIPIENTS_MAX,
         },
         reason::Reason,
         routing::{
@@ -110,7 +110,7 @@ fn encode_release(release: &Release) -> pb::Release {
 
 /// The header alone; the effect is that of the kind until the payload was read.
 fn decode_header(document: &Bytes) -> Result<Parts, Reason> {
-    if document.len() > STATEMENT_MAX_BYTES {
+    if document.len() > CARRIER_MAX_BYTES {
         return Err(Reason::TooLarge);
     }
     // Decoding from `Bytes` lets the payload share the document's memory.
@@ -119,6 +119,9 @@ fn decode_header(document: &Bytes) -> Result<Parts, Reason> {
         return Err(Reason::UnsupportedVersion);
     }
     let kind = kind(wire.kind)?;
+    if document.len() > kind.max_bytes() {
+        return Err(Reason::TooLarge);
+    }
     let statement = StatementRef {
         origin: authority(&wire.origin)?,
         id: MessageId::from_bytes(&wire.id).map_err(|_| Reason::Malformed)?,

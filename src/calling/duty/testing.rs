@@ -123,6 +123,7 @@ pub(in crate::calling) fn alert(origin: &str, number: u64) -> MessageRecord {
                 handling: HandlingLife::default(),
                 opened_at: None,
                 answered_at: None,
+                extended: None,
             })
             .collect(),
         handling_life: HandlingLife::default(),

@@ -9,6 +9,7 @@ pub mod config;
 pub mod dev;
 pub mod draft;
 pub mod exercise;
+pub mod extend;
 pub mod handover;
 pub mod instruct;
 pub mod links;

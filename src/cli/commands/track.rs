@@ -159,6 +159,7 @@ fn render(track: &TrackResponse, contacts: &BTreeMap<String, String>, now: Times
     }
     shown.push_str(&recipients.to_string());
     shown.push('\n');
+    shown.push_str(&extensions(&track.deliveries));
     shown.push_str(&whom_to_call(track, contacts));
     if !track.events.is_empty() {
         let mut events = table(["when", "who", "what", "statement"]);
@@ -173,6 +174,20 @@ fn render(track: &TrackResponse, contacts: &BTreeMap<String, String>, now: Times
         shown.push_str(&events.to_string());
     }
     shown
+}
+
+/// Who was not named by the statement itself, and what gave it to them.
+fn extensions(deliveries: &[Delivery]) -> String {
+    let extended = deliveries.iter().filter_map(|delivery| {
+        let by = delivery.extended_by.as_ref()?;
+        Some(format!(
+            "extended to {} at {}: {}\n",
+            escape(&delivery.recipient),
+            time(delivery.extended_at_us),
+            names::statement(Some(by)),
+        ))
+    });
+    extended.collect()
 }
 
 /// What the alert's days are, where it has any.

@@ -156,7 +156,14 @@ fn judge(
 ) -> Result<(), String> {
     plausible(file, header.time)?;
     match (header.act, header.subject) {
-        (Act::Accepted | Act::Received | Act::ReceiptStored | Act::DirectoryAdopted, _) => {
+        (
+            Act::Accepted
+            | Act::Received
+            | Act::Carried
+            | Act::ReceiptStored
+            | Act::DirectoryAdopted,
+            _,
+        ) => {
             Err("its document is not in the file".to_owned())
         }
         (Act::Consulted | Act::Exported | Act::Restricted, Some(subject))
@@ -192,6 +199,7 @@ fn described(header: &EntryHeader) -> String {
     let act = match header.act {
         Act::Accepted => "accepted",
         Act::Received => "took in",
+        Act::Carried => "took out of another statement",
         Act::ReceiptStored => "kept a receipt for",
         Act::RefusedStatement => "refused other bytes for",
         Act::DeliveryEnded => "ended the delivery of",

@@ -3,10 +3,18 @@
 use prost::Message as _;
 
 use crate::{
-    domain::{receipt::Verdict, routing::Routing, time::Timestamp},
+    domain::{
+        id::StatementRef,
+        receipt::{LeafHash, Verdict},
+        routing::Routing,
+        time::Timestamp,
+    },
     proto::{envelope::v1 as envelope, evidence::v1::Statement as Kept},
     store::entry::Act,
-    trust::batch::{Purpose, Verified},
+    trust::{
+        batch::{Purpose, Verified},
+        pae::{self, DocumentType},
+    },
     wire,
 };
 
@@ -17,7 +25,7 @@ use super::{
     log::Log,
     plausible,
     receipts::{self, Signed},
-    report::Claim,
+    report::{Claim, Standing},
     standing,
 };
 
@@ -28,17 +36,49 @@ pub(super) fn check(
     log: &mut Log,
     claims: &mut Vec<Claim>,
 ) -> Vec<Routing> {
-    let mut routings = Vec::new();
+    let mut held = Vec::new();
     for (number, kept) in file.export.statements.iter().enumerate() {
         match check_one(file, kept, directories, log, claims) {
-            Ok(routing) => routings.push(routing),
+            Ok(one) => held.push(one),
             Err(why) => {
                 let what = format!("holds statement {}", number + 1);
                 claims.push(Claim::fails("file", what, why));
             }
         }
     }
-    routings
+    check_carried(&held, claims);
+    held.into_iter().map(|one| one.routing).collect()
+}
+
+/// A statement that holds.
+struct Held {
+    routing: Routing,
+    leaf: LeafHash,
+    /// Of what it carries inside.
+    carried: Option<LeafHash>,
+}
+
+/// What a statement carries for a newcomer is, byte by byte, the statement that everybody has.
+fn check_carried(held: &[Held], claims: &mut Vec<Claim>) {
+    let leaf_of = |name: &StatementRef| {
+        let found = held.iter().find(|one| one.routing.statement == *name);
+        found.map(|one| one.leaf)
+    };
+    for one in held {
+        let (Some(carried), Some(target)) = (one.carried, one.routing.in_reply_to) else {
+            continue;
+        };
+        let standing = match leaf_of(&target) {
+            Some(leaf) if leaf == carried => Standing::Holds("the same bytes".to_owned()),
+            Some(_) => Standing::Fails("it carries other bytes".to_owned()),
+            None => Standing::NotMade("what it carries is not in the file".to_owned()),
+        };
+        let to = one.routing.recipients.iter();
+        let to: Vec<_> = to.map(|it| it.authority.to_string()).collect();
+        let what = format!("gave {target} to {}", to.join(", "));
+        let origin = one.routing.statement.origin.to_string();
+        claims.push(Claim::new(origin, what, standing).at(one.routing.issued_at));
+    }
 }
 
 fn check_one(
@@ -47,7 +87,7 @@ fn check_one(
     directories: &Directories,
     log: &mut Log,
     claims: &mut Vec<Claim>,
-) -> Result<Routing, String> {
+) -> Result<Held, String> {
     let document = Document::read(kept.batch.as_ref().ok_or("its signed bytes are missing")?)?;
     let mut signed = Vec::new();
     for batch in &kept.receipts {
@@ -59,9 +99,17 @@ fn check_one(
     let (verified, valid) = verify(&document, &signed, directories)?;
     let statement = wire::decode_statement(verified.clone())
         .map_err(|reason| format!("{reason}: {}", reason.meaning()))?;
+    let inside = wire::carried(statement.routing.kind, &statement.payload)
+        .map_err(|reason| format!("{reason}: {}", reason.meaning()))?;
+    let carried = inside.and_then(|inside| {
+        let item = inside.items.into_iter().next()?;
+        Some(pae::leaf_hash(DocumentType::Statement, &item.document))
+    });
     let routing = statement.routing;
     let act = match routing.statement.origin == file.exporter {
         true => Act::Accepted,
+        // Not to the exporter: it came inside another statement.
+        false if routing.recipient(&file.exporter).is_none() => Act::Carried,
         false => Act::Received,
     };
     let entry = log.take(act, Some(routing.statement), verified.leaf());
@@ -84,7 +132,11 @@ fn check_one(
         log,
     ));
     claims.extend(receipts::not_made(&routing, &signed, file));
-    Ok(routing)
+    Ok(Held {
+        routing,
+        leaf: verified.leaf(),
+        carried,
+    })
 }
 
 fn described(routing: &Routing) -> String {

@@ -155,7 +155,7 @@ fn named_by_headers(core: &Core) -> impl FnOnce(&Ledger) -> BTreeSet<StatementRe
     move |ledger| {
         let headers = loss.missing.iter().filter_map(|it| it.header.as_ref());
         let of_statements = headers.filter(|header| match header.act {
-            Act::Accepted | Act::Received => {
+            Act::Accepted | Act::Received | Act::Carried => {
                 let subject = header.subject;
                 subject.is_some_and(|subject| ledger.known(&subject).is_none())
             }
@@ -172,9 +172,9 @@ fn is_wanted(ledger: &Ledger, name: &StatementRef, peer: &AuthorityId) -> bool {
         None => ledger.known(name).is_none(),
         Some(record) => {
             record.direction == Direction::Own
-                && record
-                    .delivery(peer)
-                    .is_some_and(|delivery| delivery.receipt.is_none())
+                && record.delivery(peer).is_some_and(|delivery| {
+                    delivery.receipt.is_none() && delivery.extended.is_none()
+                })
         }
     }
 }

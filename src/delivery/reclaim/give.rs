@@ -109,13 +109,18 @@ fn look(ledger: &Ledger, peer: &AuthorityId, at: Timestamp, after: Option<Ordina
 /// What the peer may have lost since then: its own, what it receipted, and what others sent to both of us.
 fn concerns(record: &MessageRecord, peer: &AuthorityId, at: Timestamp) -> bool {
     match record.direction {
-        Direction::Own => record
-            .delivery(peer)
-            .is_some_and(|delivery| delivery.receipt.is_some() && delivery.since >= at),
-        Direction::Foreign => record.recorded_at >= at && is_party(record, peer),
+        Direction::Own => record.delivery(peer).is_some_and(|delivery| {
+            delivery.receipt.is_some() && delivery.extended.is_none() && delivery.since >= at
+        }),
+        // What was extended to the peer comes back inside its carrier.
+        Direction::Foreign => {
+            let is_named = record.statement.origin == *peer || record.names(peer);
+            record.recorded_at >= at && is_named
+        }
     }
 }
 
+/// What is the peer's own, was sent to it, or was extended to it.
 fn is_party(record: &MessageRecord, peer: &AuthorityId) -> bool {
     record.statement.origin == *peer || record.delivery(peer).is_some()
 }
@@ -134,7 +139,11 @@ fn find(ledger: &Ledger, name: &StatementRef, peer: &AuthorityId) -> Result<Foun
     let record = ledger.message(name).filter(|it| is_party(it, peer));
     let record = record.ok_or(Reason::NotFound)?;
     let receipt = match record.direction {
-        Direction::Own => record.delivery(peer).and_then(|delivery| delivery.receipt),
+        // A receipt for a carrier says nothing of what is inside.
+        Direction::Own => record
+            .delivery(peer)
+            .filter(|delivery| delivery.extended.is_none())
+            .and_then(|delivery| delivery.receipt),
         Direction::Foreign => None,
     };
     Ok(Found {

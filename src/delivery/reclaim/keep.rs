@@ -10,6 +10,7 @@ use bytes::Bytes;
 use super::Reclaimed;
 use crate::{
     delivery::{
+        carried,
         core::{Committing, Core, Incident},
         receipts,
         verdict::{self, Recognised},
@@ -45,6 +46,8 @@ pub(super) struct Settled {
 /// A statement that verifies, with the receipt for it.
 struct Proved {
     statement: wire::Statement,
+    /// What it carries.
+    carried: Option<wire::Statement>,
     receipt: Option<ProvedReceipt>,
 }
 
@@ -154,6 +157,7 @@ fn prove(
     if statement.routing.statement != name {
         return Err(Reason::TargetMismatch);
     }
+    let carried = carried::open(core, &statement, now)?;
     // Of our own statement the giver's receipt; of the giver's, our own.
     let giver = if name.origin == core.authority {
         *peer
@@ -170,7 +174,11 @@ fn prove(
         Err(reason) if reason.class() == Class::Retry => None,
         receipt => receipt?,
     };
-    Ok(Proved { statement, receipt })
+    Ok(Proved {
+        statement,
+        carried,
+        receipt,
+    })
 }
 
 fn verified_receipt(
@@ -269,7 +277,11 @@ impl Sitting<'_> {
 
     /// A foreign one: only what we had receipted, or what a saved header names by its hash.
     fn receive(&mut self, ledger: &mut Ledger, found: Proved) {
-        let Proved { statement, receipt } = found;
+        let Proved {
+            statement,
+            carried,
+            receipt,
+        } = found;
         let name = statement.routing.statement;
         let leaf = statement.verified.leaf();
         let index = receipt.as_ref().map(|it| it.receipt.journal_index);
@@ -279,6 +291,10 @@ impl Sitting<'_> {
             .is_some_and(|header| header.leaf == Some(leaf));
         let lost = lost.map(|entry| entry.index);
         let is_ours = statement.routing.recipient(&self.core.authority).is_some();
+        if !is_ours && let Some((peer, lost)) = self.lost_inside(&name, leaf) {
+            self.carry(ledger, peer, &statement);
+            return self.note(ledger, name, leaf, Some(lost));
+        }
         if !is_ours || (receipt.is_none() && !missed) {
             return self.alarm(ledger, name, Reason::NotReceipted, Some(leaf));
         }
@@ -300,6 +316,16 @@ impl Sitting<'_> {
         if is_held {
             self.statements
                 .push((event, statement.verified.proof().clone()));
+            let inside = carried.filter(|carried| {
+                let inside = carried.routing.statement;
+                inside.origin != self.core.authority && ledger.known(&inside).is_none()
+            });
+            if let Some(carried) = inside {
+                let (inside, leaf) = (carried.routing.statement, carried.verified.leaf());
+                self.carry(ledger, name.origin, &carried);
+                let lost = self.lost_inside(&inside, leaf).map(|(_, index)| index);
+                self.note(ledger, inside, leaf, lost);
+            }
         }
         match receipt {
             Some(again) => {
@@ -324,6 +350,24 @@ impl Sitting<'_> {
             )),
         }
         self.note(ledger, name, leaf, lost);
+    }
+
+    /// What came inside a statement of this peer's.
+    fn carry(&mut self, ledger: &mut Ledger, peer: AuthorityId, carried: &wire::Statement) {
+        let event = self.record(ledger, carried::event(peer, carried));
+        self.statements
+            .push((event, carried.verified.proof().clone()));
+    }
+
+    /// The entry that held what came inside another statement, and whose that was; its header names these very bytes.
+    fn lost_inside(
+        &self,
+        name: &StatementRef,
+        leaf: LeafHash,
+    ) -> Option<(AuthorityId, EntryIndex)> {
+        let entry = self.lost(Act::Carried, name, None)?;
+        let header = entry.header.as_ref()?;
+        (header.leaf == Some(leaf)).then_some((header.peer?, entry.index))
     }
 
     /// The partner's receipt for one of our own, unless it is here.

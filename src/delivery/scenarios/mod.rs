@@ -12,6 +12,7 @@ mod away;
 mod damage;
 mod directory;
 mod ends;
+mod extending;
 mod faults;
 mod flow;
 mod net;

@@ -118,15 +118,26 @@ impl Net {
     }
 
     pub(super) fn with_workers(workers: usize) -> Self {
+        Self::of(&["XA", "XB", "XC"], workers)
+    }
+
+    /// With `XD` beside them.
+    pub(super) fn of_four() -> Self {
+        Self::of(&["XA", "XB", "XC", "XD"], 2)
+    }
+
+    fn of(names: &[&str], workers: usize) -> Self {
+        let members: Vec<String> = names.iter().map(|name| id(name).to_string()).collect();
+        let members: Vec<&str> = members.iter().map(String::as_str).collect();
         let mut net = Self {
-            federation: TestFederation::new(),
+            federation: TestFederation::of(&members),
             roads: Roads::default(),
             nodes: BTreeMap::new(),
             drafted: AtomicU64::new(1),
             workers,
         };
         let directory = net.federation.directory();
-        for name in ["XA", "XB", "XC"] {
+        for name in names {
             let clock = Arc::new(TestClock {
                 began: tokio::time::Instant::now(),
                 ahead: Mutex::default(),
@@ -284,6 +295,25 @@ impl Net {
         Ok(accepted.pop().unwrap())
     }
 
+    /// The same, of a draft that gives its thread to newcomers.
+    pub(super) async fn extend(
+        &self,
+        at: &str,
+        thread: StatementRef,
+        to: &[&str],
+    ) -> Result<Accepted, SubmitError> {
+        let draft = self.extension(thread, to);
+        self.submit(at, draft).await
+    }
+
+    /// A draft that gives a thread to newcomers.
+    pub(super) fn extension(&self, thread: StatementRef, to: &[&str]) -> Submission {
+        let extend = pb::payload::Kind::Extend(pb::Extend::default());
+        let mut draft = self.about(thread, extend);
+        draft.to = to.iter().map(|name| id(name).to_string()).collect();
+        draft
+    }
+
     /// A routine alert.
     pub(super) async fn send(&self, from: &str, to: &[&str]) -> StatementRef {
         let draft = self.draft(Priority::Routine, to);
@@ -430,7 +460,7 @@ pub(super) fn update(words: &str) -> pb::payload::Kind {
 }
 
 /// A key in other hands: keys are not cloned, so by way of a file.
-fn copy(key: &SigningKey) -> SigningKey {
+pub(super) fn copy(key: &SigningKey) -> SigningKey {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("key");
     key.save(&file).unwrap();

@@ -33,7 +33,7 @@ fn groups(disk: &TestDisk) -> (PathBuf, Vec<u64>) {
 }
 
 /// Flips a bit in the first header of every group but the first ones: all their entries are lost, headers and all.
-fn lose_all_but(first: usize) -> impl FnOnce(&TestDisk) {
+pub(super) fn lose_all_but(first: usize) -> impl FnOnce(&TestDisk) {
     move |disk| {
         let (file, offsets) = groups(disk);
         assert!(offsets.len() > first + 2, "there is something to lose");
@@ -58,7 +58,7 @@ impl crate::domain::time::Clock for Still {
     }
 }
 
-async fn asked(net: &Net, name: &str) {
+pub(super) async fn asked(net: &Net, name: &str) {
     until("all were asked", async || {
         let node = net.node(name);
         node.store.loss().ask_since.is_none() && node.broker.reclaiming().waiting.is_empty()

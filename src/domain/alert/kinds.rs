@@ -47,6 +47,8 @@ pub enum Content {
     InformationReply(InformationReply),
     /// Maintenance or a drill.
     NoticeOfService(NoticeOfService),
+    /// Recipients are added.
+    Extend(Extend),
 }
 
 /// What of the shared content a kind carries.
@@ -75,7 +77,8 @@ impl Shared {
             | Kind::Correction
             | Kind::InformationRequest
             | Kind::InformationReply => Self::Optional,
-            Kind::Recall
+            Kind::Extend
+            | Kind::Recall
             | Kind::Closure
             | Kind::Answer
             | Kind::Instruction
@@ -282,6 +285,15 @@ pub struct Change {
     pub was: Option<Line>,
     /// What is right.
     pub is: Option<Line>,
+}
+
+/// Recipients are added. The signed statement inside is not content: who receives it verifies it for itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Extend {
+    /// What is extended.
+    pub target: Target,
+    /// Why.
+    pub text: Option<Text>,
 }
 
 /// Take it back.

@@ -75,6 +75,7 @@ impl Event {
         match self {
             Self::Accepted { .. } => Act::Accepted,
             Self::Received { .. } => Act::Received,
+            Self::Carried { .. } => Act::Carried,
             Self::RefusedStatement { .. } => Act::RefusedStatement,
             Self::ReceiptStored { .. } => Act::ReceiptStored,
             Self::RefusedInput { .. } => Act::RefusedInput,
@@ -153,16 +154,18 @@ impl Event {
             | Self::RefusedInput { peer, .. }
             | Self::RefusalsCounted { peer, .. } => (*peer).into(),
             Self::ReceiptStored { receipt, .. } => receipt.recipient.into(),
-            Self::Reclaimed { peer, .. } | Self::GivenBack { peer, .. } => (*peer).into(),
+            Self::Carried { peer, .. }
+            | Self::Reclaimed { peer, .. }
+            | Self::GivenBack { peer, .. } => (*peer).into(),
             _ => Actor::NODE,
         }
     }
 
     fn subject(&self) -> Option<StatementRef> {
         match self {
-            Self::Accepted { routing, .. } | Self::Received { routing, .. } => {
-                Some(routing.statement)
-            }
+            Self::Accepted { routing, .. }
+            | Self::Received { routing, .. }
+            | Self::Carried { routing, .. } => Some(routing.statement),
             Self::RefusedStatement { statement, .. }
             | Self::DeliveryEnded { statement, .. }
             | Self::DeliveryHeld { statement, .. }
@@ -197,6 +200,7 @@ impl Event {
             Self::RefusedStatement { peer, .. }
             | Self::RefusedInput { peer, .. }
             | Self::RefusalsCounted { peer, .. }
+            | Self::Carried { peer, .. }
             | Self::Reclaimed { peer, .. }
             | Self::GivenBack { peer, .. } => Some(*peer),
             Self::ReceiptStored { receipt, .. } => Some(receipt.recipient),
@@ -217,6 +221,7 @@ impl Event {
         match self {
             Self::Accepted { leaf, .. }
             | Self::Received { leaf, .. }
+            | Self::Carried { leaf, .. }
             | Self::RefusedStatement { leaf, .. }
             | Self::ReceiptStored { leaf, .. }
             | Self::Reclaimed { leaf, .. }
@@ -249,6 +254,7 @@ impl Event {
         match self {
             Self::Accepted { document, .. }
             | Self::Received { document, .. }
+            | Self::Carried { document, .. }
             | Self::ReceiptStored { document, .. } => document.clone(),
             // The version, 8 bytes big-endian, then the bundle as it is.
             Self::DirectoryAdopted { version, bundle } => {
@@ -326,7 +332,7 @@ impl Reader {
         let peer = || header.peer.ok_or_else(|| missing("peer"));
         let reason = || header.reason.ok_or_else(|| missing("reason"));
         Ok(match header.act {
-            Act::Accepted | Act::Received | Act::ReceiptStored => {
+            Act::Accepted | Act::Received | Act::Carried | Act::ReceiptStored => {
                 return self.documented(header, body);
             }
             Act::DirectoryAdopted
@@ -480,6 +486,16 @@ impl Reader {
         Ok(match header.act {
             Act::Accepted => Event::Accepted {
                 actor: header.actor,
+                routing,
+                leaf,
+                document,
+            },
+            Act::Carried => Event::Carried {
+                peer: header.peer.ok_or(EventError::Missing {
+                    index: header.index,
+                    act: header.act,
+                    field: "peer",
+                })?,
                 routing,
                 leaf,
                 document,

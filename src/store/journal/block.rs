@@ -343,7 +343,9 @@ impl Front {
 /// Leaf hash of a body, by what its entry is about.
 pub(super) fn body_leaf(act: Act, body: &[u8]) -> LeafHash {
     let document = match act {
-        Act::Accepted | Act::Received | Act::RefusedStatement => DocumentType::Statement,
+        Act::Accepted | Act::Received | Act::Carried | Act::RefusedStatement => {
+            DocumentType::Statement
+        }
         Act::ReceiptStored => DocumentType::Receipt,
         _ => DocumentType::Note,
     };

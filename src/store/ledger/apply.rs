@@ -9,16 +9,17 @@ use crate::{
     domain::{
         call::{CallKind, CallSet},
         id::{AuthorityId, StatementRef},
+        limits::THREAD_MAX_STATEMENTS,
         lives::{AlertLife, DeliveryLife, DeliveryStep, DraftStep, Hand, HandlingLife},
         reason::Reason,
         receipt::{LeafHash, Receipt},
-        routing::{AnswerCode, Effect, Routing},
+        routing::{AnswerCode, Effect, Recipient, Routing},
         time::Timestamp,
     },
     store::{
         entry::{Actor, EntryIndex},
         event::{Event, Peek},
-        record::{DeliveryRecord, Direction, MessageRecord, Ordinal},
+        record::{DeliveryRecord, Direction, Extended, MessageRecord, Ordinal},
     },
 };
 
@@ -32,19 +33,22 @@ impl Ledger {
                 leaf,
                 document,
                 ..
-            } => self.hold(index, time, Direction::Own, routing, *leaf, document.len()),
+            } => self.hold(index, time, Came::OfUs, routing, *leaf, document.len()),
             Event::Received {
                 routing,
                 leaf,
                 document,
-            } => self.hold(
-                index,
-                time,
-                Direction::Foreign,
+            } => self.hold(index, time, Came::ToUs, routing, *leaf, document.len()),
+            Event::Carried {
+                peer,
                 routing,
-                *leaf,
-                document.len(),
-            ),
+                leaf,
+                document,
+            } => {
+                let carrier = self.carrier(peer, routing);
+                let came = Came::Inside(carrier.as_ref());
+                self.hold(index, time, came, routing, *leaf, document.len());
+            }
             Event::RefusedStatement {
                 statement,
                 leaf,
@@ -182,7 +186,8 @@ impl Ledger {
         match record.direction {
             Direction::Own => {
                 for delivery in &record.deliveries {
-                    if delivery.life == DeliveryLife::Queued {
+                    // What was extended travels inside its carrier.
+                    if delivery.life == DeliveryLife::Queued && delivery.extended.is_none() {
                         let place = Place::of(record, delivery.recipient);
                         self.queues.add(place, record.ordinal);
                     }
@@ -211,7 +216,7 @@ impl Ledger {
         &mut self,
         index: EntryIndex,
         time: Timestamp,
-        direction: Direction,
+        came: Came<'_>,
         routing: &Routing,
         leaf: LeafHash,
         size: usize,
@@ -220,6 +225,7 @@ impl Ledger {
         if self.ids.is_settled(&routing.statement) {
             return;
         }
+        let direction = came.direction();
         let record = MessageRecord {
             ordinal: self.rows.len(),
             statement: routing.statement,
@@ -243,7 +249,7 @@ impl Ledger {
                 true => AlertLife::Live,
                 false => AlertLife::Waiting,
             },
-            deliveries: self.deliveries(direction, time, routing),
+            deliveries: self.deliveries(came, time, routing),
             handling_life: HandlingLife::default(),
             opened_at: None,
             previous_in_thread: self.tail(&routing.thread),
@@ -255,13 +261,14 @@ impl Ledger {
 
     fn deliveries(
         &self,
-        direction: Direction,
+        came: Came<'_>,
         time: Timestamp,
         routing: &Routing,
     ) -> Vec<DeliveryRecord> {
-        let is_here =
-            |recipient: &AuthorityId| direction == Direction::Foreign && *recipient == self.own;
-        let of = |recipient: &crate::domain::routing::Recipient| DeliveryRecord {
+        let is_here = |recipient: &AuthorityId| {
+            came.direction() == Direction::Foreign && *recipient == self.own
+        };
+        let of = |recipient: &Recipient| DeliveryRecord {
             recipient: recipient.authority,
             thread_seq: recipient.thread_seq,
             life: match is_here(&recipient.authority) {
@@ -273,8 +280,31 @@ impl Ledger {
             handling: HandlingLife::default(),
             opened_at: None,
             answered_at: None,
+            extended: None,
         };
-        routing.recipients.iter().map(of).collect()
+        let mut deliveries: Vec<_> = routing.recipients.iter().map(of).collect();
+        if let Came::Inside(Some(carrier)) = came
+            && routing.recipient(&self.own).is_none()
+        {
+            let ours = carrier.delivery(&self.own);
+            deliveries.extend(ours.map(|ours| ours.extended_by(carrier)));
+        }
+        deliveries
+    }
+
+    /// What brought a statement here: it stands before it in the journal, of whom it names, about this statement.
+    fn carrier(&self, peer: &AuthorityId, carried: &Routing) -> Option<MessageRecord> {
+        let previous = |record: &MessageRecord| self.rows.read(record.previous_in_thread?);
+        let newest = self
+            .tail(&carried.thread)
+            .and_then(|ordinal| self.rows.read(ordinal));
+        std::iter::successors(newest, previous)
+            .take(THREAD_MAX_STATEMENTS)
+            .find(|record| {
+                record.effect == Effect::Extends
+                    && record.statement.origin == *peer
+                    && record.in_reply_to == Some(carried.statement)
+            })
     }
 
     /// The statement recorded last in this thread.
@@ -309,6 +339,7 @@ impl Ledger {
             Effect::Recalls | Effect::Closes => self.change_target(&statement),
             Effect::Answers(code) => self.answer(&statement, code),
             Effect::Updates => self.amend(&statement),
+            Effect::Extends => self.extend(&statement),
             Effect::Informs if statement.terms.return_confirmed => self.confirm_return(&statement),
             Effect::Starts | Effect::Informs | Effect::Instructs | Effect::Corrects => {}
         }
@@ -379,6 +410,26 @@ impl Ledger {
         if let Some((was, is)) = days {
             self.ends.change(ordinal, was, is);
         }
+    }
+
+    /// Whoever a statement is extended to holds it from now on, as far as its carrier is delivered.
+    fn extend(&mut self, by: &MessageRecord) {
+        let Some(ordinal) = by.in_reply_to.and_then(|target| self.ids.ordinal(&target)) else {
+            return;
+        };
+        self.rows.change(ordinal, |record| {
+            if record.thread != by.thread || record.status != by.status {
+                return;
+            }
+            for delivery in &by.deliveries {
+                let recipient = &delivery.recipient;
+                let holds_it =
+                    record.statement.origin == *recipient || record.delivery(recipient).is_some();
+                if !holds_it {
+                    record.deliveries.push(delivery.extended_by(by));
+                }
+            }
+        });
     }
 
     /// Recall and closure: by the target's own origin, in its thread, and never an exercise upon what is real.
@@ -511,21 +562,83 @@ impl Ledger {
             }
             let place = Place::of(record, *recipient);
             let mut deliveries = record.deliveries.iter_mut();
-            let delivery = deliveries.find(|d| d.recipient == *recipient)?;
+            let delivery =
+                deliveries.find(|d| d.recipient == *recipient && d.extended.is_none())?;
             delivery.life = delivery.life.after(step)?;
             delivery.since = time;
             delivery.receipt = receipt.or(delivery.receipt);
-            Some((place, delivery.life))
+            let carried = record
+                .in_reply_to
+                .filter(|_| record.effect == Effect::Extends);
+            Some((place, delivery.clone(), carried))
         });
-        match outcome.flatten() {
-            Some((place, DeliveryLife::Queued)) => self.queues.add(place, ordinal),
-            Some((place, _)) => self.queues.remove(place, ordinal),
-            None => {}
+        let Some((place, delivery, carried)) = outcome.flatten() else {
+            return;
+        };
+        match delivery.life {
+            DeliveryLife::Queued => self.queues.add(place, ordinal),
+            _ => self.queues.remove(place, ordinal),
+        }
+        if let Some(carried) = carried {
+            self.follow(statement, &delivery, &carried);
+        }
+    }
+
+    /// What travels inside a statement is where that is.
+    fn follow(&mut self, carrier: &StatementRef, its: &DeliveryRecord, carried: &StatementRef) {
+        let Some(ordinal) = self.ids.ordinal(carried) else {
+            return;
+        };
+        self.rows.change(ordinal, |record| {
+            let mut deliveries = record.deliveries.iter_mut();
+            let inside = deliveries.find(|delivery| {
+                delivery.recipient == its.recipient
+                    && delivery.extended.is_some_and(|it| it.by == *carrier)
+            });
+            if let Some(delivery) = inside {
+                delivery.life = its.life;
+                delivery.since = its.since;
+                delivery.receipt = its.receipt;
+            }
+        });
+    }
+}
+
+/// How a statement came to be here.
+#[derive(Clone, Copy)]
+enum Came<'a> {
+    /// We issued it.
+    OfUs,
+    /// Its origin sent it to us.
+    ToUs,
+    /// Inside another one; `None`: which one is lost.
+    Inside(Option<&'a MessageRecord>),
+}
+
+impl Came<'_> {
+    const fn direction(self) -> Direction {
+        match self {
+            Self::OfUs => Direction::Own,
+            Self::ToUs | Self::Inside(_) => Direction::Foreign,
         }
     }
 }
 
 impl DeliveryRecord {
+    /// The delivery of what this one's statement carries.
+    fn extended_by(&self, carrier: &MessageRecord) -> Self {
+        Self {
+            handling: HandlingLife::default(),
+            opened_at: None,
+            answered_at: None,
+            extended: Some(Extended {
+                by: carrier.statement,
+                at: carrier.recorded_at,
+            }),
+            ..self.clone()
+        }
+    }
+
     fn answered(&mut self, code: AnswerCode, at: Timestamp) {
         self.handling = self.handling.after(code);
         // Whoever answers anything has seen it.

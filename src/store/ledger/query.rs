@@ -77,6 +77,12 @@ impl Ledger {
         thread
     }
 
+    /// The statement recorded last in a thread, whose first statement is named.
+    #[must_use]
+    pub fn thread_tail(&self, first: &StatementRef) -> Option<Ordinal> {
+        self.tail(first)
+    }
+
     /// The same for people: what one authority sent stands in the order of its numbers, though statements may
     /// overtake each other on their way, and the first statement stands first.
     #[must_use]
@@ -88,7 +94,11 @@ impl Ledger {
 
     /// Each origin's statements keep the places that it has, and take them by turn.
     fn put_in_order(&self, thread: &mut [MessageRecord]) {
-        let seq = |record: &MessageRecord| record.delivery(&self.own).map(|d| d.thread_seq);
+        // What somebody carried here has its carrier's number, and was there before what its origin sent here itself.
+        let seq = |record: &MessageRecord| {
+            let delivery = record.delivery(&self.own)?;
+            Some((delivery.extended.is_none(), delivery.thread_seq))
+        };
         let foreign = |record: &MessageRecord| record.direction == Direction::Foreign;
         let origins: BTreeSet<AuthorityId> = thread
             .iter()

@@ -6,7 +6,11 @@
 use std::collections::{BTreeSet, HashMap};
 
 use crate::{
-    domain::id::{AuthorityId, StatementRef},
+    domain::{
+        id::{AuthorityId, StatementRef},
+        lives::AlertLife,
+        routing::Kind,
+    },
     planted::{self, Bug},
     store::record::{Direction, MessageRecord, Ordinal},
 };
@@ -51,7 +55,8 @@ struct Turn {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Waiting {
     pub(super) ordinal: Ordinal,
-    origin: AuthorityId,
+    /// In whose numbers it has its turn.
+    turn_of: AuthorityId,
     /// `None`: needs no turn, only its target.
     thread_seq: Option<u32>,
     target: StatementRef,
@@ -62,7 +67,7 @@ impl Thread {
     pub(super) fn note(&mut self, own: &AuthorityId, record: &MessageRecord) {
         self.tail = Some(record.ordinal);
         let origin = record.statement.origin;
-        let mut thread_seq = None;
+        let (mut turn_of, mut thread_seq) = (origin, None);
         match record.direction {
             Direction::Own => {
                 for delivery in &record.deliveries {
@@ -71,15 +76,19 @@ impl Thread {
             }
             Direction::Foreign => {
                 if let Some(delivery) = record.delivery(own) {
-                    self.turn_of(origin).note(delivery.thread_seq);
                     thread_seq = Some(delivery.thread_seq);
+                    match delivery.extended {
+                        // Whoever carried it gave it the carrier's number.
+                        Some(extended) => turn_of = extended.by.origin,
+                        None => self.turn_of(origin).note(delivery.thread_seq),
+                    }
                 }
             }
         }
-        if record.life == crate::domain::lives::AlertLife::Waiting {
+        if record.life == AlertLife::Waiting {
             self.waiting.push(Waiting {
                 ordinal: record.ordinal,
-                origin,
+                turn_of,
                 thread_seq: thread_seq.filter(|_| !record.kind.overtakes()),
                 target: target_of(record),
             });
@@ -94,7 +103,7 @@ impl Thread {
                 || waiting.thread_seq.is_none_or(|seq| {
                     turns
                         .iter()
-                        .find(|(origin, _)| *origin == waiting.origin)
+                        .find(|(origin, _)| *origin == waiting.turn_of)
                         .is_some_and(|(_, turn)| seq < turn.next)
                 })
         };
@@ -148,11 +157,11 @@ impl Turn {
     }
 }
 
-/// What must be here before it is applied: of what only an owner may send, the statement that it changes;
-/// of the rest, the thread's first.
+/// What must be here before it is applied: of what only an owner may send, the statement that it changes; of what
+/// extends, the statement that it extends; of the rest, the thread's first.
 pub(super) fn target_of(record: &MessageRecord) -> StatementRef {
     match record.in_reply_to {
-        Some(target) if record.kind.owner_only() => target,
+        Some(target) if record.kind.owner_only() || record.kind == Kind::Extend => target,
         _ => record.thread,
     }
 }

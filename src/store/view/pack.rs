@@ -15,12 +15,12 @@ use crate::{
     },
     store::{
         entry::{Actor, EntryIndex},
-        record::{DeliveryRecord, Direction, DraftRecord, HandoverRecord, MessageRecord},
+        record::{DeliveryRecord, Direction, DraftRecord, Extended, HandoverRecord, MessageRecord},
     },
 };
 
 /// Numbers of [`Effect`]; an answer is `ANSWERS` with its code added.
-const EFFECTS: [(u8, Effect); 7] = [
+const EFFECTS: [(u8, Effect); 8] = [
     (0, Effect::Starts),
     (1, Effect::Informs),
     (2, Effect::Instructs),
@@ -28,6 +28,7 @@ const EFFECTS: [(u8, Effect); 7] = [
     (4, Effect::Corrects),
     (5, Effect::Recalls),
     (6, Effect::Closes),
+    (7, Effect::Extends),
 ];
 const ANSWERS: u8 = 0x40;
 
@@ -140,7 +141,8 @@ impl Packer {
         };
         let flags = u8::from(delivery.receipt.is_some()) << 4
             | u8::from(delivery.opened_at.is_some()) << 5
-            | u8::from(delivery.answered_at.is_some()) << 6;
+            | u8::from(delivery.answered_at.is_some()) << 6
+            | u8::from(delivery.extended.is_some()) << 7;
         self.0.push(life | flags);
         if let Some(reason) = reason {
             self.number(u64::from(reason.number()));
@@ -155,6 +157,10 @@ impl Packer {
             .flatten()
         {
             self.time(time);
+        }
+        if let Some(extended) = &delivery.extended {
+            self.statement(&extended.by);
+            self.time(extended.at);
         }
     }
 
@@ -361,6 +367,13 @@ impl<'a> Unpacker<'a> {
             },
             answered_at: match has(6) {
                 true => Some(self.time()?),
+                false => None,
+            },
+            extended: match has(7) {
+                true => Some(Extended {
+                    by: self.statement()?,
+                    at: self.time()?,
+                }),
                 false => None,
             },
         })

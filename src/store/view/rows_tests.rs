@@ -17,7 +17,7 @@ use crate::{
         time::Timestamp,
     },
     store::{
-        record::{DeliveryRecord, Direction, MessageRecord},
+        record::{DeliveryRecord, Direction, Extended, MessageRecord},
         view::memory::MemoryView,
     },
 };
@@ -46,21 +46,31 @@ fn delivery() -> impl Strategy<Value = DeliveryRecord> {
     (
         (0..500_usize, any::<u32>(), life, time.clone()),
         (any::<Option<u64>>(), handling_life()),
-        (prop::option::of(time.clone()), prop::option::of(time)),
+        (
+            prop::option::of(time.clone()),
+            prop::option::of(time.clone()),
+        ),
+        prop::option::of((0..500_usize, time)),
     )
-        .prop_map(|(first, (receipt, handling), (opened_at, answered_at))| {
-            let (recipient, thread_seq, life, since) = first;
-            DeliveryRecord {
-                recipient: authority(recipient),
-                thread_seq,
-                life,
-                since,
-                receipt,
-                handling,
-                opened_at,
-                answered_at,
-            }
-        })
+        .prop_map(
+            |(first, (receipt, handling), (opened_at, answered_at), extended)| {
+                let (recipient, thread_seq, life, since) = first;
+                DeliveryRecord {
+                    recipient: authority(recipient),
+                    thread_seq,
+                    life,
+                    since,
+                    receipt,
+                    handling,
+                    opened_at,
+                    answered_at,
+                    extended: extended.map(|(by, at)| Extended {
+                        by: statement(by),
+                        at,
+                    }),
+                }
+            },
+        )
 }
 
 fn handling_life() -> impl Strategy<Value = HandlingLife> {

@@ -25,6 +25,7 @@ use crate::{
     wire::fields::{coded, encode_reference},
 };
 
+mod carried;
 mod draft;
 mod json;
 mod kinds;
@@ -37,6 +38,8 @@ mod terms;
 mod unreturned;
 mod zone;
 
+pub(super) use carried::carried;
+pub use carried::{carrying, without_carried};
 pub use json::read_draft_json;
 pub use kinds::target_slot;
 pub use unreturned::{Unprepared, Went, missing_offender};
@@ -216,6 +219,7 @@ pub(super) const fn carries_target(kind: Kind) -> bool {
         kind,
         Kind::Update
             | Kind::Correction
+            | Kind::Extend
             | Kind::Recall
             | Kind::Closure
             | Kind::Answer

@@ -23,7 +23,7 @@ pub(super) fn read(reader: &mut Reader, wire: &pb::Payload) -> Option<Payload> {
     reader.demand(
         kind.is_some(),
         "kind",
-        "one of missingOffender, travelNotice, restrictionOrder, sighting, outcome, update, correction, recall, closure, answer, instruction, publicProtection, informationRequest, informationReply, noticeOfService",
+        "one of missingOffender, travelNotice, restrictionOrder, sighting, outcome, update, correction, recall, closure, answer, instruction, publicProtection, informationRequest, informationReply, noticeOfService, extend",
     );
     let subject = reader.message("subject", wire.subject.as_ref(), person::read);
     let risk = reader.message("risk", wire.risk.as_ref(), measure::risk);

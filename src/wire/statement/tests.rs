@@ -235,7 +235,7 @@ const ILLEGAL_HEADERS: &[(&str, Reason, Change)] = &[
         s.recipients[0].ground_reason = "why".to_owned();
     }),
     ("no kind", Reason::Malformed, |s| s.kind = 0),
-    ("planned kind", Reason::UnsupportedVersion, |s| s.kind = 14),
+    ("planned kind", Reason::UnsupportedVersion, |s| s.kind = 19),
     ("unknown kind", Reason::UnsupportedVersion, |s| s.kind = 99),
     ("negative kind", Reason::UnsupportedVersion, |s| s.kind = -1),
     ("row 31: critical", Reason::UnsupportedVersion, |s| {
@@ -463,7 +463,7 @@ fn a_part_marked_laxer_than_the_whole_is_malformed() {
 #[test]
 fn row_27_a_statement_over_its_limit_is_too_large() {
     let mut wire = alert();
-    wire.payload = vec![0; STATEMENT_MAX_BYTES].into();
+    wire.payload = vec![0; crate::domain::limits::STATEMENT_MAX_BYTES].into();
     assert_eq!(signed_by_origin(&wire).map(drop), Err(Reason::TooLarge));
 }
 

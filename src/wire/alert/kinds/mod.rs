@@ -79,6 +79,7 @@ kinds! {
     InformationRequest information_request "informationRequest" Informs;
     InformationReply information_reply "informationReply" Informs information_reply.target;
     NoticeOfService notice_of_service "noticeOfService" Starts;
+    Extend extend "extend" Extends extend.target;
 }
 
 /// What a content does to its thread.

@@ -1,0 +1,241 @@
+//! A thread is given to an authority that is new to it, over real nodes: on a ground of its own, shown, tracked, proved.
+//!
+//! ```text
+//!   XA-POL --- alert, correction --------------------------> XB-POL
+//!   XA-POL --- extend: alert and correction inside --------> XD-POL   inbox, show, evidence
+//! ```
+#![allow(missing_docs, reason = "a test has no reader but its names")]
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that cannot be set up fails"
+)]
+
+mod common;
+
+use alert::payload::Kind;
+use allpoints::{
+    cli::verify::{
+        check,
+        report::{Report, Verdict},
+    },
+    domain::reason::Reason,
+    proto::{
+        alert::v1 as alert,
+        desk::v1 as pb,
+        envelope::v1::{Recipient, TransferGround},
+        evidence::v1::Export,
+    },
+    trust::tls::Role,
+    wire::status::reason_of,
+};
+use common::{Desk, Net, newest, until};
+use prost::Message as _;
+use tonic::Status;
+
+const REASON: &str = "the person boards today, and no adequacy decision is there yet";
+
+async fn submit(desk: &mut Desk, draft: alert::Draft) -> Result<pb::Submitted, Status> {
+    let request = pb::SubmitRequest {
+        drafts: vec![alert::Draft {
+            id: String::new(),
+            ..draft
+        }],
+        ..<_>::default()
+    };
+    let submitted = desk.submit(request).await?.into_inner().submitted;
+    Ok(submitted.into_iter().next().expect("one draft, one line"))
+}
+
+fn follow_up(net: &Net, target: &str, to: &[&str], kind: Kind) -> alert::Draft {
+    alert::Draft {
+        in_reply_to: target.to_owned(),
+        ground: 0,
+        payload: Some(alert::Payload {
+            kind: Some(kind),
+            ..<_>::default()
+        }),
+        ..net.draft(to)
+    }
+}
+
+fn extension(net: &Net, target: &str, to: &[&str]) -> alert::Draft {
+    let why = alert::Extend {
+        text: Some(alert::Text {
+            text: "The person has family there.".to_owned(),
+            language: "en".to_owned(),
+        }),
+        ..<_>::default()
+    };
+    alert::Draft {
+        ground: TransferGround::Derogation.into(),
+        ground_reason: REASON.to_owned(),
+        ..follow_up(net, target, to, Kind::Extend(why))
+    }
+}
+
+async fn track(desk: &Desk, id: &str) -> pb::TrackResponse {
+    let request = pb::TrackRequest { id: id.to_owned() };
+    let track = desk.clone().track(request).await;
+    track.expect("tracked").into_inner()
+}
+
+async fn delivered(desk: &Desk, id: &str, to: &str) -> pb::Delivery {
+    until("delivered", || async {
+        let deliveries = track(desk, id).await.deliveries;
+        let one = deliveries.into_iter().find(|it| it.recipient == to)?;
+        (one.state() == pb::DeliveryState::Delivered).then_some(one)
+    })
+    .await
+}
+
+async fn judged(net: &Net, authority: &str, id: &str) -> (Vec<u8>, Report) {
+    let mut auditor = net.desk(authority, Role::Auditor).await;
+    let request = pb::AuditExportRequest {
+        id: id.to_owned(),
+        reason: "a test".to_owned(),
+    };
+    let exported = auditor.audit_export(request).await.expect("exported");
+    let mut chunks = exported.into_inner();
+    let mut bytes = Vec::new();
+    while let Some(part) = chunks.message().await.expect("a chunk") {
+        bytes.extend_from_slice(&part.chunk);
+    }
+    let report = check(&bytes, Some(net.anchor()), net.now());
+    (bytes, report)
+}
+
+/// Verifies that a newcomer gets a thread on the ground that is named for it, and the others on theirs; that it sees
+/// alert and correction once, and not the bytes that brought them; that the originator sees who gave it to whom; and that
+/// both can prove the thread offline, and no byte inside a carrier can be another.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_thread_is_extended_on_its_own_ground_shown_and_proved() {
+    let net = Net::of(&["XA-POL", "XB-POL", "XD-POL"]).await;
+    let mut xa = net.desk("XA-POL", Role::Officer).await;
+    let mut xd = net.desk("XD-POL", Role::Officer).await;
+    let sent = submit(&mut xa, net.draft(&["XB-POL"])).await;
+    let sent = sent.expect("accepted").reference;
+    let correction = alert::Correction {
+        changes: vec![alert::Change {
+            path: "subject.birthDate".to_owned(),
+            was: "1974-08-12".to_owned(),
+            is: "1974-12-08".to_owned(),
+        }],
+        ..<_>::default()
+    };
+    let correction = follow_up(&net, &sent, &["XB-POL"], Kind::Correction(correction));
+    let correction = submit(&mut xa, correction).await.expect("accepted");
+    delivered(&xa, &correction.reference, "XB-POL").await;
+
+    let with_inside = {
+        let mut draft = extension(&net, &sent, &["XD-POL"]);
+        let payload = draft.payload.as_mut().expect("a payload");
+        let Some(Kind::Extend(extend)) = &mut payload.kind else {
+            panic!("an extension");
+        };
+        extend.carried = Some(<_>::default());
+        draft
+    };
+    let refused = submit(&mut xa, with_inside).await.expect_err("the node's");
+    assert_eq!(reason_of(&refused), Some(Reason::FaultyDraft));
+    assert!(
+        format!("{refused:?}").contains("extend.carried"),
+        "{refused:?}"
+    );
+
+    let extended = submit(&mut xa, extension(&net, &sent, &["XD-POL"])).await;
+    let extended = extended.expect("accepted");
+    let grounds = |it: &Recipient| (it.authority.clone(), it.ground(), it.ground_reason.clone());
+    assert_eq!(
+        extended.recipients.iter().map(grounds).collect::<Vec<_>>(),
+        [
+            ("XB-POL".to_owned(), TransferGround::Adequacy, String::new()),
+            (
+                "XD-POL".to_owned(),
+                TransferGround::Derogation,
+                REASON.to_owned()
+            ),
+        ]
+    );
+    let to_xd = delivered(&xa, &sent, "XD-POL").await;
+    assert_eq!(to_xd.extended_by.expect("told").origin, "XA-POL");
+    assert_ne!(to_xd.extended_at_us, 0);
+    let to_xb = delivered(&xa, &sent, "XB-POL").await;
+    assert_eq!(to_xb.extended_by, None);
+    delivered(&xa, &correction.reference, "XD-POL").await;
+    delivered(&xa, &extended.reference, "XD-POL").await;
+
+    let unopened = pb::ListRequest {
+        r#box: pb::Box::In.into(),
+        unopened_only: true,
+        ..<_>::default()
+    };
+    let unopened = xd.list(unopened).await.expect("listed").into_inner().items;
+    let unopened: Vec<_> = unopened.iter().map(|it| it.reference.as_str()).collect();
+    assert_eq!(unopened, [sent.as_str()], "one alert, as any other");
+    let shown = xd.show(pb::ShowRequest {
+        id: sent.clone(),
+        ..<_>::default()
+    });
+    let shown = shown.await.expect("shown").into_inner().statements;
+    let bytes_shown: usize = shown.iter().map(prost::Message::encoded_len).sum();
+    let payloads = || {
+        shown
+            .iter()
+            .filter_map(|it| it.payload.as_ref()?.kind.as_ref())
+    };
+    assert_eq!(
+        payloads()
+            .filter(|it| matches!(it, Kind::Correction(_)))
+            .count(),
+        1
+    );
+    assert_eq!(
+        payloads()
+            .filter(|it| matches!(it, Kind::Extend(_)))
+            .count(),
+        3
+    );
+    assert!(payloads().all(|it| !matches!(it, Kind::Extend(extend) if extend.carried.is_some())));
+    let opened = until("opened", || async {
+        let to_xd = delivered(&xa, &sent, "XD-POL").await;
+        (to_xd.opened_at_us != 0).then_some(to_xd)
+    });
+    assert_eq!(opened.await.latest_answer, "opened");
+
+    for authority in ["XA-POL", "XB-POL", "XD-POL"] {
+        let (bytes, report) = judged(&net, authority, &sent).await;
+        assert_eq!(
+            report.verdict,
+            Verdict::Proved,
+            "{authority}: {}",
+            report.render()
+        );
+        if authority == "XB-POL" {
+            continue;
+        }
+        assert!(report.render().contains("gave "), "{}", report.render());
+        assert!(bytes.len() > bytes_shown);
+        without_the_alert_nothing_is_proved(&net, &bytes, authority);
+    }
+    let newest = newest(&mut xd, pb::Box::In).await.expect("something");
+    assert_eq!(newest.kind(), allpoints::proto::envelope::v1::Kind::Extend);
+}
+
+/// What a carrier holds inside does not stand in for the statement itself.
+fn without_the_alert_nothing_is_proved(net: &Net, bytes: &[u8], authority: &str) {
+    let mut export = Export::decode(bytes).expect("evidence");
+    let is_alert = |it: &allpoints::proto::evidence::v1::Statement| {
+        let item = &it.batch.as_ref().expect("signed").items[0];
+        let statement = allpoints::proto::envelope::v1::Statement::decode(item.document.clone());
+        statement.expect("a statement").thread.is_none()
+    };
+    export.statements.retain(|it| !is_alert(it));
+    let report = check(&export.encode_to_vec(), Some(net.anchor()), net.now());
+    assert_eq!(
+        report.verdict,
+        Verdict::Failed,
+        "{authority}: {}",
+        report.render()
+    );
+}
