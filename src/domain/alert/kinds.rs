@@ -8,6 +8,7 @@ use crate::domain::{
     country::Country,
     id::{AuthorityId, StatementRef},
     routing::{AnswerCode, Kind, coded},
+    statistics::Return,
 };
 
 mod question;
@@ -47,6 +48,8 @@ pub enum Content {
     InformationReply(InformationReply),
     /// Maintenance or a drill.
     NoticeOfService(NoticeOfService),
+    /// Counts for a period.
+    Statistics(Return),
 }
 
 /// What of the shared content a kind carries.
@@ -79,7 +82,8 @@ impl Shared {
             | Kind::Closure
             | Kind::Answer
             | Kind::Instruction
-            | Kind::NoticeOfService => Self::Nothing,
+            | Kind::NoticeOfService
+            | Kind::Statistics => Self::Nothing,
         }
     }
 }

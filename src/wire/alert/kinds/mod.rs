@@ -79,7 +79,10 @@ kinds! {
     InformationRequest information_request "informationRequest" Informs;
     InformationReply information_reply "informationReply" Informs information_reply.target;
     NoticeOfService notice_of_service "noticeOfService" Starts;
+    Statistics statistics "statistics" Starts;
 }
+
+pub(super) use self::statistics::write as write_statistics;
 
 /// What a content does to its thread.
 pub(super) fn effect(content: &Content) -> Effect {
