@@ -20,6 +20,7 @@ mod resume;
 pub mod rights;
 mod second;
 mod service;
+mod statistics;
 mod stream;
 mod submit;
 mod summary;

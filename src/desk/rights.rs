@@ -39,8 +39,14 @@ const NODE: &[Role] = &[Officer, Supervisor, Duty, Ops, Administrator];
 const CONTENT: &[Role] = &[Officer, Supervisor, Duty, Auditor];
 /// A second person.
 const RELEASES: &[Role] = &[Supervisor, Duty];
+/// What the federation publishes of itself.
+const PUBLISHED: &[Role] = &[Officer, Supervisor, Duty, Auditor];
+/// Small figures and their cases, of the whole authority: who answers for its work, and who checks it.
+const FIGURES: &[Role] = &[Supervisor, Auditor];
 
-// The table. `Show`, `Peek`, `ShowDraft` and `AuditExport` hold persons; lists, tracks and events hold routing only. A
+// The table. `Show`, `Peek`, `ShowDraft` and `AuditExport` hold persons, and `CountAtHome` says of cases what they are;
+// lists, tracks and events hold routing only. An officer sees case by case, for work; all small figures at once are for who
+// answers for the work of all. What is prepared for abroad is safe for abroad, so that every writer may prepare it. A
 // system gets no call here: its one call, to ask about a document, does not exist yet.
 calls! {
     Submit "send" DESK;
@@ -61,6 +67,9 @@ calls! {
     ReturnDraft "draft return" RELEASES;
     DiscardDraft "draft discard" DESK;
     Restrict "restrict" RELEASES;
+    Statistics "stats" PUBLISHED;
+    CountAtHome "stats --cases" FIGURES;
+    PrepareReturn "stats --prepare-return" DESK;
     CallTest "call test" LINES;
 }
 
@@ -108,6 +117,9 @@ mod tests {
             (Call::ReturnDraft, "-   yes yes -   -   -   -  "),
             (Call::DiscardDraft, "yes yes yes -   -   -   -  "),
             (Call::Restrict, "-   yes yes -   -   -   -  "),
+            (Call::Statistics, "yes yes yes -   -   -   yes"),
+            (Call::CountAtHome, "-   yes -   -   -   -   yes"),
+            (Call::PrepareReturn, "yes yes yes -   -   -   -  "),
             (Call::CallTest, "yes yes yes -   yes -   -  "),
         ];
         assert_eq!(table.map(|(call, _)| call), Call::ALL);
@@ -128,6 +140,7 @@ mod tests {
             Call::ShowDraft,
             Call::AuditExport,
             Call::Submit,
+            Call::CountAtHome,
         ] {
             for role in [Role::Ops, Role::Administrator, Role::System] {
                 assert!(!may(role, call), "{role} {call:?}");

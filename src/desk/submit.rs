@@ -5,6 +5,7 @@ use tonic::Status;
 use super::{
     ground, second,
     service::{DeskService, Permit, submit_failed},
+    statistics,
     summary::{reference_of, short_reference},
 };
 use crate::{
@@ -81,6 +82,7 @@ async fn take(
                 .map_err(|unresolved| unresolved.into_status(&place(position, drafts.len())))?,
         );
     }
+    let _one_return = statistics::admit(desk, &submissions).await?;
     let submissions = with_second_person(desk, permit, drafts, submissions, wish).await?;
     let broker = &desk.parts().broker;
     let accepted = match run {

@@ -324,5 +324,7 @@ pub const STATISTICS_MAX_FIGURES: usize = 4096;
 pub const STATISTICS_DEPTH_MAX: u32 = 8;
 /// How far apart, in days, a country and others may report one event: midnight is not everywhere at once.
 pub const REPORTED_APART_DAYS: u16 = 1;
+/// Cases that are named in one answer at home.
+pub const STATISTICS_MAX_CASES: usize = 1024;
 /// Statements that one count at the desk looks at.
 pub const STATISTICS_MAX_STATEMENTS: usize = 1_000_000;
