@@ -25,6 +25,7 @@ use super::{
         send::SendArgs,
         serve::ServeArgs,
         show::ShowArgs,
+        stats::StatsArgs,
         store::StoreCommand,
         track::TrackArgs,
         unreturned::ReturnArgs,
@@ -114,6 +115,8 @@ pub enum Command {
     Return(ReturnArgs),
     /// Let a held delivery go on: what hindered it is out of the way
     Resume(ResumeArgs),
+    /// How many outcomes there were: what each country returns, what is known here, and the own return
+    Stats(StatsArgs),
     /// Keep the content of a thread to units of the own authority
     Restrict(RestrictArgs),
     /// How each partner link really is

@@ -89,6 +89,7 @@ async fn dispatch(command: Command, session: &Session) -> Result<(), CliError> {
         Command::Track(args) => commands::track::run(args, session).await,
         Command::Return(args) => commands::unreturned::run(args, session).await,
         Command::Resume(args) => commands::resume::run(args, session).await,
+        Command::Stats(args) => commands::stats::run(args, session).await,
         Command::Restrict(args) => commands::restrict::run(args, session).await,
         Command::Links(args) => commands::links::run(args, session).await,
         Command::Watch => commands::watch::run(session).await,
