@@ -48,6 +48,15 @@ fn planted(net: &Net) -> alert::Draft {
     draft
 }
 
+/// Everything of a year.
+fn year() -> pb::Question {
+    pb::Question {
+        from: "2025-01-01".to_owned(),
+        to: "2025-12-31".to_owned(),
+        ..<_>::default()
+    }
+}
+
 /// One call, on an alert and on a draft that are there.
 async fn ask(net: &Net, desk: &mut Desk, call: Call, alert: &str, draft: &str) -> Answer {
     let why = || "a test of rights".to_owned();
@@ -127,6 +136,28 @@ async fn ask(net: &Net, desk: &mut Desk, call: Call, alert: &str, draft: &str) -
                 id,
                 to: "XB-POL".to_owned(),
                 report: None,
+            })
+            .await,
+        ),
+        Call::Statistics => bytes(
+            desk.statistics(pb::StatisticsRequest {
+                question: Some(year()),
+            })
+            .await,
+        ),
+        Call::CountAtHome => bytes(
+            desk.count_at_home(pb::CountAtHomeRequest {
+                question: Some(year()),
+                cases: true,
+                reason: why(),
+            })
+            .await,
+        ),
+        Call::PrepareReturn => bytes(
+            desk.prepare_return(pb::PrepareReturnRequest {
+                from: year().from,
+                to: year().to,
+                recipients: vec![],
             })
             .await,
         ),

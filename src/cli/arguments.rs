@@ -29,6 +29,7 @@ use super::{
         send::SendArgs,
         serve::ServeArgs,
         show::ShowArgs,
+        stats::StatsArgs,
         store::StoreCommand,
         track::TrackArgs,
         unreturned::ReturnArgs,
@@ -124,6 +125,8 @@ pub enum Command {
     Carried(CarriedArgs),
     /// Let a held delivery go on: what hindered it is out of the way
     Resume(ResumeArgs),
+    /// How many outcomes there were: what each country returns, what is known here, and the own return
+    Stats(StatsArgs),
     /// Keep the content of a thread to units of the own authority
     Restrict(RestrictArgs),
     /// What is open at this desk; give it over to the next shift, and take it over

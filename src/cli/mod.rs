@@ -92,6 +92,7 @@ async fn dispatch(command: Command, session: &Session) -> Result<(), CliError> {
         Command::Carry(args) => commands::carry::carry(args, session).await,
         Command::Carried(args) => commands::carry::carried(args, session).await,
         Command::Resume(args) => commands::resume::run(args, session).await,
+        Command::Stats(args) => commands::stats::run(args, session).await,
         Command::Restrict(args) => commands::restrict::run(args, session).await,
         Command::Exercise(command) => commands::exercise::run(command, session).await,
         Command::Handover(args) => commands::handover::run(args, session).await,

@@ -386,9 +386,13 @@ mod tests {
             };
             if !field.is_message {
                 // A notice's from and until are times, as others' names in `At` say.
-                let name = match message.ends_with("NoticeOfService") {
-                    true => format!("{}At", field.json),
-                    false => field.json.clone(),
+                // Those of a return are days.
+                let name = match message.rsplit('.').next() {
+                    Some("NoticeOfService") => format!("{}At", field.json),
+                    Some("Statistics") if !field.json.ends_with("At") => {
+                        format!("{}On", field.json)
+                    }
+                    _ => field.json.clone(),
                 };
                 *inner = sample(schema, &name, &field, choice);
             } else if field.is_list {

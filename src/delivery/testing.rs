@@ -54,7 +54,8 @@ pub(super) fn effect(kind: Kind) -> Effect {
         | Kind::TravelNotice
         | Kind::PublicProtection
         | Kind::RestrictionOrder
-        | Kind::NoticeOfService => Effect::Starts,
+        | Kind::NoticeOfService
+        | Kind::Statistics => Effect::Starts,
     }
 }
 

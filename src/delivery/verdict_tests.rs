@@ -233,6 +233,12 @@ fn who_may_ask_and_reply_and_what_stands_alone() {
             Err(Reason::Malformed),
         ),
         ("a notice of service", begins(Kind::NoticeOfService), Ok(())),
+        ("a return", begins(Kind::Statistics), Ok(())),
+        (
+            "a return in a thread",
+            in_thread("XA", &["XB"], Kind::Statistics, alert),
+            Err(Reason::Malformed),
+        ),
         (
             "a notice of service in a thread",
             in_thread("XA", &["XB"], Kind::NoticeOfService, alert),

@@ -14,6 +14,7 @@ use super::{
     rights::{Call, may},
     second,
     service::{DeskService, Permit, read_failed, store_failed, submit_failed},
+    statistics,
     submit::{self, addressees, submitted},
     summary::{reference_of, short_reference},
     thread::blocking,
@@ -129,6 +130,7 @@ pub(super) async fn release(
         released_by: second::function(desk, permit)?,
         released_at: record.kept_at,
     });
+    let _one_return = statistics::admit(desk, std::slice::from_ref(&submission)).await?;
     let broker = &desk.parts().broker;
     let directory = desk.parts().directory.load_full();
     let released = broker.release_draft(permit.actor, record.statement, submission.clone());

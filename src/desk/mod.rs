@@ -24,6 +24,7 @@ mod resume;
 pub mod rights;
 mod second;
 mod service;
+mod statistics;
 mod stream;
 mod submit;
 mod summary;

@@ -39,8 +39,14 @@ const NODE: &[Role] = &[Officer, Supervisor, Duty, Ops, Administrator];
 const CONTENT: &[Role] = &[Officer, Supervisor, Duty, Auditor];
 /// A second person.
 const RELEASES: &[Role] = &[Supervisor, Duty];
+/// What the federation publishes of itself.
+const PUBLISHED: &[Role] = &[Officer, Supervisor, Duty, Auditor];
+/// Small figures and their cases, of the whole authority: who answers for its work, and who checks it.
+const FIGURES: &[Role] = &[Supervisor, Auditor];
 
-// The table. `Show`, `Peek`, `ShowDraft`, `AuditExport` and `Carry` hold persons; lists, tracks and events hold routing only. A
+// The table. `Show`, `Peek`, `ShowDraft`, `AuditExport` and `Carry` hold persons, and `CountAtHome` says of cases what they
+// are; lists, tracks and events hold routing only. An officer sees case by case, for work; all small figures at once are for
+// who answers for the work of all. What is prepared for abroad is safe for abroad, so that every writer may prepare it. A
 // system gets no call here: its one call, to ask about a document, does not exist yet.
 calls! {
     Submit "send" DESK;
@@ -66,6 +72,9 @@ calls! {
     ShowHandover "handover show" DESK;
     TakeOver "handover take" DESK;
     ExerciseReport "exercise report" LINES;
+    Statistics "stats" PUBLISHED;
+    CountAtHome "stats --cases" FIGURES;
+    PrepareReturn "stats --prepare-return" DESK;
     CallTest "call test" LINES;
     Carry "carry" DESK;
     ReportCarried "carried" DESK;
@@ -120,6 +129,9 @@ mod tests {
             (Call::ShowHandover, "yes yes yes -   -   -   -  "),
             (Call::TakeOver, "yes yes yes -   -   -   -  "),
             (Call::ExerciseReport, "yes yes yes -   yes -   -  "),
+            (Call::Statistics, "yes yes yes -   -   -   yes"),
+            (Call::CountAtHome, "-   yes -   -   -   -   yes"),
+            (Call::PrepareReturn, "yes yes yes -   -   -   -  "),
             (Call::CallTest, "yes yes yes -   yes -   -  "),
             (Call::Carry, "yes yes yes -   -   -   -  "),
             (Call::ReportCarried, "yes yes yes -   -   -   -  "),
@@ -143,6 +155,7 @@ mod tests {
             Call::AuditExport,
             Call::Carry,
             Call::Submit,
+            Call::CountAtHome,
         ] {
             for role in [Role::Ops, Role::Administrator, Role::System] {
                 assert!(!may(role, call), "{role} {call:?}");

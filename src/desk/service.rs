@@ -6,7 +6,10 @@
 use std::{future::Future, io, sync::Arc};
 
 use futures_util::Stream;
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    sync::{Mutex, OwnedMutexGuard},
+};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{
     Request, Response, Status, Streaming,
@@ -18,7 +21,7 @@ use super::{
     actor::{ActorFault, Actors},
     audit, calls, carry, drafts, exercise, export, handover, inbox, overview, resume,
     rights::{self, Call, may},
-    stream, submit, thread, units, watch,
+    statistics, stream, submit, thread, units, watch,
 };
 use crate::{
     delivery::SubmitError,
@@ -97,6 +100,8 @@ pub struct DeskService {
 struct Inner {
     parts: DeskParts,
     actors: Actors,
+    /// Held from the judging of a return until it is recorded: the next one is judged against it.
+    returning: Arc<Mutex<()>>,
 }
 
 /// A caller whose right to this call was checked. Only [`DeskService::permit`] makes it.
@@ -115,12 +120,21 @@ impl DeskService {
     pub fn new(parts: DeskParts) -> Self {
         let actors = Actors::new(&parts.pseudonym_key);
         Self {
-            inner: Arc::new(Inner { parts, actors }),
+            inner: Arc::new(Inner {
+                parts,
+                actors,
+                returning: Arc::default(),
+            }),
         }
     }
 
     pub(super) fn parts(&self) -> &DeskParts {
         &self.inner.parts
+    }
+
+    /// One return after another.
+    pub(super) async fn returning(&self) -> OwnedMutexGuard<()> {
+        Arc::clone(&self.inner.returning).lock_owned().await
     }
 
     async fn permit<T>(&self, request: &Request<T>, call: Call) -> Result<Permit, Status> {
@@ -437,6 +451,36 @@ impl Desk for DeskService {
         let desk = self.clone();
         let work = async move { carry::report(&desk, &permit, request.into_inner()).await };
         carried_out(work).await.map(Response::new)
+    }
+
+    async fn statistics(
+        &self,
+        request: Request<pb::StatisticsRequest>,
+    ) -> Result<Response<pb::StatisticsResponse>, Status> {
+        self.permit(&request, Call::Statistics).await?;
+        statistics::answer(self, &request.into_inner())
+            .await
+            .map(Response::new)
+    }
+
+    async fn count_at_home(
+        &self,
+        request: Request<pb::CountAtHomeRequest>,
+    ) -> Result<Response<pb::CountAtHomeResponse>, Status> {
+        let permit = self.permit(&request, Call::CountAtHome).await?;
+        let desk = self.clone();
+        let work = async move { statistics::at_home(&desk, &permit, &request.into_inner()).await };
+        carried_out(work).await.map(Response::new)
+    }
+
+    async fn prepare_return(
+        &self,
+        request: Request<pb::PrepareReturnRequest>,
+    ) -> Result<Response<pb::PrepareReturnResponse>, Status> {
+        self.permit(&request, Call::PrepareReturn).await?;
+        statistics::prepare(self, request.into_inner())
+            .await
+            .map(Response::new)
     }
 
     async fn call_test(

@@ -19,6 +19,7 @@ use crate::{
             RESPONSE_QUEUE_MESSAGES, SETTLE_WINDOW_DRAFTS, SETTLED_MAX_IDS, SUBMIT_WINDOW_MESSAGES,
         },
         reason::Reason,
+        routing::Kind,
     },
     proto::{alert::v1 as alert, desk::v1 as pb},
     store::{Store, Told, event::Event},
@@ -160,12 +161,15 @@ async fn work(desk: &DeskService, permit: &Permit, group: Group) -> Worked {
     }
 }
 
-/// A stream carries what needs no second person; anything else is refused by name, and may be handed in by `Submit`.
+/// A stream carries what needs no second person, and no returns, of which each is judged after the one before; anything else is refused by name, and may be handed in by `Submit`.
 async fn alone(
     desk: &DeskService,
     permit: &Permit,
     submission: Submission,
 ) -> Result<Submission, (Reason, Vec<Fault>)> {
+    if submission.kind == Kind::Statistics {
+        return Err((Reason::NotCounted, vec![]));
+    }
     match second::why(desk, permit, &submission).await {
         Ok(None) => Ok(submission),
         Ok(Some(_)) => Err((Reason::ReleaseNeeded, vec![])),

@@ -6,6 +6,7 @@ use super::{
     apart::apart,
     ground, second,
     service::{DeskService, Permit, submit_failed},
+    statistics,
     summary::{reference_of, short_reference},
     units,
 };
@@ -109,6 +110,7 @@ async fn take(
         }
     }
     within_count(drafts.len())?;
+    let _one_return = statistics::admit(desk, &submissions).await?;
     let submissions = with_second_person(desk, permit, &drafts, submissions, wish).await?;
     let broker = &desk.parts().broker;
     let accepted = match run {

@@ -332,3 +332,16 @@ pub const MAILS_PER_MINUTE_MAX: u32 = 600;
 pub const CALL_RETRY_AFTER_MAX: Duration = Duration::from_secs(24 * 3600);
 /// Days ahead of an alert's end on which its originator is first called.
 pub const END_WARNING_DAYS: u16 = 7;
+/// Outcomes of which a count abroad would tell too much: fewer than these are suppressed, and a revised figure differs by
+/// none or by at least so many.
+pub const SMALL_CELL: u64 = 5;
+/// Figures of one return: a quarter of what a statement holds.
+pub const STATISTICS_MAX_FIGURES: usize = 4096;
+/// Levels of figures below each other.
+pub const STATISTICS_DEPTH_MAX: u32 = 8;
+/// How far apart, in days, a country and others may report one event: midnight is not everywhere at once.
+pub const REPORTED_APART_DAYS: u16 = 1;
+/// Cases that are named in one answer at home.
+pub const STATISTICS_MAX_CASES: usize = 1024;
+/// Statements that one count at the desk looks at.
+pub const STATISTICS_MAX_STATEMENTS: usize = 1_000_000;

@@ -12,7 +12,7 @@ use super::{
         },
         marking::{InformationReliability, Pap, SourceReliability, Tlp},
         measure::{RiskLevel, Supervision, TravelScope, WarningKind},
-        offence::VictimAge,
+        offence::{OffenceClass, VictimAge},
         person::{
             ChildContact, DocumentCategory, DocumentStatus, NameKind, NameQuality, ReachKind, Sex,
         },
@@ -22,6 +22,7 @@ use super::{
         },
     },
     routing::{AnswerCode, Coded, Handling, Kind, Priority, Status, TransferGround},
+    statistics::PriorReport,
 };
 
 /// One list.
@@ -82,6 +83,8 @@ lists! {
     Supervision, OURS, own;
     TravelScope, "Sexual Offences Act 2003 s. 103D", own;
     VictimAge, OURS, own;
+    OffenceClass, OURS, own;
+    PriorReport, OURS, own;
     AskedAction, "Regulation (EU) 2018/1862, arts. 24 and 37", own;
     ProtectionGround, OURS, own;
     Awareness, OURS, own;
@@ -187,7 +190,7 @@ mod tests {
         (
             "kind",
             "missing_offender travel_notice public_protection restriction_order information_request information_reply \
-             sighting outcome update correction extend recall closure answer instruction notice_of_service",
+             sighting outcome update correction extend recall closure answer instruction statistics notice_of_service",
         ),
         (
             "answer-code",
@@ -229,6 +232,11 @@ mod tests {
             "victim-age",
             "under_6 6_to_12 13_to_15 16_to_17 adult not_known",
         ),
+        (
+            "offence-class",
+            "rape sexual_abuse sexual_exploitation grooming abuse_material other_sexual breach other not_stated",
+        ),
+        ("prior-report", "missing none"),
         ("protection-ground", "conviction conduct"),
         ("awareness", "unaware aware not_known"),
         ("presence", "present left not_known"),

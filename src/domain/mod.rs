@@ -13,6 +13,7 @@ pub mod reason;
 pub mod receipt;
 pub mod release;
 pub mod routing;
+pub mod statistics;
 pub mod tally;
 pub mod terms;
 pub mod text;

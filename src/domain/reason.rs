@@ -260,6 +260,12 @@ reasons! {
         "the receiver of calls says that it is gone for good" "take it out of the configuration, or put the right address there";
     124 CallDropped "CALL_DROPPED" Final ResourceExhausted
         "more calls waited for one way than are kept, and the oldest was given up" "look why that way is slow: `allpoints status` names it";
+    130 PeriodOverlaps "PERIOD_OVERLAPS" Final FailedPrecondition
+        "a return of other days was published that has some of these: one subtracted from the other would tell of a few" "return the same days again, or days that no return has";
+    131 NothingToReturn "NOTHING_TO_RETURN" Final FailedPrecondition
+        "the return would say what the one before it says" "wait: what comes late is told when a figure changes by five; at home `allpoints stats --cases` has it";
+    132 NotCounted "NOT_COUNTED" Final InvalidArgument
+        "the return is not what this node counts, or a newer one has left" "count it anew with `allpoints stats --prepare-return` and send that, alone and as it is";
     140 CarriedFaulty "CARRIED_FAULTY" Final InvalidArgument
         "the statement inside does not verify, is not legal, or is not the one that the header names" "an attack or a fault at the peer: look at the journal entry";
     141 NotLive "NOT_LIVE" Final FailedPrecondition

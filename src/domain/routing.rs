@@ -113,6 +113,8 @@ coded! {
         Answer = 17 "answer",
         /// The originator's word after a hit.
         Instruction = 18 "instruction",
+        /// Counts for a period; of no person.
+        Statistics = 19 "statistics",
         /// A node's maintenance and drills; of no person.
         NoticeOfService = 20 "notice_of_service",
     }
@@ -132,14 +134,18 @@ impl Kind {
     /// True for kinds that never stand inside a thread that another statement has begun.
     #[must_use]
     pub const fn only_starts(self) -> bool {
-        self.is_alert() || matches!(self, Self::NoticeOfService)
+        self.is_alert() || matches!(self, Self::NoticeOfService | Self::Statistics)
     }
 
     /// True for kinds that must say whom they are about when they begin a thread. A question may be of a number or a
-    /// vehicle whose person nobody knows; a notice of service is of no person.
+    /// vehicle whose person nobody knows; a notice of service and a count are of no person.
     #[must_use]
     pub const fn needs_person(self) -> bool {
-        self.starts_thread() && !matches!(self, Self::InformationRequest | Self::NoticeOfService)
+        self.starts_thread()
+            && !matches!(
+                self,
+                Self::InformationRequest | Self::NoticeOfService | Self::Statistics
+            )
     }
 
     /// True for kinds to which a recipient owes a reply that says something.

@@ -16,6 +16,7 @@ kind-recall = recall
 kind-closure = closure
 kind-answer = answer
 kind-instruction = instruction
+kind-statistics = statistics
 kind-notice_of_service = notice of service
 
 status-actual = actual
@@ -118,6 +119,19 @@ victim-age-13_to_15 = 13 to 15
 victim-age-16_to_17 = 16 or 17
 victim-age-adult = 18 or more
 victim-age-not_known = not known
+
+offence-class-rape = rape
+offence-class-sexual_abuse = sexual abuse
+offence-class-sexual_exploitation = sexual exploitation
+offence-class-grooming = grooming
+offence-class-abuse_material = abuse material
+offence-class-other_sexual = other sexual offence
+offence-class-breach = breach of an order or of registration
+offence-class-other = other offence
+offence-class-not_stated = not stated
+
+prior-report-missing = reported missing before
+prior-report-none = not reported missing before
 
 asked-action-arrest_for_extradition = arrest for extradition
 asked-action-refuse_entry = refuse entry

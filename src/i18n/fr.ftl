@@ -16,6 +16,7 @@ kind-recall = retrait
 kind-closure = clôture
 kind-answer = réponse
 kind-instruction = instruction
+kind-statistics = statistiques
 kind-notice_of_service = avis de service
 
 status-actual = réel
@@ -118,6 +119,19 @@ victim-age-13_to_15 = de 13 à 15 ans
 victim-age-16_to_17 = 16 ou 17 ans
 victim-age-adult = 18 ans ou plus
 victim-age-not_known = inconnu
+
+offence-class-rape = viol
+offence-class-sexual_abuse = abus sexuel
+offence-class-sexual_exploitation = exploitation sexuelle
+offence-class-grooming = sollicitation d’enfants
+offence-class-abuse_material = contenus d’abus
+offence-class-other_sexual = autre infraction sexuelle
+offence-class-breach = violation d’une mesure ou de l’inscription
+offence-class-other = autre infraction
+offence-class-not_stated = non précisée
+
+prior-report-missing = signalé disparu auparavant
+prior-report-none = non signalé disparu auparavant
 
 asked-action-arrest_for_extradition = arrestation aux fins d'extradition
 asked-action-refuse_entry = refus d'entrée

@@ -22,6 +22,7 @@ pub mod resume;
 pub mod send;
 pub mod serve;
 pub mod show;
+pub mod stats;
 pub mod status;
 pub mod store;
 pub mod track;

@@ -8,6 +8,7 @@ use crate::domain::{
     country::Country,
     id::{AuthorityId, StatementRef},
     routing::{AnswerCode, Kind, coded},
+    statistics::Return,
 };
 
 mod question;
@@ -49,6 +50,8 @@ pub enum Content {
     NoticeOfService(NoticeOfService),
     /// Recipients are added.
     Extend(Extend),
+    /// Counts for a period.
+    Statistics(Return),
 }
 
 /// What of the shared content a kind carries.
@@ -82,7 +85,8 @@ impl Shared {
             | Kind::Closure
             | Kind::Answer
             | Kind::Instruction
-            | Kind::NoticeOfService => Self::Nothing,
+            | Kind::NoticeOfService
+            | Kind::Statistics => Self::Nothing,
         }
     }
 }

@@ -1,9 +1,9 @@
-//! Convictions and charges. Of a victim nothing is said but an age band.
+//! Convictions, charges, and in an outcome suspicions. Of a victim nothing is said but an age band.
 
 use super::value::{Line, PartialDate};
 use crate::domain::{country::Country, routing::coded};
 
-/// A conviction or charge.
+/// A conviction, a charge or a suspicion.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Offence {
     /// In words.
@@ -18,6 +18,8 @@ pub struct Offence {
     pub country: Option<Country>,
     /// How old the victim was.
     pub victim_age: Option<VictimAge>,
+    /// What it is counted as.
+    pub class: Option<OffenceClass>,
     /// How it stands.
     pub standing: Standing,
 }
@@ -40,6 +42,30 @@ coded! {
     }
 }
 
+coded! {
+    /// What an offence is counted as: the federation's own short list, gravest first.
+    OffenceClass {
+        /// Rape.
+        Rape = 1 "rape",
+        /// Another sexual act with somebody who does not or cannot consent.
+        SexualAbuse = 2 "sexual_abuse",
+        /// Gain from the sexual acts of others, trafficking for it included.
+        SexualExploitation = 3 "sexual_exploitation",
+        /// Soliciting a child.
+        Grooming = 4 "grooming",
+        /// Images and recordings of abuse.
+        AbuseMaterial = 5 "abuse_material",
+        /// Another sexual offence.
+        OtherSexual = 6 "other_sexual",
+        /// Breach of an order or of the duty to be registered.
+        Breach = 7 "breach",
+        /// Anything else.
+        Other = 8 "other",
+        /// Of a count: nobody said.
+        NotStated = 9 "not_stated",
+    }
+}
+
 /// How an offence stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Standing {
@@ -59,4 +85,6 @@ pub enum Standing {
         /// When.
         charged_on: PartialDate,
     },
+    /// Suspected, as an arrest may be before any charge: in outcomes alone.
+    Suspected,
 }

@@ -223,6 +223,17 @@ impl PartialDate {
             .ok()
             .map(Day)
     }
+
+    /// The last day that it may be.
+    #[must_use]
+    pub fn latest(self) -> Option<Day> {
+        let last = match (self.month, self.day) {
+            (Some(month), Some(day)) => Date::new(self.year, month, day),
+            (Some(month), None) => Date::new(self.year, month, 1).map(Date::last_of_month),
+            (None, _) => Date::new(self.year, 12, 31),
+        };
+        last.ok().map(Day)
+    }
 }
 
 impl FromStr for PartialDate {

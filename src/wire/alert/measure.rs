@@ -13,6 +13,7 @@ use crate::{
             value::Day,
         },
         country::Country,
+        routing::Kind,
     },
     proto::alert::v1 as pb,
 };
@@ -193,7 +194,12 @@ fn reporting(reader: &mut Reader, wire: &pb::ReportingClause) -> Option<Clause> 
     })
 }
 
-pub(super) fn offence(reader: &mut Reader, wire: &pb::Offence) -> Option<Offence> {
+/// An outcome may be about what is only suspected; anything else is of a conviction or a charge.
+pub(super) fn offence(
+    reader: &mut Reader,
+    wire: &pb::Offence,
+    kind: Option<Kind>,
+) -> Option<Offence> {
     let description = reader.needed_line("description", &wire.description);
     let code = reader.line("code", &wire.code);
     let code_list = reader.line("codeList", &wire.code_list);
@@ -209,7 +215,11 @@ pub(super) fn offence(reader: &mut Reader, wire: &pb::Offence) -> Option<Offence
     let place = reader.line("place", &wire.place);
     let country = reader.optional("country", &wire.country);
     let victim_age = reader.optional_coded("victimAge", wire.victim_age);
-    let standing = standing(reader, wire.standing.as_ref());
+    let class = reader.optional_coded("offenceClass", wire.offence_class);
+    let standing = match (&wire.standing, kind) {
+        (None, Some(Kind::Outcome)) => Some(Standing::Suspected),
+        (standing, _) => read_standing(reader, standing.as_ref()),
+    };
     Some(Offence {
         description: description?,
         code: code.zip(code_list),
@@ -217,11 +227,12 @@ pub(super) fn offence(reader: &mut Reader, wire: &pb::Offence) -> Option<Offence
         place,
         country,
         victim_age,
+        class,
         standing: standing?,
     })
 }
 
-fn standing(reader: &mut Reader, wire: Option<&pb::offence::Standing>) -> Option<Standing> {
+fn read_standing(reader: &mut Reader, wire: Option<&pb::offence::Standing>) -> Option<Standing> {
     match wire {
         Some(pb::offence::Standing::Conviction(wire)) => reader.within("conviction", |reader| {
             let court = reader.needed_line("court", &wire.court);

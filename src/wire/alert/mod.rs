@@ -10,7 +10,7 @@ use crate::{
     domain::{
         alert::{
             basis::AskedAction,
-            kinds::{Shared, Target},
+            kinds::{Content, Shared, Target},
             marking::{self, Markings, Pap, laxest_tlp},
         },
         id::{MessageId, StatementRef},
@@ -18,6 +18,7 @@ use crate::{
         routing::{
             AnswerCode, Coded as _, Effect, HandlingSet, Kind, Priority, Status, TransferGround,
         },
+        statistics::Return,
         terms::Terms,
         time::Timestamp,
     },
@@ -26,6 +27,7 @@ use crate::{
 };
 
 mod carried;
+mod counted;
 mod draft;
 mod json;
 mod kinds;
@@ -40,6 +42,7 @@ mod zone;
 
 pub(super) use carried::carried;
 pub use carried::{carrying, without_carried};
+pub use counted::{Corrections, known, report};
 pub use json::read_draft_json;
 pub use kinds::target_slot;
 pub use unreturned::{Unprepared, Went, missing_offender};
@@ -165,6 +168,26 @@ pub fn decode_payload(payload: &[u8]) -> Result<pb::Payload, Reason> {
 #[must_use]
 pub fn opened_payload(target: StatementRef) -> Bytes {
     answer_payload(target, AnswerCode::Opened, pb::Answer::default())
+}
+
+/// The payload of a return.
+#[must_use]
+pub fn statistics_payload(made: &Return) -> pb::Payload {
+    pb::Payload {
+        kind: Some(pb::payload::Kind::Statistics(kinds::write_statistics(made))),
+        ..pb::Payload::default()
+    }
+}
+
+/// The return that a payload states; none when it states none, or a wrong one.
+#[must_use]
+pub fn read_statistics(payload: &pb::Payload) -> Option<Return> {
+    let mut reader = reader::Reader::of_received(None);
+    let read = payload::read(&mut reader, payload)?;
+    match read.content {
+        Content::Statistics(made) if reader.is_faultless() => Some(made),
+        _ => None,
+    }
 }
 
 /// The payload of an answer; `more` holds what the code demands, target and code are filled in.

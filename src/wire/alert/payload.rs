@@ -23,14 +23,16 @@ pub(super) fn read(reader: &mut Reader, wire: &pb::Payload) -> Option<Payload> {
     reader.demand(
         kind.is_some(),
         "kind",
-        "one of missingOffender, travelNotice, restrictionOrder, sighting, outcome, update, correction, recall, closure, answer, instruction, publicProtection, informationRequest, informationReply, noticeOfService, extend",
+        "one of missingOffender, travelNotice, restrictionOrder, sighting, outcome, update, correction, recall, closure, answer, instruction, publicProtection, informationRequest, informationReply, noticeOfService, extend, statistics",
     );
     let subject = reader.message("subject", wire.subject.as_ref(), person::read);
     let risk = reader.message("risk", wire.risk.as_ref(), measure::risk);
     let warnings = reader.list("warnings", &wire.warnings, measure::warning);
     let registrations = reader.list("registrations", &wire.registrations, measure::registration);
     let orders = reader.list("orders", &wire.orders, measure::order);
-    let offences = reader.list("offences", &wire.offences, measure::offence);
+    let offences = reader.list("offences", &wire.offences, |reader, wire| {
+        measure::offence(reader, wire, kind)
+    });
     let asked = reader.list("asked", &wire.asked, measure::asked);
     let basis = reader.message("basis", wire.basis.as_ref(), measure::basis);
     let remarks = reader.text("remarks", wire.remarks.as_ref());

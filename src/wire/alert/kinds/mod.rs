@@ -80,7 +80,10 @@ kinds! {
     InformationReply information_reply "informationReply" Informs information_reply.target;
     NoticeOfService notice_of_service "noticeOfService" Starts;
     Extend extend "extend" Extends extend.target;
+    Statistics statistics "statistics" Starts;
 }
+
+pub(super) use self::statistics::write as write_statistics;
 
 /// What a content does to its thread.
 pub(super) fn effect(content: &Content) -> Effect {

@@ -7,6 +7,7 @@ use crate::{
 };
 
 mod questions;
+mod statistics;
 
 /// Paths of the faults of a payload whose issue is on 24 November 2026.
 fn faults(json: &str) -> Vec<String> {
