@@ -245,6 +245,7 @@ const fn words(kind: CallKind) -> &'static str {
         CallKind::DeliveryHeld => "its delivery waits for a person",
         CallKind::DeliveryExpired => "its carriage ended before it was delivered",
         CallKind::LinkDown => "the partner cannot be reached",
+        CallKind::AsksDiffer => "alerts about the same person ask different things",
         CallKind::Test => "a test call: nothing is to be done",
     }
 }

@@ -105,6 +105,9 @@ impl Duty {
 
     /// Whether [`Self::hear`] would look at it.
     pub(super) fn cares_for(event: &Event) -> bool {
+        if let Event::Accepted { routing, .. } = event {
+            return may_change_what_is_asked(routing);
+        }
         matches!(
             event,
             Event::Received { .. }
@@ -117,7 +120,10 @@ impl Duty {
     /// What of an event people are called for at once.
     pub(super) fn hear(&mut self, event: &Event, ledger: &Ledger, now: Timestamp) -> Option<Due> {
         match event {
-            Event::Received { routing, .. } => self.received(routing, ledger, now),
+            Event::Accepted { routing, .. } => asks_differ(routing, ledger, now),
+            Event::Received { routing, .. } => self
+                .received(routing, ledger, now)
+                .or_else(|| asks_differ(routing, ledger, now)),
             Event::ReceiptStored { receipt, .. } => match receipt.verdict {
                 Verdict::Held => None,
                 Verdict::Refused(reason) => {
@@ -335,6 +341,25 @@ impl Duty {
         }
         dues
     }
+}
+
+/// Whether alerts about one person may ask different things from then on.
+fn may_change_what_is_asked(routing: &Routing) -> bool {
+    let terms = &routing.terms;
+    terms.same_person.is_some() || (routing.effect == Effect::Updates && !terms.asked.is_empty())
+}
+
+/// Alerts about one person ask different things: both desks are told, each when it hears of it.
+fn asks_differ(routing: &Routing, ledger: &Ledger, now: Timestamp) -> Option<Due> {
+    if !may_change_what_is_asked(routing) || !ledger.asks_differ(&routing.thread, now) {
+        return None;
+    }
+    let alert = ledger.message(&routing.thread)?;
+    let other = ledger.same_person(&routing.thread).into_iter().next()?;
+    is_called_for(alert.status).then(|| Due {
+        peer: Some(other.alert.origin),
+        ..of(CallKind::AsksDiffer, alert, now)
+    })
 }
 
 /// What the day of an own alert calls for.

@@ -19,6 +19,7 @@ use super::{
         extend::ExtendArgs,
         handover::HandoverArgs,
         instruct::InstructArgs,
+        link::LinkArgs,
         links::LinksArgs,
         list::ListArgs,
         lists::ListsArgs,
@@ -131,6 +132,8 @@ pub enum Command {
     Restrict(RestrictArgs),
     /// What is open at this desk; give it over to the next shift, and take it over
     Handover(HandoverArgs),
+    /// Say that an own alert and another one are about the same person
+    Link(LinkArgs),
     /// Announce a drill, and report who answered when
     #[command(subcommand)]
     Exercise(ExerciseCommand),

@@ -96,6 +96,7 @@ async fn dispatch(command: Command, session: &Session) -> Result<(), CliError> {
         Command::Restrict(args) => commands::restrict::run(args, session).await,
         Command::Exercise(command) => commands::exercise::run(command, session).await,
         Command::Handover(args) => commands::handover::run(args, session).await,
+        Command::Link(args) => commands::link::run(args, session).await,
         Command::Links(args) => commands::links::run(args, session).await,
         Command::Watch => commands::watch::run(session).await,
         Command::Status => commands::status::run(session).await,

@@ -22,6 +22,7 @@ mod moment;
 mod overview;
 mod resume;
 pub mod rights;
+mod same_person;
 mod second;
 mod service;
 mod statistics;

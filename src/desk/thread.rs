@@ -11,6 +11,7 @@ use super::{
     carry,
     drafts::note,
     moment::Moment,
+    same_person,
     service::{DeskService, Permit, read_failed, store_failed, submit_failed},
     submit::recipient,
     summary::{deliveries, handling, reference_of, summary},
@@ -71,7 +72,12 @@ pub(super) async fn show(
     // What one statement keeps from the person, no later one gives away.
     let payloads = statements.iter().filter_map(|it| it.payload.as_ref());
     let do_not_alert = payloads.into_iter().any(do_not_alert);
+    let reading = desk
+        .parts()
+        .store
+        .read(|ledger| same_person::of(ledger, &thread, now));
     Ok(pb::ShowResponse {
+        same_person: reading.await.map_err(|error| store_failed(&error))?,
         statements,
         life,
         handling_life,
@@ -95,8 +101,12 @@ pub(super) async fn track(
 ) -> Result<pb::TrackResponse, Status> {
     let (record, thread) = located(desk, &request.id).await?;
     let records = records_of(desk, thread).await?;
-    let kept_to = desk.parts().store.read(|ledger| ledger.kept_to(&thread));
-    let kept_to = kept_to.await.map_err(|error| store_failed(&error))?;
+    let now = desk.parts().clock.now();
+    let reading = desk.parts().store.read(|ledger| {
+        let same_person = same_person::of(ledger, &thread, now);
+        (ledger.kept_to(&thread), same_person)
+    });
+    let (kept_to, same_person) = reading.await.map_err(|error| store_failed(&error))?;
     let moment = Moment::of(desk.parts());
     let mut events = records.iter().flat_map(events_of).collect::<Vec<_>>();
     events.sort_by_key(|event| event.at_us);
@@ -114,6 +124,7 @@ pub(super) async fn track(
         }),
         deliveries,
         events,
+        same_person,
     })
 }
 

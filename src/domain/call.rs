@@ -35,6 +35,8 @@ coded! {
         DeliveryExpired = 13 "delivery_expired",
         /// A partner cannot be reached.
         LinkDown = 14 "link_down",
+        /// Another country asks differently of the same person.
+        AsksDiffer = 16 "asks_differ",
         /// A person tries whether calls arrive.
         Test = 15 "test",
     }

@@ -308,6 +308,8 @@ pub const INSTRUCTION_OTHERS_AFTER: Duration = Duration::from_secs(300);
 pub const CALL_LOOK_NEWEST: usize = 64;
 /// Older records that each such look goes on with.
 pub const CALL_LOOK_RECORDS: u64 = 256;
+/// Alerts about one person that are looked at together.
+pub const SAME_PERSON_MAX_ALERTS: usize = 64;
 /// Alerts of one drill that its report tells of.
 pub const EXERCISE_ALERTS_MAX: usize = 1_000;
 /// Newest statements of each box that are looked through for open work; what is older was called when it was due.

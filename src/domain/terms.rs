@@ -3,7 +3,10 @@
 //! The way in is `wire::alert`, which reads [`Terms`] from a payload, the same when it comes and when it is read back
 //! from the journal. Must never hold anything that tells who is meant.
 
-use super::alert::value::Day;
+use super::{
+    alert::{basis::AskedSet, value::Day},
+    id::StatementRef,
+};
 
 /// What a statement says of its thread's end, review and return, and of how to go about it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -20,6 +23,10 @@ pub struct Terms {
     pub person_present: bool,
     /// The person must not notice: nobody alerts them.
     pub do_not_alert: bool,
+    /// What is asked.
+    pub asked: AskedSet,
+    /// Another alert about the same person, says whoever states it.
+    pub same_person: Option<StatementRef>,
 }
 
 impl Terms {
@@ -37,6 +44,11 @@ impl Terms {
             return_confirmed: self.return_confirmed || update.return_confirmed,
             person_present: self.person_present,
             do_not_alert: self.do_not_alert || update.do_not_alert,
+            asked: match update.asked.is_empty() {
+                true => self.asked,
+                false => update.asked,
+            },
+            same_person: self.same_person,
         }
     }
 }

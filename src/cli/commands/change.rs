@@ -113,7 +113,11 @@ pub async fn run_close(args: CloseArgs, session: &Session) -> Result<(), CliErro
     submit_change(&args.id, of_kind(Kind::Closure(closure)), session).await
 }
 
-async fn submit_change(id: &str, payload: Payload, session: &Session) -> Result<(), CliError> {
+pub(super) async fn submit_change(
+    id: &str,
+    payload: Payload,
+    session: &Session,
+) -> Result<(), CliError> {
     let mut desk = session.desk().await?;
     let target = Target::find(&mut desk, id).await?;
     let draft = target

@@ -12,6 +12,7 @@ pub mod exercise;
 pub mod extend;
 pub mod handover;
 pub mod instruct;
+pub mod link;
 pub mod links;
 pub mod list;
 pub mod lists;

@@ -14,7 +14,7 @@ use crate::{
     },
 };
 
-use super::list::marked_kind;
+use super::{link, list::marked_kind};
 
 /// Arguments of `show`.
 #[derive(Debug, clap::Args)]
@@ -57,6 +57,7 @@ fn render(thread: &ShowResponse, language: &Names) -> String {
         names::alert_life(thread.life),
         names::handling_life(thread.handling_life)
     ));
+    shown.push_str(&link::same_person(thread.same_person.as_ref()));
     for view in &thread.statements {
         shown.push_str(&statement(view, language));
     }

@@ -18,7 +18,7 @@ use crate::{
     },
 };
 
-use super::list::marked_kind;
+use super::{link, list::marked_kind};
 
 /// Arguments of `track`.
 #[derive(Debug, clap::Args)]
@@ -160,6 +160,7 @@ fn render(track: &TrackResponse, contacts: &BTreeMap<String, String>, now: Times
     shown.push_str(&recipients.to_string());
     shown.push('\n');
     shown.push_str(&extensions(&track.deliveries));
+    shown.push_str(&link::same_person(track.same_person.as_ref()));
     shown.push_str(&whom_to_call(track, contacts));
     if !track.events.is_empty() {
         let mut events = table(["when", "who", "what", "statement"]);

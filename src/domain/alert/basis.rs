@@ -41,6 +41,43 @@ coded! {
     }
 }
 
+/// What an alert asks, as a set: all that routing keeps of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct AskedSet(u16);
+
+impl AskedSet {
+    /// A set of these.
+    #[must_use]
+    pub fn new(actions: impl IntoIterator<Item = AskedAction>) -> Self {
+        let bits = actions.into_iter();
+        Self(bits.fold(0, |all, action| all | 1 << (action as u8)))
+    }
+
+    /// True when nothing is asked.
+    #[must_use]
+    pub const fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    /// The actions, in the order in which they are proposed.
+    pub fn actions(self) -> impl Iterator<Item = AskedAction> {
+        let all = AskedAction::ALL.iter().copied();
+        all.filter(move |action| self.0 & (1 << (*action as u8)) != 0)
+    }
+
+    /// As it is stored.
+    #[must_use]
+    pub const fn bits(self) -> u16 {
+        self.0
+    }
+
+    /// As it was stored; bits that name nothing are dropped.
+    #[must_use]
+    pub fn from_bits(bits: u16) -> Self {
+        Self::new(Self(bits).actions())
+    }
+}
+
 /// On what an alert rests.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Basis {

@@ -14,6 +14,8 @@ pub mod value;
 
 use std::fmt;
 
+use super::id::StatementRef;
+
 use self::{
     basis::{Asked, Basis},
     kinds::Content,
@@ -53,6 +55,8 @@ pub struct Payload {
     pub pap: Option<Pap>,
     /// Parts that are marked stricter.
     pub paragraph_marking: Vec<ParagraphMark>,
+    /// Another alert about the same person.
+    pub same_person: Option<StatementRef>,
     /// What its kind adds.
     pub content: Content,
 }

@@ -182,6 +182,7 @@ impl Ledger {
         let statement = record.statement;
         self.ids.hold(statement, record.ordinal);
         self.ends.add(record.ordinal, Days::of(record));
+        self.same_person.note(record);
         let is_first = record.thread == statement;
         match record.direction {
             Direction::Own => {

@@ -11,6 +11,7 @@ mod incidents;
 mod query;
 mod queues;
 mod rows;
+mod same_person;
 mod shifts;
 mod threads;
 mod units;
@@ -20,6 +21,7 @@ use std::{
     sync::Arc,
 };
 
+pub use self::same_person::LinkedAlert;
 use self::{
     drafts::Drafts,
     ends::Ends,
@@ -27,6 +29,7 @@ use self::{
     incidents::Incidents,
     queues::{Place, Queues, Unopened},
     rows::Rows,
+    same_person::SamePerson,
     shifts::Handovers,
     threads::Threads,
     units::Restrictions,
@@ -65,6 +68,7 @@ pub struct Ledger {
     drafts: Drafts,
     restrictions: Restrictions,
     handovers: Handovers,
+    same_person: SamePerson,
     /// Small rows that changed since the last tick.
     changes: Changes,
     /// Writings of the view so far.
@@ -165,6 +169,7 @@ impl Ledger {
             drafts: Drafts::default(),
             restrictions: Restrictions::default(),
             handovers: Handovers::default(),
+            same_person: SamePerson::default(),
             changes: Changes::default(),
             ticks: 0,
             decided: Vec::new(),

@@ -2,7 +2,7 @@
 
 use crate::{
     domain::{
-        alert::value::Day,
+        alert::{basis::AskedSet, value::Day},
         call::CallSet,
         id::{AuthorityId, MessageId, StatementRef},
         lives::{AlertLife, DeliveryLife, DraftLife, Hand, HandlingLife},
@@ -116,6 +116,8 @@ impl Packer {
             terms.return_confirmed,
             terms.person_present,
             terms.do_not_alert,
+            terms.same_person.is_some(),
+            !terms.asked.is_empty(),
         ];
         let bits = days.iter().map(Option::is_some).chain(said);
         let flags = bits
@@ -124,6 +126,12 @@ impl Packer {
         self.0.push(flags);
         for day in days.into_iter().flatten() {
             self.raw(&day.number().to_be_bytes());
+        }
+        if let Some(other) = &terms.same_person {
+            self.statement(other);
+        }
+        if !terms.asked.is_empty() {
+            self.number(u64::from(terms.asked.bits()));
         }
     }
 
@@ -328,13 +336,25 @@ impl<'a> Unpacker<'a> {
             true => Day::from_number(i32::from_be_bytes(self.raw()?)).map(Some),
             false => Some(None),
         };
+        let days = [day(0)?, day(1)?, day(2)?];
+        let same_person = match has(6) {
+            true => Some(self.statement()?),
+            false => None,
+        };
+        let asked = match has(7) {
+            true => u16::try_from(self.number()?).ok()?,
+            false => 0,
+        };
+        let [valid_until, review_on, expected_return_on] = days;
         Some(Terms {
-            valid_until: day(0)?,
-            review_on: day(1)?,
-            expected_return_on: day(2)?,
+            valid_until,
+            review_on,
+            expected_return_on,
             return_confirmed: has(3),
             person_present: has(4),
             do_not_alert: has(5),
+            asked: AskedSet::from_bits(asked),
+            same_person,
         })
     }
 

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::{
     domain::{
-        alert::value::Day,
+        alert::{basis::AskedSet, value::Day},
         call::CallSet,
         id::{AuthorityId, MessageId, StatementRef},
         lives::{AlertLife, DeliveryLife, DraftLife, HandlingLife},
@@ -137,14 +137,18 @@ fn effect() -> impl Strategy<Value = Effect> {
 
 fn terms() -> impl Strategy<Value = Terms> {
     let day = || prop::option::of((-43_829..84_005).prop_map(|day| Day::from_number(day).unwrap()));
-    (day(), day(), day(), any::<[bool; 3]>()).prop_map(
-        |(valid_until, review_on, expected_return_on, said)| Terms {
+    let asked = any::<u16>().prop_map(AskedSet::from_bits);
+    let same_person = prop::option::of((0..99_usize).prop_map(statement));
+    (day(), day(), day(), any::<[bool; 3]>(), asked, same_person).prop_map(
+        |(valid_until, review_on, expected_return_on, said, asked, same_person)| Terms {
             valid_until,
             review_on,
             expected_return_on,
             return_confirmed: said[0],
             person_present: said[1],
             do_not_alert: said[2],
+            asked,
+            same_person,
         },
     )
 }

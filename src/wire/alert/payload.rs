@@ -40,7 +40,15 @@ pub(super) fn read(reader: &mut Reader, wire: &pb::Payload) -> Option<Payload> {
     let tlp = reader.optional_coded("tlp", wire.tlp);
     let pap = reader.optional_coded("pap", wire.pap);
     let paragraph_marking = marks::read(reader, wire);
+    let same_person = reader.message(
+        "samePerson",
+        wire.same_person.as_ref(),
+        kinds::read_reference,
+    );
     if let Some(kind) = kind {
+        let may = kind.is_alert() || matches!(kind, Kind::Update | Kind::Correction);
+        let why = "nothing: an alert, an update or a correction says it";
+        reader.forbid(wire.same_person.is_some() && !may, "samePerson", why);
         check_shared(reader, wire, kind);
         check_validity(reader, wire, kind, basis.as_ref());
     }
@@ -59,6 +67,7 @@ pub(super) fn read(reader: &mut Reader, wire: &pb::Payload) -> Option<Payload> {
         tlp,
         pap,
         paragraph_marking,
+        same_person,
         content,
     })
 }

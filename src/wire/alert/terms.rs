@@ -6,12 +6,14 @@
 use crate::{
     domain::{
         alert::{
+            basis::{AskedAction, AskedSet},
             kinds::{OutcomeCode, Presence},
             value::Day,
         },
         terms::Terms,
     },
     proto::alert::v1::{self as pb, payload::Kind},
+    wire::fields::{coded, optional_reference},
 };
 
 /// The terms that a payload states.
@@ -21,6 +23,10 @@ pub(super) fn of(payload: &pb::Payload) -> Terms {
         valid_until: basis.and_then(|basis| day(&basis.valid_until)),
         review_on: basis.and_then(|basis| day(&basis.review_on)),
         do_not_alert: super::do_not_alert(payload),
+        asked: AskedSet::new(actions(payload)),
+        same_person: optional_reference(payload.same_person.as_ref())
+            .ok()
+            .flatten(),
         ..Terms::default()
     };
     match &payload.kind {
@@ -42,6 +48,11 @@ pub(super) fn of(payload: &pb::Payload) -> Terms {
     terms
 }
 
+fn actions(payload: &pb::Payload) -> impl Iterator<Item = AskedAction> + '_ {
+    let asked = payload.asked.iter();
+    asked.filter_map(|asked| coded(asked.action, AskedAction::from_number))
+}
+
 fn day(text: &str) -> Option<Day> {
     text.parse().ok()
 }
@@ -49,7 +60,6 @@ fn day(text: &str) -> Option<Day> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::alert::basis::AskedAction;
 
     fn kind(kind: Kind) -> Terms {
         of(&pb::Payload {

@@ -101,20 +101,28 @@ fn read_target(reader: &mut Reader, wire: Option<&envelope::StatementRef>) -> Op
             reader.demand(false, "target", "the statement that it refers to");
             None
         }
-        Some(wire) => reader.within("target", |reader| {
-            let origin = reader.needed("origin", &wire.origin);
-            let reference = fields::reference(wire).ok();
-            if origin.is_some() && reference.is_none() {
-                let found = format!("{} bytes", wire.id.len());
-                reader.fault("id", found, "a UUID of version 7, 16 bytes");
-            }
-            let StatementRef { id, .. } = reference?;
-            Some(Target::Statement(StatementRef {
-                origin: origin?,
-                id,
-            }))
-        }),
+        Some(wire) => reader
+            .within("target", |reader| read_reference(reader, wire))
+            .map(Target::Statement),
     }
+}
+
+/// The name of a statement.
+pub(super) fn read_reference(
+    reader: &mut Reader,
+    wire: &envelope::StatementRef,
+) -> Option<StatementRef> {
+    let origin = reader.needed("origin", &wire.origin);
+    let reference = fields::reference(wire).ok();
+    if origin.is_some() && reference.is_none() {
+        let found = format!("{} bytes", wire.id.len());
+        reader.fault("id", found, "a UUID of version 7, 16 bytes");
+    }
+    let StatementRef { id, .. } = reference?;
+    Some(StatementRef {
+        origin: origin?,
+        id,
+    })
 }
 
 #[cfg(test)]
