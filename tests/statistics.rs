@@ -34,7 +34,7 @@ use allpoints::{
     trust::tls::Role,
     wire::status::reason_of,
 };
-use common::{Desk, Net, until};
+use common::{Desk, Net, newest, until};
 use tonic::Status;
 
 const IDS: [&str; 4] = ["XA-POL", "XB-POL", "XC-POL", "XD-POL"];
@@ -440,4 +440,89 @@ async fn a_figure_of_home_leads_to_its_cases() {
         (0, "", 0)
     );
     assert_eq!(figures[0].outcomes, 2);
+}
+
+/// Verifies that an outcome counts as its correction says, and not at all once it is recalled, and that the same return
+/// counted later as of its own time is still the same.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_corrected_or_recalled_counts_as_it_is_right() {
+    let net = Net::of(&IDS).await;
+    let mut xa = net.desk("XA-POL", Role::Officer).await;
+    let mut xb = net.desk("XB-POL", Role::Officer).await;
+    let missing = report_missing(&net, &mut xa, 7).await;
+    let today = Day::of(net.now()).expect("a day");
+    let mut told = Vec::new();
+    for of in &missing {
+        tells(&mut xb, of, "XB", today).await;
+        let newest = newest(&mut xb, pb::Box::Out).await.expect("a line");
+        told.push(newest.reference);
+    }
+    let prepared = prepare(&mut xb, today).await.expect("prepared");
+    let mut supervisor = net.desk("XB-POL", Role::Supervisor).await;
+    let count = async |supervisor: &mut Desk| {
+        let figures = at_home(supervisor, today, "").await.expect("counted");
+        figures[0].outcomes
+    };
+    assert_eq!(count(&mut supervisor).await, 7);
+    let follows = |of: &str, kind: Kind| {
+        let mut draft = arrest(of, "XB", today);
+        draft.payload = Some(alert::Payload {
+            kind: Some(kind),
+            ..alert::Payload::default()
+        });
+        draft
+    };
+    let correction = Kind::Correction(alert::Correction {
+        changes: vec![alert::Change {
+            path: "outcome.country".to_owned(),
+            was: "XB".to_owned(),
+            is: "XC".to_owned(),
+        }],
+        ..alert::Correction::default()
+    });
+    let corrected = submit(&mut xb, follows(&told[0], correction)).await;
+    corrected.expect("accepted");
+    assert_eq!(count(&mut supervisor).await, 6, "it was elsewhere");
+    let recall = Kind::Recall(alert::Recall {
+        reason: alert::RecallReason::WrongFacts.into(),
+        ..alert::Recall::default()
+    });
+    let recalled = submit(&mut xb, follows(&told[1], recall)).await;
+    recalled.expect("accepted");
+    assert_eq!(count(&mut supervisor).await, 5);
+
+    // Prepared before both: as of its own time it is what was counted.
+    submit(&mut xb, prepared.draft.expect("a draft"))
+        .await
+        .expect("accepted");
+    let answered = answers(&xa, "XB", today, (pb::AnswerState::Counted, 7)).await;
+    assert!(answered.0.returns[0].replaced.is_empty());
+    let refused = prepare(&mut xb, today).await.expect_err("two are a few");
+    assert_eq!(reason_of(&refused), Some(Reason::NothingToReturn));
+}
+
+/// Verifies that a return that waits for a second person is judged again when it is released: what was counted may leave,
+/// and not beside another of the same days.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_return_that_waits_is_judged_again_when_it_is_released() {
+    let net = Net::of(&IDS[..2]).await;
+    let mut xb = net.desk("XB-POL", Role::Officer).await;
+    let mut second = net.desk_of("XB-POL", Role::Supervisor, "arc-1").await;
+    let today = Day::of(net.now()).expect("a day");
+    let mut kept = Vec::new();
+    for _ in 0..2 {
+        let draft = prepare(&mut xb, today).await.expect("prepared").draft;
+        let request = pb::KeepDraftsRequest {
+            drafts: vec![draft.expect("a draft")],
+        };
+        let answer = xb.keep_drafts(request).await.expect("kept").into_inner();
+        kept.push(answer.submitted[0].reference.clone());
+    }
+    let mut release = async |id: &str| {
+        let request = pb::ReleaseDraftRequest { id: id.to_owned() };
+        second.release_draft(request).await.map(drop)
+    };
+    release(&kept[0]).await.expect("released");
+    let refused = release(&kept[1]).await.expect_err("another has left");
+    assert_eq!(reason_of(&refused), Some(Reason::NotCounted));
 }

@@ -79,6 +79,9 @@ fn of_country(country: Country, asked: &Asked, made: &[Made]) -> pb::CountryAnsw
     let mut returns = Vec::new();
     let mut not_reported = Vec::new();
     let mut next = Some(asked.period.first());
+    // Of those that begin on one day, the longest says most.
+    let mut by_period: Vec<(Period, Vec<&Made>)> = by_period.into_iter().collect();
+    by_period.sort_by_key(|(period, _)| (period.first(), std::cmp::Reverse(period.last())));
     for (period, mut all) in by_period {
         let is_ahead = next.is_some_and(|next| period.first() >= next);
         if !asked.period.includes(period) || !is_ahead {
@@ -399,4 +402,129 @@ async fn own_returns(desk: &DeskService, period: Period) -> Result<Vec<Made>, St
     }
     own.retain(|it| it.made.period == period);
     Ok(own)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{
+        alert::{
+            kinds::OutcomeCode,
+            offence::{OffenceClass, VictimAge},
+        },
+        id::MessageId,
+        statistics::{PriorReport, publish},
+        time::Timestamp,
+    };
+
+    /// The return of an authority for some months of 2026, of so many outcomes in one cell, issued at a time.
+    fn a_return(origin: &str, months: (&str, &str), outcomes: u64, issued: u64) -> Made {
+        let day = |text: String| text.parse::<Day>().unwrap();
+        let (first, last) = months;
+        let cell = Cell {
+            nationality: "XA".parse().ok(),
+            prior: PriorReport::Missing,
+            event: OutcomeCode::Arrested,
+            offence: OffenceClass::Rape,
+            victim: VictimAge::Adult,
+        };
+        let counts = [(cell, outcomes)].into();
+        let period = Period::new(day(format!("2026-{first}")), day(format!("2026-{last}")));
+        Made {
+            statement: StatementRef {
+                origin: origin.parse().unwrap(),
+                id: MessageId::from_parts(issued, [0; 10]),
+            },
+            issued_at: Timestamp::from_micros(i64::try_from(issued).unwrap()),
+            is_recalled: false,
+            made: Return {
+                period: period.unwrap(),
+                counted_at: Timestamp::from_micros(0),
+                replaces: None,
+                figures: publish(&counts).unwrap(),
+            },
+        }
+    }
+
+    const FIRST_HALF: (&str, &str) = ("01-01", "06-30");
+    const SECOND_HALF: (&str, &str) = ("07-01", "12-31");
+    const YEAR: (&str, &str) = ("01-01", "12-31");
+
+    /// State, outcomes, gaps and what was replaced, of XB for the whole of 2026.
+    fn told(made: &[Made]) -> (pb::AnswerState, u64, Vec<String>, usize) {
+        let wire = pb::Question {
+            from: "2026-01-01".to_owned(),
+            to: "2026-12-31".to_owned(),
+            ..pb::Question::default()
+        };
+        let asked = question::read(Some(&wire)).unwrap();
+        let answer = of_country("XB".parse().unwrap(), &asked, made);
+        let gaps = answer.not_reported.iter();
+        let gaps = gaps
+            .map(|days| format!("{}/{}", days.from, days.to))
+            .collect();
+        let replaced = answer.returns.iter().map(|it| it.replaced.len()).sum();
+        (answer.state(), answer.outcomes, gaps, replaced)
+    }
+
+    #[test]
+    fn returns_of_parts_make_the_whole_and_a_gap_is_never_zero() {
+        use pb::AnswerState::{Counted, NotReported, Suppressed};
+        let xb = |months, outcomes, issued| a_return("XB-POL", months, outcomes, issued);
+        let whole = vec!["2026-01-01/2026-12-31".to_owned()];
+        let second_half = vec!["2026-07-01/2026-12-31".to_owned()];
+        let first_half = vec!["2026-01-01/2026-06-30".to_owned()];
+        let recalled = |it: Made| Made {
+            is_recalled: true,
+            ..it
+        };
+        for (made, answer) in [
+            (vec![], (NotReported, 0, whole.clone(), 0)),
+            (vec![xb(YEAR, 0, 1)], (Counted, 0, vec![], 0)),
+            (vec![xb(YEAR, 7, 1)], (Counted, 7, vec![], 0)),
+            (vec![xb(YEAR, 3, 1)], (Suppressed, 0, vec![], 0)),
+            (vec![xb(FIRST_HALF, 7, 1)], (NotReported, 7, second_half, 0)),
+            (vec![xb(SECOND_HALF, 7, 1)], (NotReported, 7, first_half, 0)),
+            (
+                vec![xb(FIRST_HALF, 7, 1), xb(SECOND_HALF, 8, 2)],
+                (Counted, 15, vec![], 0),
+            ),
+            (
+                vec![xb(FIRST_HALF, 7, 1), xb(SECOND_HALF, 3, 2)],
+                (Suppressed, 7, vec![], 0),
+            ),
+            // The latest counts, whatever the order in which they came.
+            (
+                vec![xb(YEAR, 12, 9), xb(YEAR, 7, 1)],
+                (Counted, 12, vec![], 1),
+            ),
+            (
+                vec![xb(YEAR, 7, 1), recalled(xb(YEAR, 12, 9))],
+                (Counted, 7, vec![], 1),
+            ),
+            (
+                vec![recalled(xb(YEAR, 12, 9))],
+                (NotReported, 0, whole.clone(), 0),
+            ),
+            (
+                vec![a_return("XC-POL", YEAR, 7, 1)],
+                (NotReported, 0, whole.clone(), 0),
+            ),
+            (
+                vec![a_return("XB-GUARD", YEAR, 7, 1)],
+                (Counted, 7, vec![], 0),
+            ),
+            // Of days that overlap, none counts twice.
+            (
+                vec![xb(SECOND_HALF, 7, 1), a_return("XB-GUARD", YEAR, 9, 2)],
+                (Counted, 9, vec![], 0),
+            ),
+            (
+                vec![xb(FIRST_HALF, 7, 1), a_return("XB-GUARD", YEAR, 9, 2)],
+                (Counted, 9, vec![], 0),
+            ),
+        ] {
+            assert_eq!(told(&made), answer);
+        }
+    }
 }

@@ -121,13 +121,14 @@ mod tests {
 
     #[test]
     fn what_is_wrong_is_named_with_what_would_be_right() {
-        let told = |change: fn(&mut pb::Question)| {
+        type Change = fn(&mut pb::Question);
+        let told = |change: Change| {
             let mut question = year();
             change(&mut question);
             let refused = read(Some(&question)).expect_err("illegal");
             refused.message().to_owned()
         };
-        let table: [(fn(&mut pb::Question), &str); 6] = [
+        let table: [(Change, &str); 6] = [
             (
                 |it| it.from = "2011-04".to_owned(),
                 "from: found `2011-04`, expected a day",
