@@ -4,10 +4,7 @@
 //! out by itself through [`Connector`]. Must never acknowledge what is not durable, never read a statement's
 //! content, and never call anything delivered but on a stored receipt that verifies.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-};
+use std::{collections::BTreeSet, sync::Arc};
 
 use bytes::Bytes;
 
@@ -19,12 +16,9 @@ use crate::{
         lives::DraftStep,
         reason::Reason,
         release::Why,
-        routing::{
-            Effect, HandlingSet, Kind, Lane, Priority, Recipient, Release, Status, TransferGround,
-        },
+        routing::{Effect, HandlingSet, Kind, Lane, Priority, Recipient, Release, Status},
         terms::Terms,
         time::{Clock, Timestamp},
-        transfer::{Grounded, Groundless, Place, Policy, Question, Towards},
     },
     store::{
         Runs, Store, StoreFailed,
@@ -33,7 +27,7 @@ use crate::{
     },
     trust::{
         batch::{BatchSigner, Unverified, Verifier},
-        directory::{Beginning, Directory, DirectoryHandle},
+        directory::DirectoryHandle,
         keys::{KeyId, SigningKey},
     },
     wire::alert::ParsedDraft,
@@ -47,6 +41,7 @@ mod core;
 mod dispatch;
 mod drafts;
 mod expire;
+mod ground;
 mod hand;
 mod life;
 mod link;
@@ -56,6 +51,7 @@ mod receipts;
 mod receive;
 mod reclaim;
 mod refusals;
+mod rehearse;
 mod repeat;
 mod resume;
 mod submit;
@@ -65,6 +61,7 @@ mod verdict;
 mod workers;
 
 pub use self::{
+    ground::Ground,
     link::{
         Connector, Greeting, Incoming, Link, LinkError, LinkLimits, Outgoing, StatementOutcome,
     },
@@ -186,65 +183,6 @@ impl Submission {
             payload: draft.payload,
             release: SecondPerson::NotNeeded,
         }
-    }
-}
-
-/// On what ground personal data go abroad with a statement. Never invented: somebody names it, here or before.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Ground {
-    /// What the draft names, the same for every recipient; a derogation with its reason. `None`: it leaves it out.
-    pub named: Option<(TransferGround, String)>,
-    /// As our latest statement of the thread went to each. Looked up when the draft leaves its ground out.
-    pub of_thread: BTreeMap<AuthorityId, (TransferGround, String)>,
-    /// What the authority has decided of its destinations.
-    pub policy: Arc<Policy>,
-}
-
-impl Ground {
-    /// A ground that the draft names, and no policy beside it.
-    #[must_use]
-    pub fn named(ground: TransferGround, reason: String) -> Self {
-        Self {
-            named: Some((ground, reason)),
-            ..Self::default()
-        }
-    }
-}
-
-impl Submission {
-    /// What it begins a thread with, if it begins one.
-    #[must_use]
-    pub fn beginning(&self) -> Beginning {
-        match self.in_reply_to {
-            Some(_) => Beginning::InThread,
-            None => Beginning::With(self.kind),
-        }
-    }
-
-    /// The ground towards one recipient, and who has named it.
-    ///
-    /// # Errors
-    /// When nobody has, or the authority's policy asks for more.
-    pub fn ground_towards(
-        &self,
-        recipient: &AuthorityId,
-        directory: &Directory,
-    ) -> Result<Grounded, Groundless> {
-        let question = Question {
-            kind: self.kind,
-            place: match self.in_reply_to {
-                Some(_) => Place::Later,
-                None => Place::First,
-            },
-            named: self.ground.named.as_ref(),
-            of_thread: self.ground.of_thread.get(recipient),
-        };
-        let member = directory.member(recipient);
-        let to = Towards {
-            authority: recipient,
-            groups: member.map_or(&[], |member| member.groups.as_slice()),
-        };
-        self.ground.policy.ground(question, to)
     }
 }
 

@@ -101,12 +101,20 @@ fn delivered(item: &Summary) -> String {
         .iter()
         .filter(|it| names::delivery_state(it.state) == "delivered")
         .count();
+    let by_hand = item
+        .deliveries
+        .iter()
+        .filter(|it| names::delivery_state(it.state) == "by_hand")
+        .count();
     let overdue = item.overdue.len();
     let all = item.deliveries.len().max(item.recipients.len());
-    match overdue {
-        0 => format!("{delivered} of {all}"),
-        overdue => format!("{delivered} of {all}, {overdue} overdue"),
+    let mut shown = format!("{delivered} of {all}");
+    for (count, what) in [(by_hand, "by_hand"), (overdue, "overdue")] {
+        if count > 0 {
+            shown.push_str(&format!(", {count} {what}"));
+        }
     }
+    shown
 }
 
 #[cfg(test)]
