@@ -298,6 +298,7 @@ async fn what_waits_for_a_partner_that_left_the_network_goes_by_hand() {
             contact: "Registry".to_owned(),
         });
         draft.entries.retain(|entry| entry.authority != "XC-POL");
+        draft.crls.remove(2);
     });
     net.adopt("XA", &left).await;
     broker.bundle(officer(), &[sent], id("XC")).await.unwrap();
