@@ -15,6 +15,7 @@ use super::{
         config::ConfigCommand,
         dev::DevCommand,
         draft::DraftCommand,
+        import::ImportArgs,
         instruct::InstructArgs,
         links::LinksArgs,
         list::ListArgs,
@@ -91,6 +92,8 @@ pub enum Command {
     /// Drafts that wait for a second person: look at them, release them, give them back
     #[command(subcommand)]
     Draft(DraftCommand),
+    /// Send alerts out of a table, one a row, by a mapping file: all of them or none
+    Import(ImportArgs),
     /// What came in, newest first
     Inbox(ListArgs),
     /// What went out, newest first

@@ -8,6 +8,7 @@ pub mod change;
 pub mod config;
 pub mod dev;
 pub mod draft;
+pub mod import;
 pub mod instruct;
 pub mod links;
 pub mod list;
