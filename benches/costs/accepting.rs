@@ -107,7 +107,7 @@ fn submission(draft: &ParsedDraft) -> Submission {
         priority: draft.priority,
         handling: draft.handling,
         handling_text: draft.handling_text.clone(),
-        ground: Ground::Named(TransferGround::Adequacy, String::new()),
+        ground: Ground::named(TransferGround::Adequacy, String::new()),
         in_reply_to: None,
         carried_hours: draft.carried_hours,
         payload: draft.payload.clone(),

@@ -20,10 +20,10 @@ born = \"payload.subject.birthDate\"
 priority = \"priority\"
 ";
 
-fn read(sheet: Sheet) -> Result<Vec<Draft>, Vec<Wrong>> {
+fn read(sheet: &Sheet) -> Result<Vec<Draft>, Vec<Wrong>> {
     let mapping = mapping(COLUMNS);
-    let places = places(&mapping, &sheet).unwrap();
-    drafts(&specimen(), &sheet, &places, NOW)
+    let places = places(&mapping, sheet).unwrap();
+    drafts(&specimen(), sheet, &places, NOW)
 }
 
 #[test]
@@ -31,7 +31,7 @@ fn rows_become_drafts_and_an_empty_cell_leaves_what_the_template_has() {
     let sheet = separated(
         "surname,born,priority,remarks\nERIKSON,1974-08,PRIORITY_FLASH,x\n\"ERIK, SON\",,,\n",
     );
-    let drafts = read(sheet.unwrap()).unwrap();
+    let drafts = read(&sheet.unwrap()).unwrap();
     let subjects: Vec<_> = drafts
         .iter()
         .map(|draft| {
@@ -58,7 +58,7 @@ fn rows_become_drafts_and_an_empty_cell_leaves_what_the_template_has() {
     let objects = objects(
         r#"[{"surname": "ERIKSON", "born": "1974-08"}, {"surname": null, "priority": "PRIORITY_FLASH"}]"#,
     );
-    assert_eq!(read(objects.unwrap()).unwrap().len(), 2);
+    assert_eq!(read(&objects.unwrap()).unwrap().len(), 2);
 }
 
 #[test]
@@ -66,7 +66,7 @@ fn everything_wrong_is_told_at_once_with_row_and_column() {
     let sheet = separated(
         "surname,born,priority,remarks\nERIKSON,yesterday,SOON,\nERIKSON,1974-08,PRIORITY_FLASH,\nERIKSON,12.8.74,PRIORITY_FLASH,=1\n",
     );
-    let wrong = read(sheet.unwrap()).unwrap_err();
+    let wrong = read(&sheet.unwrap()).unwrap_err();
     let places: Vec<_> = wrong
         .iter()
         .map(|it| (it.line, it.column.as_str()))
