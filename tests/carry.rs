@@ -59,7 +59,10 @@ fn the_commands_carry_a_file_that_proves_itself() {
     let anchor = pair.done("federation extract-root fed/directory.bundle --out root.json");
     let anchor = anchor.split_whitespace().nth(1).expect("an anchor");
     let proved = pair.done(&format!("audit verify xe.evidence --federation {anchor}"));
-    assert!(proved.ends_with("proved\n"), "{proved}");
+    assert!(
+        proved.lines().any(|line| line.starts_with("proved")),
+        "{proved}"
+    );
     pair.done(&format!(
         "carried {id} --to XE-POL --by courier-4 --acknowledged-by registrar --at {} {officer}",
         SystemClock::new().now()

@@ -50,14 +50,21 @@ fn a_table_is_sent_whole_or_not_at_all_and_once() {
     write("unknown.csv", &BAD.replace("yesterday", "1974"));
     write("good.csv", GOOD);
 
-    for (table, words) in [
-        ("bad.csv", vec!["│ 3    ┆ born", "nothing was sent"]),
-        ("unknown.csv", vec!["no member is of country `XD`"]),
+    for (table, exit, words) in [
+        ("bad.csv", 3, vec!["│ 3    ┆ born", "nothing was sent"]),
+        (
+            "unknown.csv",
+            4,
+            vec![
+                "nothing was sent",
+                "line 4: PEER_UNKNOWN: no member is of country `XD`",
+            ],
+        ),
     ] {
         let line = format!("import {table} --mapping mapping.toml --profile-file xa/officer.toml");
         let output = pair.allpoints(&line);
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert_eq!(output.status.code(), Some(3), "{said}");
+        assert_eq!(output.status.code(), Some(exit), "{said}");
         assert!(words.iter().all(|it| said.contains(it)), "{said}");
     }
     let import = "import good.csv --mapping mapping.toml --profile-file xa/officer.toml";

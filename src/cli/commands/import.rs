@@ -14,6 +14,7 @@ use serde_json::Value;
 
 use crate::{
     cli::{
+        connection::Desk,
         csv::{self, Row},
         exit::{CliError, Exit},
         output::{escape, table},
@@ -118,8 +119,14 @@ pub async fn run(args: ImportArgs, session: &Session) -> Result<(), CliError> {
         session.output.note(&format!("batch {batch}"));
     }
     let mut desk = session.desk().await?;
-    let submitted = submit::submit(&mut desk, session, drafts, effect).await;
-    let response = submitted.map_err(|error| by_line(error, &sheet, &batch))?;
+    let response = match submit::submit(&mut desk, session, drafts.clone(), effect).await {
+        Ok(response) => response,
+        Err(error) if error.exit == Exit::Unreachable => {
+            let again = format!("repeat with --batch {batch}: it has no second effect");
+            return Err(error.hint(again));
+        }
+        Err(error) => return Err(row_by_row(error, &mut desk, session, &sheet, drafts).await),
+    };
     session
         .output
         .value(&response, |it| submit::render(it, effect))
@@ -414,26 +421,26 @@ fn refused(file: &Path, wrong: &[Wrong]) -> CliError {
     .hint("correct the cells; a field in brackets comes from the template")
 }
 
-/// What the node refuses, by the lines of the table.
-fn by_line(error: CliError, sheet: &Sheet, batch: &MessageId) -> CliError {
-    let mut message = error.message;
-    for (place, row) in sheet.rows.iter().enumerate() {
-        message = message.replace(
-            &format!("drafts[{place}]."),
-            &format!("line {}, ", row.line),
-        );
+/// What the node refuses, told by the lines of the table: each row is rehearsed alone, so that all of it is told at once.
+async fn row_by_row(
+    error: CliError,
+    desk: &mut Desk,
+    session: &Session,
+    sheet: &Sheet,
+    drafts: Vec<Draft>,
+) -> CliError {
+    let mut lines = Vec::new();
+    for (row, draft) in sheet.rows.iter().zip(drafts) {
+        let rehearsed = submit::submit(desk, session, vec![draft], submit::Effect::DryRun).await;
+        if let Err(refused) = rehearsed {
+            lines.push(format!("\nline {}: {}", row.line, refused.message));
+        }
     }
-    let hint = match error.exit {
-        Exit::Unreachable => Some(format!(
-            "repeat with --batch {batch}: it has no second effect"
-        )),
-        _ => error.hint,
-    };
-    CliError {
-        message,
-        hint,
-        exit: error.exit,
+    if lines.is_empty() {
+        return error;
     }
+    let message = format!("nothing was sent{}", lines.concat());
+    CliError { message, ..error }
 }
 
 #[cfg(test)]
