@@ -250,7 +250,7 @@ fn forgeries_are_named(net: &Net, bundle: &[u8]) {
     type Change = fn(&mut Export);
     let changes: [(&str, Change); 4] = [
         ("was not sent there", |it| {
-            it.carried_to = "XC-POL".to_owned()
+            it.carried_to = "XC-POL".to_owned();
         }),
         ("no entry of its log is an export", |it| {
             it.carried_to = String::new();

@@ -514,6 +514,7 @@ async fn a_return_that_waits_is_judged_again_when_it_is_released() {
         let draft = prepare(&mut xb, today).await.expect("prepared").draft;
         let request = pb::KeepDraftsRequest {
             drafts: vec![draft.expect("a draft")],
+            ..<_>::default()
         };
         let answer = xb.keep_drafts(request).await.expect("kept").into_inner();
         kept.push(answer.submitted[0].reference.clone());

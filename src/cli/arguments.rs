@@ -18,6 +18,7 @@ use super::{
         exercise::ExerciseCommand,
         extend::ExtendArgs,
         handover::HandoverArgs,
+        import::ImportArgs,
         instruct::InstructArgs,
         link::LinkArgs,
         links::LinksArgs,
@@ -96,6 +97,8 @@ pub enum Command {
     /// Drafts that wait for a second person: look at them, release them, give them back
     #[command(subcommand)]
     Draft(DraftCommand),
+    /// Send alerts out of a table, one a row, by a mapping file: all of them or none
+    Import(ImportArgs),
     /// What came in, newest first
     Inbox(ListArgs),
     /// What went out, newest first

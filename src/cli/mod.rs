@@ -12,6 +12,7 @@ use clap::{
 pub mod arguments;
 pub mod commands;
 pub mod connection;
+pub mod csv;
 pub mod demo;
 pub mod drafts;
 pub mod exit;
@@ -74,6 +75,7 @@ fn profile_is_named_twice(matches: &ArgMatches) -> bool {
 async fn dispatch(command: Command, session: &Session) -> Result<(), CliError> {
     match command {
         Command::Send(args) => commands::send::run(args, session).await,
+        Command::Import(args) => commands::import::run(args, session).await,
         Command::New(args) => commands::new::run(&args, session),
         Command::Draft(command) => commands::draft::run(command, session).await,
         Command::Inbox(args) => commands::list::run(args, MailBox::In, session).await,

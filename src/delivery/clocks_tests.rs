@@ -489,3 +489,32 @@ fn over_months_the_clocks_agree_with_a_stopwatch_and_forget_a_clock_that_jumped(
         "{found} overdue: the months are too quiet to prove anything"
     );
 }
+
+/// What goes by hand has a clock of its own, which we owe, until somebody reports that it was carried; and no other.
+#[test]
+fn what_goes_by_hand_is_ours_to_carry_in_time_and_no_node_is_late_for_it() {
+    let by_hand = |hand| {
+        let mut alert = record(&alert(), at(0));
+        alert.deliveries[0].life = DeliveryLife::ByHand(hand);
+        alert
+    };
+    let late = |hand, hours: i64| {
+        let alert = by_hand(hand);
+        let late = overdue(
+            id("XA"),
+            &alert,
+            std::slice::from_ref(&alert),
+            at(hours * 60 * MINUTE),
+        );
+        late.iter()
+            .map(|it| (it.clock, it.owed_by))
+            .collect::<Vec<_>>()
+    };
+    for hand in [Hand::Waiting, Hand::Bundled] {
+        assert_eq!(late(hand, 24), []);
+        assert_eq!(late(hand, 25), [(ClockName::Carried, id("XA"))]);
+    }
+    for hand in [Hand::Carried, Hand::Acknowledged] {
+        assert_eq!(late(hand, 24 * 30), []);
+    }
+}

@@ -4,10 +4,7 @@
 //! out by itself through [`Connector`]. Must never acknowledge what is not durable, never read a statement's
 //! content, and never call anything delivered but on a stored receipt that verifies.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-};
+use std::{collections::BTreeSet, sync::Arc};
 
 use bytes::Bytes;
 
@@ -19,12 +16,9 @@ use crate::{
         lives::DraftStep,
         reason::Reason,
         release::Why,
-        routing::{
-            Effect, HandlingSet, Kind, Lane, Priority, Recipient, Release, Status, TransferGround,
-        },
+        routing::{Effect, HandlingSet, Kind, Lane, Priority, Recipient, Release, Status},
         terms::Terms,
         time::{Clock, Timestamp},
-        transfer::{Grounded, Groundless, Place, Policy, Question, Towards},
     },
     store::{
         Runs, Store, StoreFailed,
@@ -33,7 +27,7 @@ use crate::{
     },
     trust::{
         batch::{BatchSigner, Unverified, Verifier},
-        directory::{Beginning, Directory, DirectoryHandle},
+        directory::DirectoryHandle,
         keys::{KeyId, SigningKey},
     },
     wire::alert::ParsedDraft,
@@ -49,6 +43,7 @@ mod dispatch;
 mod drafts;
 mod expire;
 mod extend;
+mod ground;
 mod hand;
 mod life;
 mod link;
@@ -58,6 +53,7 @@ mod receipts;
 mod receive;
 mod reclaim;
 mod refusals;
+mod rehearse;
 mod repeat;
 mod resume;
 mod submit;
@@ -67,6 +63,7 @@ mod verdict;
 mod workers;
 
 pub use self::{
+    ground::Ground,
     link::{
         Connector, Greeting, Incoming, Link, LinkError, LinkLimits, Outgoing, StatementOutcome,
     },
@@ -188,70 +185,6 @@ impl Submission {
             payload: draft.payload,
             release: SecondPerson::NotNeeded,
         }
-    }
-}
-
-/// On what ground personal data go abroad with a statement. Never invented: somebody names it, here or before.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Ground {
-    /// What the draft names, the same for every recipient; a derogation with its reason. `None`: it leaves it out.
-    pub named: Option<(TransferGround, String)>,
-    /// As our latest statement of the thread went to each. Looked up when the draft leaves its ground out, and of one
-    /// that extends the thread, which names the ground for newcomers alone.
-    pub of_thread: BTreeMap<AuthorityId, (TransferGround, String)>,
-    /// What the authority has decided of its destinations.
-    pub policy: Arc<Policy>,
-}
-
-impl Ground {
-    /// A ground that the draft names, and no policy beside it.
-    #[must_use]
-    pub fn named(ground: TransferGround, reason: String) -> Self {
-        Self {
-            named: Some((ground, reason)),
-            ..Self::default()
-        }
-    }
-}
-
-impl Submission {
-    /// What it begins a thread with, if it begins one.
-    #[must_use]
-    pub fn beginning(&self) -> Beginning {
-        match self.in_reply_to {
-            Some(_) => Beginning::InThread,
-            None => Beginning::With(self.kind),
-        }
-    }
-
-    /// The ground towards one recipient, and who has named it.
-    ///
-    /// # Errors
-    /// When nobody has, or the authority's policy asks for more.
-    pub fn ground_towards(
-        &self,
-        recipient: &AuthorityId,
-        directory: &Directory,
-    ) -> Result<Grounded, Groundless> {
-        let of_thread = self.ground.of_thread.get(recipient);
-        // An extension names a ground for newcomers; whoever holds the thread gets it as before.
-        let is_as_before = self.kind == Kind::Extend && of_thread.is_some();
-        let named = self.ground.named.as_ref().filter(|_| !is_as_before);
-        let question = Question {
-            kind: self.kind,
-            place: match self.in_reply_to {
-                Some(_) => Place::Later,
-                None => Place::First,
-            },
-            named,
-            of_thread,
-        };
-        let member = directory.member(recipient);
-        let to = Towards {
-            authority: recipient,
-            groups: member.map_or(&[], |member| member.groups.as_slice()),
-        };
-        self.ground.policy.ground(question, to)
     }
 }
 

@@ -14,7 +14,7 @@ use super::{
     core::{Committing, Core},
     drafts::{self, Keeping},
     extend::{self, Expanded, Seen},
-    repeat,
+    rehearse, repeat,
     workers::Job,
 };
 use crate::{
@@ -132,7 +132,9 @@ async fn hand_in_drafts(
 ) -> Result<Vec<Accepted>, SubmitError> {
     let lane = lane(&drafts);
     if run == Run::Dry {
-        return core.run(lane, move |core| rehearse(core, &drafts)).await?;
+        return core
+            .run(lane, move |core| rehearse::rehearse(core, &drafts))
+            .await?;
     }
     let (job, answered) = SubmitJob::new(actor, drafts);
     core.queue.push(None, lane, Job::Submits(vec![job]))?;
@@ -354,7 +356,7 @@ impl Encoded {
     }
 }
 
-fn prepare_all(
+pub(super) fn prepare_all(
     core: &Core,
     drafts: &[Draft],
     now: Timestamp,
@@ -602,48 +604,5 @@ fn answer(core: &Arc<Core>, job: SubmitJob, decision: Decision) {
             let waiting = Arc::clone(core);
             core.spawn(async move { repeat::take_up_again(&waiting, job, known).await });
         }
-    }
-}
-
-/// Checks drafts as [`accept`] would, and keeps nothing.
-fn rehearse(core: &Arc<Core>, drafts: &[Draft]) -> Result<Vec<Accepted>, SubmitError> {
-    let now = core.now();
-    let prepared = prepare_all(core, drafts, now)?;
-    let reading = core.store.read(|ledger| {
-        prepared
-            .iter()
-            .map(|prepared| rehearse_one(prepared, ledger, now))
-            .collect::<Result<Vec<_>, SubmitError>>()
-    });
-    core.runtime.block_on(reading)?
-}
-
-fn rehearse_one(
-    prepared: &Prepared,
-    ledger: &Ledger,
-    now: Timestamp,
-) -> Result<Accepted, SubmitError> {
-    match prepared {
-        Prepared::Earlier(earlier) => Ok(earlier.clone()),
-        Prepared::First(encoded) => Ok(rehearsed(&encoded.routing, now)),
-        Prepared::Later(addressed) => addressed
-            .later(ledger, |thread, recipient| {
-                ledger.next_thread_seq(thread, recipient)
-            })
-            .map(|routing| rehearsed(&routing, now)),
-        Prepared::Kept(keeping) => Ok(Accepted {
-            awaits: Some(keeping.keep.why.to_string()),
-            ..rehearse_one(&keeping.prepared, ledger, now)?
-        }),
-    }
-}
-
-fn rehearsed(routing: &Routing, now: Timestamp) -> Accepted {
-    Accepted {
-        statement: routing.statement,
-        recipients: routing.recipients.clone(),
-        accepted_at: now,
-        repeated: false,
-        awaits: None,
     }
 }

@@ -9,12 +9,9 @@ use std::collections::BTreeSet;
 use super::service::DeskService;
 use crate::{
     delivery::{Submission, SubmitError},
-    domain::{
-        id::{AuthorityId, MessageId},
-        reason::Reason,
-    },
+    domain::{id::AuthorityId, reason::Reason},
     proto::{alert::v1 as alert, desk::v1 as pb},
-    trust::merkle::sha256,
+    trust::derived::derived_id,
 };
 
 /// The draft itself where its recipients may see each other, or one for each of them.
@@ -51,7 +48,9 @@ fn for_each(
     recipients: &BTreeSet<AuthorityId>,
 ) -> Vec<(alert::Draft, Submission)> {
     let one = |recipient: &AuthorityId| {
-        let id = submission.id.map(|id| id_towards(id, recipient));
+        let id = submission
+            .id
+            .map(|id| derived_id(id, "apart", recipient.as_str().as_bytes()));
         let to = vec![recipient.to_string()];
         let draft = alert::Draft {
             id: id.map_or_else(String::new, |id| id.to_string()),
@@ -68,33 +67,9 @@ fn for_each(
     recipients.iter().map(one).collect()
 }
 
-/// The time of the draft's id, and for the rest what a hash makes of it and the recipient.
-fn id_towards(id: MessageId, recipient: &AuthorityId) -> MessageId {
-    let mut named = b"allpoints apart\0".to_vec();
-    named.extend_from_slice(id.as_bytes());
-    named.extend_from_slice(recipient.as_str().as_bytes());
-    let mut random = [0; 10];
-    for (byte, hashed) in random.iter_mut().zip(sha256(&named)) {
-        *byte = hashed;
-    }
-    MessageId::from_parts(id.unix_ms(), random)
-}
-
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::domain::routing::Kind;
-
-    #[test]
-    fn an_id_towards_somebody_is_the_same_each_time_and_no_other_ones() {
-        let id = |random| MessageId::from_parts(1_795_507_200_000, [random; 10]);
-        let (xb, xc) = ("XB-POL".parse().unwrap(), "XC-POL".parse().unwrap());
-        let towards = id_towards(id(1), &xb);
-        assert_eq!(towards, id_towards(id(1), &xb));
-        assert_eq!(towards.time(), id(1).time());
-        let others = [id(1), id_towards(id(1), &xc), id_towards(id(2), &xb)];
-        assert!(!others.contains(&towards));
-    }
 
     #[test]
     fn no_kind_of_this_version_goes_apart_by_itself() {

@@ -59,7 +59,7 @@ pub(super) const fn act_name(act: Act) -> &'static str {
     match act {
         Act::Accepted => "accepted",
         Act::Received => "received",
-        Act::Carried => "carried",
+        Act::Carried => "came-inside",
         Act::RefusedStatement => "refused",
         Act::ReceiptStored => "receipt-stored",
         Act::RefusedInput => "refused-input",
@@ -89,7 +89,7 @@ pub(super) const fn act_name(act: Act) -> &'static str {
         Act::Restricted => "restricted",
         Act::GoesByHand => "goes-by-hand",
         Act::Bundled => "bundled",
-        Act::HandReported => "carried",
+        Act::HandReported => "carried-by-hand",
         Act::AlertExpired => "alert-expired",
         Act::Called => "called",
         Act::CallFailed => "call-failed",

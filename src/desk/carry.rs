@@ -4,6 +4,8 @@
 //! that others said, and is journaled before its first byte goes out. Who carried it stands in sealed bodies alone: ops
 //! are never shown it. Must never say that anything was delivered.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use prost::Message as _;
 use tokio_stream::wrappers::ReceiverStream;
@@ -32,6 +34,9 @@ use crate::{
     },
     wire::status::refusal,
 };
+
+/// People say times to the minute.
+const AS_PEOPLE_SAY_IT: Duration = Duration::from_secs(60);
 
 /// Journals the bundle, makes it, and sends it in chunks.
 pub(super) async fn bundle(
@@ -190,7 +195,7 @@ fn checked(
         0 => now,
         micros => Timestamp::from_micros(micros),
     };
-    if at < record.recorded_at || at > now.plus(CLOCK_TOLERANCE) {
+    if at.plus(AS_PEOPLE_SAY_IT) < record.recorded_at || at > now.plus(CLOCK_TOLERANCE) {
         return Err(refusal(
             Reason::Malformed,
             format!(
@@ -213,7 +218,7 @@ mod tests {
     #[test]
     fn a_report_names_somebody_and_a_time_between_the_statement_and_now() {
         let record = own_alert(Priority::Flash);
-        let now = record.recorded_at.plus(std::time::Duration::from_secs(60));
+        let now = record.recorded_at.plus(Duration::from_secs(60));
         let report = |by: &str, at: i64| pb::HandReport {
             carried_by: by.to_owned(),
             carried_at_us: at,
@@ -222,10 +227,14 @@ mod tests {
         let check = |report| checked(report, &record, now).map(|it| it.carried_at_us);
         let accepted = record.recorded_at.as_micros();
         assert_eq!(check(report("courier 4", 0)).unwrap(), now.as_micros());
-        assert_eq!(check(report("courier 4", accepted)).unwrap(), accepted);
+        let same_minute = accepted - 60_000_000;
+        assert_eq!(
+            check(report("courier 4", same_minute)).unwrap(),
+            same_minute
+        );
         for wrong in [
             report("", 0),
-            report("courier 4", accepted - 1),
+            report("courier 4", accepted - 60_000_001),
             report("courier 4", now.plus(CLOCK_TOLERANCE).as_micros() + 1),
         ] {
             assert!(check(wrong.clone()).is_err(), "{wrong:?}");

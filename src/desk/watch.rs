@@ -35,7 +35,7 @@ use crate::{
     proto::desk::v1 as pb,
     store::{
         Told,
-        event::{Event, Peek},
+        event::{Event, Peek, Word},
         ledger::{ListBox, ListFilter},
     },
     wire::status::refusal,
@@ -291,6 +291,28 @@ fn news(own: AuthorityId, event: &Event) -> Option<News> {
             recipient,
             reason,
         } => of("refused", *statement, Some(*recipient), Some(*reason)),
+        Event::GoesByHand {
+            statement,
+            recipient,
+            ..
+        } => of("by_hand", *statement, Some(*recipient), None),
+        Event::Bundled {
+            statement,
+            recipient,
+            ..
+        } => of("bundled", *statement, Some(*recipient), None),
+        Event::HandReported {
+            statement,
+            recipient,
+            word,
+            ..
+        } => {
+            let told = match word {
+                Word::None => "carried",
+                Word::Acknowledged => "acknowledged",
+            };
+            of(told, *statement, Some(*recipient), None)
+        }
         Event::Consulted {
             thread,
             peek: Peek::Opens,

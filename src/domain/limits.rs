@@ -29,6 +29,8 @@ pub const WINDOW_MAX_STATEMENTS: usize = 16 * 1024;
 pub const WINDOW_MAX_BYTES: usize = 16 * 1024 * 1024;
 /// Drafts in one `Submit`, and in one message of `SubmitStream`.
 pub const SUBMIT_MAX_DRAFTS: usize = 256;
+/// Faults of a table that `import` lists; more are counted.
+pub const IMPORT_FAULTS_SHOWN: usize = 200;
 /// Items of one page.
 pub const PAGE_MAX_ITEMS: usize = 200;
 /// Items of a page when none is said.

@@ -4,6 +4,7 @@
 //! nothing else in the program can make either.
 
 pub mod batch;
+pub(crate) mod derived;
 pub mod directory;
 pub mod federation;
 pub mod keys;

@@ -2,6 +2,7 @@
 
 use crate::{
     cli::{
+        csv,
         exit::CliError,
         output::{escape, names, table, time},
         session::{Session, read_failed},
@@ -21,6 +22,9 @@ pub struct ListArgs {
     /// Go on from here: the cursor that the page before ended with
     #[arg(long)]
     cursor: Option<String>,
+    /// Write comma-separated values, in which a spreadsheet finds no formula
+    #[arg(long, conflicts_with = "json")]
+    csv: bool,
 }
 
 /// Lists one page.
@@ -37,7 +41,80 @@ pub async fn run(args: ListArgs, which: MailBox, session: &Session) -> Result<()
     };
     let mut desk = session.desk().await?;
     let page = desk.list(request).await.map_err(read_failed)?.into_inner();
+    if args.csv {
+        if !page.next_cursor.is_empty() {
+            let more = format!("more: --cursor {}", escape(&page.next_cursor));
+            session.output.note(&more);
+        }
+        return session.output.text(&comma_separated(&page));
+    }
     session.output.value(&page, |page| render(page, which))
+}
+
+/// Every line with its recipients; no person.
+fn comma_separated(page: &ListResponse) -> String {
+    let header = [
+        "reference",
+        "statement",
+        "thread",
+        "kind",
+        "status",
+        "priority",
+        "life",
+        "from",
+        "issued",
+        "recorded",
+        "recipient",
+        "delivery",
+        "since",
+        "handling",
+        "valid until",
+    ];
+    let mut shown = csv::line(header);
+    for item in &page.items {
+        let own = item.deliveries.iter().map(|it| {
+            (
+                it.recipient.clone(),
+                names::delivery_state(it.state),
+                time(it.since_us),
+                names::handling_life(it.handling),
+            )
+        });
+        let mut rows: Vec<_> = own.collect();
+        if rows.is_empty() {
+            let handling = names::handling_life(item.handling_life);
+            rows.push((
+                item.recipients.join(" "),
+                String::new(),
+                String::new(),
+                handling,
+            ));
+        }
+        let origin = item.statement.as_ref().map_or("", |it| it.origin.as_str());
+        for (recipient, delivery, since, handling) in rows {
+            let cells = [
+                item.reference.as_str(),
+                &names::statement(item.statement.as_ref()),
+                &names::statement(item.thread.as_ref()),
+                &names::kind(item.kind),
+                &names::status(item.status),
+                &names::priority(item.priority),
+                &names::alert_life(item.life),
+                origin,
+                &time(item.issued_at_us),
+                &time(item.recorded_at_us),
+                &recipient,
+                &delivery,
+                &since,
+                &handling,
+                &item.valid_until,
+            ];
+            // A dash says to people that there is nothing.
+            let cells = cells.map(|cell| if cell == "-" { "" } else { cell });
+            shown.push_str(&csv::line(cells));
+        }
+    }
+    shown
 }
 
 fn render(page: &ListResponse, which: MailBox) -> String {
@@ -110,12 +187,20 @@ fn delivered(item: &Summary) -> String {
         .iter()
         .filter(|it| names::delivery_state(it.state) == "delivered")
         .count();
+    let by_hand = item
+        .deliveries
+        .iter()
+        .filter(|it| names::delivery_state(it.state) == "by_hand")
+        .count();
     let overdue = item.overdue.len();
     let all = item.deliveries.len().max(item.recipients.len());
-    match overdue {
-        0 => format!("{delivered} of {all}"),
-        overdue => format!("{delivered} of {all}, {overdue} overdue"),
+    let mut shown = format!("{delivered} of {all}");
+    for (count, what) in [(by_hand, "by_hand"), (overdue, "overdue")] {
+        if count > 0 {
+            shown.push_str(&format!(", {count} {what}"));
+        }
     }
+    shown
 }
 
 #[cfg(test)]
@@ -145,5 +230,16 @@ mod tests {
         let outbox = render(&page, MailBox::Out);
         let nothing = render(&ListResponse::default(), MailBox::In);
         insta::assert_snapshot!(format!("{inbox}\n\n{outbox}\n\n{nothing}"));
+    }
+
+    #[test]
+    fn comma_separated_lines_hold_no_formula_and_one_recipient_each() {
+        let mut sent = alert();
+        sent.reference = "=HYPERLINK(1)".to_owned();
+        let page = ListResponse {
+            items: vec![sent],
+            next_cursor: String::new(),
+        };
+        insta::assert_snapshot!(comma_separated(&page));
     }
 }

@@ -11,6 +11,7 @@ pub mod draft;
 pub mod exercise;
 pub mod extend;
 pub mod handover;
+pub mod import;
 pub mod instruct;
 pub mod link;
 pub mod links;

@@ -13,8 +13,8 @@ use crate::{
     },
     domain::time::Timestamp,
     proto::desk::v1::{
-        Delivery, DeliveryState, HandlingLife, LinksRequest, Overdue, Summary, TrackRequest,
-        TrackResponse,
+        Delivery, DeliveryState, HandStage, HandlingLife, LinksRequest, Overdue, Summary,
+        TrackRequest, TrackResponse,
     },
 };
 
@@ -222,9 +222,13 @@ fn why(delivery: &Delivery) -> String {
 
 /// How far it has come, how it is carried, by whom, acknowledged by whom.
 fn by_hand(delivery: &Delivery) -> String {
+    let stage = match delivery.hand() {
+        HandStage::Waiting => "to be carried".to_owned(),
+        _ => names::hand(delivery.hand),
+    };
     let mut lines = vec![match delivery.channel.as_str() {
-        "" => names::hand(delivery.hand),
-        channel => format!("{}, {}", names::hand(delivery.hand), escape(channel)),
+        "" => stage,
+        channel => format!("{stage}, {}", escape(channel)),
     }];
     if let Some(report) = &delivery.report {
         let (by, at) = (escape(&report.carried_by), time(report.carried_at_us));

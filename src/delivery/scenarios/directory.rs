@@ -8,8 +8,12 @@ use super::{
 };
 use crate::{
     delivery::{Greeting, SubmitError},
-    domain::{lives::DeliveryLife, reason::Reason, routing::Priority},
-    proto::directory::v1::{Key, KeyUse, MemberStatus},
+    domain::{
+        lives::{DeliveryLife, Hand},
+        reason::Reason,
+        routing::Priority,
+    },
+    proto::directory::v1::{self as pb, Key, KeyUse, MemberStatus},
     store::entry::Act,
     trust::testing::{DAY, Draft, HOUR, NOW},
 };
@@ -270,4 +274,49 @@ async fn a_stop_does_not_wait_for_partners_that_are_down() {
     let draft = net.draft(Priority::Routine, &["XB"]);
     let late = net.submit("XA", draft).await.unwrap_err();
     assert_eq!(refused(&late), Reason::Stopping);
+}
+
+/// Verifies that what waits for a partner goes by hand once that partner runs no node any more, that a delivery to a node
+/// never does, and that what was carried is never sent.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_waits_for_a_partner_that_left_the_network_goes_by_hand() {
+    let net = Net::new();
+    net.roads.cut(id("XC"));
+    let sent = net.send("XA", &["XB", "XC"]).await;
+    net.until_delivered("XA", sent, "XB").await;
+    let broker = &net.node("XA").broker;
+    for recipient in ["XB", "XC"] {
+        let refusal = broker.bundle(officer(), &[sent], id(recipient)).await;
+        assert_eq!(refused(&refusal.unwrap_err()), Reason::NotByHand);
+    }
+
+    let left = net.directory(2, |draft| {
+        let member = &mut draft.membership.members[2];
+        (member.exchange_ca, member.directory_key) = (Vec::new(), Vec::new());
+        member.off_network = Some(pb::OffNetwork {
+            channel: pb::Channel::SealedMail.into(),
+            contact: "Registry".to_owned(),
+        });
+        draft.entries.retain(|entry| entry.authority != "XC-POL");
+        draft.crls.remove(2);
+    });
+    net.adopt("XA", &left).await;
+    broker.bundle(officer(), &[sent], id("XC")).await.unwrap();
+    let bundled = DeliveryLife::ByHand(Hand::Bundled);
+    assert_eq!(net.life("XA", sent, "XC").await, bundled);
+    let again = net.send("XA", &["XB", "XC"]).await;
+    assert_eq!(
+        net.life("XA", again, "XC").await,
+        DeliveryLife::ByHand(Hand::Waiting)
+    );
+    assert_eq!(net.entries("XA", Act::GoesByHand, None), 2);
+
+    // It has a node again: what goes by hand stays so.
+    net.roads.calm();
+    net.roads.mend(id("XC"));
+    let back = net.directory(3, |_| ());
+    net.adopt("XA", &back).await;
+    let next = net.send("XA", &["XC"]).await;
+    net.until_delivered("XA", next, "XC").await;
+    assert_eq!(net.life("XA", sent, "XC").await, bundled);
 }

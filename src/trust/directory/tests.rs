@@ -14,6 +14,7 @@ mod addressing;
 mod cas;
 mod heads;
 mod keeping;
+mod off_network;
 
 fn id(text: &str) -> AuthorityId {
     text.parse().unwrap()

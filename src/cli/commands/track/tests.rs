@@ -1,6 +1,6 @@
 use super::*;
 use crate::proto::{
-    desk::v1::{AlertLife, Summary, TrackEvent},
+    desk::v1::{AlertLife, HandReport, HandStage, Summary, TrackEvent},
     envelope::v1::{Kind, Priority, StatementRef, Status},
 };
 
@@ -91,4 +91,40 @@ fn a_stage_is_reached_only_by_what_was_really_said() {
         assert!(!stage.is_reached(behind), "{stage:?}");
     }
     assert!(!is_ended(behind));
+}
+
+#[test]
+fn what_goes_by_hand_says_how_far_it_is_who_carried_it_and_who_acknowledged_it() {
+    let by_hand = |hand: HandStage, report| Delivery {
+        recipient: "XE-POL".to_owned(),
+        state: DeliveryState::ByHand.into(),
+        since_us: NOW_US - 30 * MINUTE_US,
+        hand: hand.into(),
+        channel: "embassy".to_owned(),
+        report,
+        ..Delivery::default()
+    };
+    let report = HandReport {
+        carried_by: "courier 4\u{1b}[2J".to_owned(),
+        carried_at_us: NOW_US - 60 * MINUTE_US,
+        acknowledged_by: "duty officer".to_owned(),
+    };
+    let carried = HandReport {
+        acknowledged_by: String::new(),
+        ..report.clone()
+    };
+    let track = TrackResponse {
+        deliveries: vec![
+            by_hand(HandStage::Waiting, None),
+            by_hand(HandStage::Carried, Some(carried)),
+            by_hand(HandStage::Acknowledged, Some(report)),
+        ],
+        events: Vec::new(),
+        ..one_hit_one_silent()
+    };
+    let now = Timestamp::from_micros(NOW_US);
+    insta::assert_snapshot!(render(&track, &BTreeMap::new(), now));
+    let stages = [Stage::Delivered, Stage::Opened, Stage::Answered];
+    let never = |stage: &Stage| track.deliveries.iter().any(|it| stage.is_reached(it));
+    assert!(!stages.iter().any(never), "never delivered");
 }
