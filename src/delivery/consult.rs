@@ -78,6 +78,7 @@ fn decide(
             },
             earlier: None,
             seen: None,
+            addressed: None,
         };
         match submit::prepare(core, &draft, now)? {
             prepared @ Prepared::Later(_) => {

@@ -271,6 +271,7 @@ fn decide_release(
             submit::record_one(ledger, now, actor, prepared, &mut recorded)?;
         }
         let accepted = submit::record_one(ledger, now, actor, released, &mut recorded)?;
+        submit::record_groups(ledger, now, (actor, last), &accepted, &mut recorded);
         let ended = Event::DraftEnded {
             actor,
             statement,

@@ -64,6 +64,19 @@ pub(super) fn is_extension(submission: &Submission) -> bool {
     submission.kind == Kind::Extend
 }
 
+/// Groups and `all` among the addressees of what begins a thread, or extends one: it is for whoever belongs to them.
+pub(super) fn groups(submission: &Submission) -> Option<Arc<str>> {
+    let is_group = |name: &&String| name.starts_with('@') || name.as_str() == "all";
+    let groups: BTreeSet<&str> = submission
+        .to
+        .iter()
+        .filter(is_group)
+        .map(String::as_str)
+        .collect();
+    let remembers = submission.in_reply_to.is_none() || is_extension(submission);
+    (remembers && !groups.is_empty()).then(|| Vec::from_iter(groups).join(",").into())
+}
+
 /// Reads what newcomers must be given, and puts it before each extension.
 ///
 /// # Errors
@@ -79,9 +92,13 @@ pub(super) async fn expand(
     for submission in submissions {
         let drafts = &mut expanded.drafts;
         if is_extension(&submission) {
+            let addressed = groups(&submission);
             let (carriers, head, seen) = extension(core, submission).await?;
-            let all = carriers.into_iter().chain([head]);
-            drafts.extend(all.map(|one| Draft::new(core, one, seen)));
+            drafts.extend(carriers.into_iter().map(|one| Draft::new(core, one, seen)));
+            drafts.push(Draft {
+                addressed,
+                ..Draft::new(core, head, seen)
+            });
         } else {
             drafts.push(Draft::new(core, submission, None));
         }

@@ -46,6 +46,8 @@ pub(super) struct Draft {
     pub(super) earlier: Option<Accepted>,
     /// How its thread must stand, when it was read for this draft.
     pub(super) seen: Option<Seen>,
+    /// Groups and `all` that its thread is for.
+    pub(super) addressed: Option<Arc<str>>,
 }
 
 impl SubmitJob {
@@ -246,6 +248,7 @@ impl Draft {
             MessageId::from_parts(unix_ms, core.random_bytes())
         });
         Self {
+            addressed: extend::groups(&submission),
             submission: Arc::new(submission),
             statement: StatementRef {
                 origin: core.authority,
@@ -476,9 +479,12 @@ fn decide_job(
         return Decision::Refused(error);
     }
     let mut accepted = Vec::with_capacity(statements.len());
-    for prepared in statements {
+    for (draft, prepared) in job.drafts.iter().zip(statements) {
         match record_one(ledger, now, job.actor, prepared, recorded) {
-            Ok(one) => accepted.push(one),
+            Ok(one) => {
+                record_groups(ledger, now, (job.actor, draft), &one, recorded);
+                accepted.push(one);
+            }
             // Cannot happen after the checks above; the rest of the job stands.
             Err(error) => return Decision::Refused(error),
         }
@@ -537,6 +543,28 @@ pub(super) fn record_one(
         }
     };
     Ok(recorded.statement(ledger, now, actor, encoded))
+}
+
+/// Remembers for whom it was, when it was accepted just now: whoever joins later is offered to us.
+pub(super) fn record_groups(
+    ledger: &mut Ledger,
+    now: Timestamp,
+    (actor, draft): (Actor, &Draft),
+    accepted: &Accepted,
+    recorded: &mut Recorded,
+) {
+    let Some(names) = &draft.addressed else {
+        return;
+    };
+    if accepted.repeated || accepted.awaits.is_some() {
+        return;
+    }
+    let addressed = Event::Addressed {
+        actor,
+        statement: draft.submission.in_reply_to.unwrap_or(accepted.statement),
+        names: Arc::clone(names),
+    };
+    recorded.event(ledger, now, addressed);
 }
 
 /// Signs what was recorded: one batch for each set of recipients.

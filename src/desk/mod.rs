@@ -15,6 +15,7 @@ mod ground;
 mod inbox;
 mod loaded;
 mod moment;
+mod offers;
 mod overview;
 mod resume;
 pub mod rights;

@@ -62,6 +62,7 @@ calls! {
     DiscardDraft "draft discard" DESK;
     Restrict "restrict" RELEASES;
     CallTest "call test" LINES;
+    Offers "offers" DESK;
 }
 
 /// The word of the table.
@@ -109,6 +110,7 @@ mod tests {
             (Call::DiscardDraft, "yes yes yes -   -   -   -  "),
             (Call::Restrict, "-   yes yes -   -   -   -  "),
             (Call::CallTest, "yes yes yes -   yes -   -  "),
+            (Call::Offers, "yes yes yes -   -   -   -  "),
         ];
         assert_eq!(table.map(|(call, _)| call), Call::ALL);
         for (call, row) in table {

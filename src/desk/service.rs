@@ -16,7 +16,7 @@ use tonic::{
 use super::{
     DeskParts,
     actor::{ActorFault, Actors},
-    audit, calls, drafts, export, inbox, overview, resume,
+    audit, calls, drafts, export, inbox, offers, overview, resume,
     rights::{self, Call, may},
     stream, submit, thread, units, watch,
 };
@@ -348,6 +348,16 @@ impl Desk for DeskService {
         let desk = self.clone();
         let work = async move { drafts::discard(&desk, &permit, &request.into_inner()).await };
         carried_out(work).await.map(Response::new)
+    }
+
+    async fn offers(
+        &self,
+        request: Request<pb::OffersRequest>,
+    ) -> Result<Response<pb::OffersResponse>, Status> {
+        self.permit(&request, Call::Offers).await?;
+        offers::list(self, &request.into_inner())
+            .await
+            .map(Response::new)
     }
 
     async fn restrict(

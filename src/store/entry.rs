@@ -122,6 +122,8 @@ acts! {
     CallFailed = 27,
     /// A foreign statement is held that came inside another one.
     Carried = 30,
+    /// A statement of our own was for a group, or for all: whoever joins is offered to us for it.
+    Addressed = 31,
     /// Stands for an entry that was damaged beyond reading.
     Missing = 40,
     /// A partner gave back what was lost here.

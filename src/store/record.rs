@@ -78,6 +78,8 @@ pub struct MessageRecord {
     pub opened_at: Option<Timestamp>,
     /// The statement recorded before it in the same thread.
     pub previous_in_thread: Option<Ordinal>,
+    /// Own first statements: groups and `all`, commas between, for which they are, whoever belongs to them one day.
+    pub addressed: Option<Arc<str>>,
 }
 /// One statement, one recipient.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -138,6 +140,11 @@ impl MessageRecord {
     pub fn names(&self, recipient: &AuthorityId) -> bool {
         self.delivery(recipient)
             .is_some_and(|delivery| delivery.extended.is_none())
+    }
+    /// True for what begins a thread.
+    #[must_use]
+    pub fn is_first(&self) -> bool {
+        self.thread == self.statement
     }
     /// True for an alert that stands first in its thread: it lives, ends and is extended.
     #[must_use]

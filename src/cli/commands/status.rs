@@ -62,6 +62,12 @@ fn render(status: &StatusResponse) -> String {
         format!("  outbox     {} queued", status.outbox_queued),
         format!("  you are    {}", escape(&status.caller_uri)),
     ];
+    if status.offers > 0 {
+        lines.push(format!(
+            "  offers     {} alerts that who joined does not have: `allpoints offers`",
+            status.offers
+        ));
+    }
     lines.extend(status.loaded.iter().map(|loaded| {
         format!(
             "  in force   {} since {}, {}",
@@ -135,6 +141,7 @@ mod tests {
             alarms: vec!["the timestamp has run out".to_owned()],
             inbox_unopened: 2,
             outbox_queued: 5,
+            offers: 3,
             caller_uri: "allpoints://XA-POL/desk/ops/duty-1".to_owned(),
             loaded: vec![Loaded {
                 what: "directory".to_owned(),

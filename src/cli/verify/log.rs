@@ -177,6 +177,7 @@ fn judge(
             | Act::DraftEnded
             | Act::ActRefused
             | Act::AlertExpired
+            | Act::Addressed
             | Act::Called
             | Act::CallFailed,
             Some(subject),
@@ -205,6 +206,7 @@ fn described(header: &EntryHeader) -> String {
         Act::ActRefused => "refused an act upon",
         Act::Restricted => "kept to units, or opened to all,",
         Act::AlertExpired => "saw the last day pass of",
+        Act::Addressed => "kept the groups that it addressed with",
         Act::Called => "called its duty desk about",
         Act::CallFailed => "could not call its duty desk about",
         _ => "logged something else",

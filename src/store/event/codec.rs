@@ -102,6 +102,7 @@ impl Event {
             Self::DraftEnded { .. } => Act::DraftEnded,
             Self::ActRefused { .. } => Act::ActRefused,
             Self::Restricted { .. } => Act::Restricted,
+            Self::Addressed { .. } => Act::Addressed,
             Self::AlertExpired { .. } => Act::AlertExpired,
             Self::Called { .. } => Act::Called,
             Self::CallFailed { .. } => Act::CallFailed,
@@ -140,6 +141,7 @@ impl Event {
             | Self::DraftReturned { actor, .. }
             | Self::DraftEnded { actor, .. }
             | Self::ActRefused { actor, .. }
+            | Self::Addressed { actor, .. }
             | Self::Restricted { actor, .. } => *actor,
             Self::Received { routing, .. } => routing.statement.origin.into(),
             Self::RefusedStatement { peer, .. }
@@ -168,6 +170,7 @@ impl Event {
             | Self::DraftReturned { statement, .. }
             | Self::DraftEnded { statement, .. }
             | Self::ActRefused { statement, .. }
+            | Self::Addressed { statement, .. }
             | Self::AlertExpired { statement } => Some(*statement),
             Self::ReceiptStored { receipt, .. } => Some(StatementRef {
                 origin: receipt.sender,
@@ -252,9 +255,9 @@ impl Event {
                 Bytes::copy_from_slice(why.as_bytes())
             }
             Self::DraftKept { body, .. } => body.clone(),
-            Self::DraftReturned { text, .. } | Self::Restricted { units: text, .. } => {
-                Bytes::copy_from_slice(text.as_bytes())
-            }
+            Self::DraftReturned { text, .. }
+            | Self::Restricted { units: text, .. }
+            | Self::Addressed { names: text, .. } => Bytes::copy_from_slice(text.as_bytes()),
             Self::Called { kind, ways, .. } => call_body(*kind, ways),
             Self::CallFailed { kind, way, .. } => call_body(*kind, way),
             // The size, 8 bytes big-endian, then the root.
@@ -324,6 +327,11 @@ impl Reader {
                 actor: header.actor,
                 thread: subject()?,
                 units: why(header, body)?.unwrap_or_default(),
+            },
+            Act::Addressed => Event::Addressed {
+                actor: header.actor,
+                statement: subject()?,
+                names: why(header, body)?.unwrap_or_default(),
             },
             Act::DraftEnded => Event::DraftEnded {
                 actor: header.actor,

@@ -2,7 +2,7 @@
 //!
 //! Total: whatever a journal holds, applying it neither fails nor panics. What does not fit has no effect.
 
-use std::collections::btree_map::Entry;
+use std::collections::{BTreeSet, btree_map::Entry};
 
 use super::{Ledger, ends::Days, ids::Refusal, rows::Tag, threads::Thread};
 use crate::{
@@ -105,6 +105,9 @@ impl Ledger {
                 self.step_draft(index, statement, end.step());
             }
             Event::AlertExpired { statement } => self.expire(statement),
+            Event::Addressed {
+                statement, names, ..
+            } => self.address(statement, names),
             Event::Called {
                 statement: Some(statement),
                 kind,
@@ -165,7 +168,10 @@ impl Ledger {
         let statement = record.statement;
         self.ids.hold(statement, record.ordinal);
         self.ends.add(record.ordinal, Days::of(record));
-        let is_first = record.thread == statement;
+        let is_first = record.is_first();
+        if record.addressed.is_some() && may_live(record) {
+            self.addressed.insert(record.ordinal);
+        }
         match record.direction {
             Direction::Own => {
                 let lane = Lane::of(record.kind, record.priority);
@@ -236,6 +242,7 @@ impl Ledger {
             handling_life: HandlingLife::default(),
             opened_at: None,
             previous_in_thread: self.tail(&routing.thread),
+            addressed: None,
         };
         self.index_record(&record);
         self.rows.push(record);
@@ -337,6 +344,26 @@ impl Ledger {
         });
     }
 
+    /// An own first statement is for these, whoever they are one day; what was named before stays.
+    fn address(&mut self, statement: &StatementRef, names: &str) {
+        let Some(ordinal) = self.ids.ordinal(statement) else {
+            return;
+        };
+        let is_own = self.rows.change(ordinal, |record| {
+            let is_own = record.direction == Direction::Own && record.is_first();
+            if is_own {
+                let before = record.addressed.as_deref().unwrap_or_default();
+                let all = before.split(',').chain(names.split(','));
+                let all: BTreeSet<&str> = all.filter(|name| !name.is_empty()).collect();
+                record.addressed = Some(Vec::from_iter(all).join(",").into());
+            }
+            is_own && may_live(record)
+        });
+        if is_own == Some(true) {
+            self.addressed.insert(ordinal);
+        }
+    }
+
     fn called(&mut self, statement: &StatementRef, kind: CallKind) {
         if let Some(ordinal) = self.ids.ordinal(statement) {
             self.rows.change(ordinal, |record| {
@@ -434,6 +461,8 @@ impl Ledger {
             return;
         };
         self.ends.change(ordinal, days, now);
+        // Closed or recalled: nobody is given it any more.
+        self.addressed.remove(&ordinal);
         if was == AlertLife::Waiting
             && let Some(thread) = self.threads.of_mut(&by.thread)
         {
@@ -572,6 +601,11 @@ impl Ledger {
             }
         });
     }
+}
+
+/// False for what is closed or recalled: nothing brings that back.
+fn may_live(record: &MessageRecord) -> bool {
+    matches!(record.life, AlertLife::Live | AlertLife::Expired)
 }
 
 /// How a statement came to be here.

@@ -15,7 +15,7 @@ mod threads;
 mod units;
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     sync::Arc,
 };
 
@@ -33,7 +33,7 @@ pub(in crate::store) use self::{ids::Refusal, rows::Row};
 use super::{
     entry::{Actor, EntryIndex},
     event::Event,
-    record::{DraftRecord, MessageRecord},
+    record::{DraftRecord, MessageRecord, Ordinal},
     view::{View, ViewError, rows::Position},
 };
 use crate::{
@@ -57,6 +57,8 @@ pub struct Ledger {
     queues: Queues,
     unopened: Unopened,
     ends: Ends,
+    /// Own first statements that are for a group or for all, and that nobody has closed or recalled.
+    addressed: BTreeSet<Ordinal>,
     directories: BTreeMap<u64, EntryIndex>,
     actors: HashMap<Actor, EntryIndex>,
     incidents: Incidents,
@@ -154,6 +156,7 @@ impl Ledger {
             queues: Queues::default(),
             unopened: Unopened::default(),
             ends: Ends::default(),
+            addressed: BTreeSet::new(),
             directories: BTreeMap::new(),
             actors: HashMap::new(),
             incidents: Incidents::default(),
