@@ -8,7 +8,7 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use bytes::Bytes;
 
-use super::{Accepted, SecondPerson, Submission, SubmitError, address, core::Core, submit::Draft};
+use super::{Accepted, SecondPerson, Submission, SubmitError, address, core::Core, hand_in::Draft};
 use crate::{
     domain::{
         id::{AuthorityId, StatementRef},

@@ -41,6 +41,7 @@ mod dispatch;
 mod drafts;
 mod expire;
 mod extend;
+mod hand_in;
 mod life;
 mod link;
 mod links;
@@ -248,7 +249,7 @@ impl Broker {
         actor: Actor,
         submissions: Vec<Submission>,
     ) -> Result<Vec<Accepted>, SubmitError> {
-        submit::hand_in(&self.core, actor, submissions, submit::Run::Real).await
+        hand_in::hand_in(&self.core, actor, submissions, hand_in::Run::Real).await
     }
 
     /// Checks and expands only.
@@ -260,7 +261,7 @@ impl Broker {
         actor: Actor,
         submissions: &[Submission],
     ) -> Result<Vec<Accepted>, SubmitError> {
-        submit::hand_in(&self.core, actor, submissions.to_vec(), submit::Run::Dry).await
+        hand_in::hand_in(&self.core, actor, submissions.to_vec(), hand_in::Run::Dry).await
     }
 
     /// Each on its own; coalesced with what else waits; results in order.
@@ -269,7 +270,7 @@ impl Broker {
         actor: Actor,
         submissions: Vec<Submission>,
     ) -> Vec<Result<Accepted, SubmitError>> {
-        submit::hand_in_each(&self.core, actor, submissions).await
+        hand_in::hand_in_each(&self.core, actor, submissions).await
     }
 
     /// A frame from a peer on one of its lanes: verifies, decides, keeps, and answers with results and receipts

@@ -2,14 +2,20 @@
 //!
 //! Total: whatever a journal holds, applying it neither fails nor panics. What does not fit has no effect.
 
-use std::collections::{BTreeSet, btree_map::Entry};
+use std::collections::btree_map::Entry;
 
-use super::{Ledger, ends::Days, ids::Refusal, rows::Tag, threads::Thread};
+use super::{
+    Ledger,
+    ends::Days,
+    extending::{Came, may_live},
+    ids::Refusal,
+    rows::Tag,
+    threads::Thread,
+};
 use crate::{
     domain::{
         call::{CallKind, CallSet},
         id::{AuthorityId, StatementRef},
-        limits::THREAD_MAX_STATEMENTS,
         lives::{AlertLife, DeliveryLife, DeliveryStep, DraftStep, HandlingLife},
         reason::Reason,
         receipt::{LeafHash, Receipt},
@@ -19,7 +25,7 @@ use crate::{
     store::{
         entry::{Actor, EntryIndex},
         event::{Event, Peek},
-        record::{DeliveryRecord, Direction, Extended, MessageRecord, Ordinal},
+        record::{DeliveryRecord, Direction, MessageRecord, Ordinal},
     },
 };
 
@@ -282,21 +288,6 @@ impl Ledger {
         deliveries
     }
 
-    /// What brought a statement here: it stands before it in the journal, of whom it names, about this statement.
-    fn carrier(&self, peer: &AuthorityId, carried: &Routing) -> Option<MessageRecord> {
-        let previous = |record: &MessageRecord| self.rows.read(record.previous_in_thread?);
-        let newest = self
-            .tail(&carried.thread)
-            .and_then(|ordinal| self.rows.read(ordinal));
-        std::iter::successors(newest, previous)
-            .take(THREAD_MAX_STATEMENTS)
-            .find(|record| {
-                record.effect == Effect::Extends
-                    && record.statement.origin == *peer
-                    && record.in_reply_to == Some(carried.statement)
-            })
-    }
-
     /// The statement recorded last in this thread.
     pub(super) fn tail(&self, first: &StatementRef) -> Option<Ordinal> {
         match self.threads.of(first) {
@@ -342,26 +333,6 @@ impl Ledger {
                 record.life = life;
             }
         });
-    }
-
-    /// An own first statement is for these, whoever they are one day; what was named before stays.
-    fn address(&mut self, statement: &StatementRef, names: &str) {
-        let Some(ordinal) = self.ids.ordinal(statement) else {
-            return;
-        };
-        let is_own = self.rows.change(ordinal, |record| {
-            let is_own = record.direction == Direction::Own && record.is_first();
-            if is_own {
-                let before = record.addressed.as_deref().unwrap_or_default();
-                let all = before.split(',').chain(names.split(','));
-                let all: BTreeSet<&str> = all.filter(|name| !name.is_empty()).collect();
-                record.addressed = Some(Vec::from_iter(all).join(",").into());
-            }
-            is_own && may_live(record)
-        });
-        if is_own == Some(true) {
-            self.addressed.insert(ordinal);
-        }
     }
 
     fn called(&mut self, statement: &StatementRef, kind: CallKind) {
@@ -420,26 +391,6 @@ impl Ledger {
         if let Some((was, is)) = days {
             self.ends.change(ordinal, was, is);
         }
-    }
-
-    /// Whoever a statement is extended to holds it from now on, as far as its carrier is delivered.
-    fn extend(&mut self, by: &MessageRecord) {
-        let Some(ordinal) = by.in_reply_to.and_then(|target| self.ids.ordinal(&target)) else {
-            return;
-        };
-        self.rows.change(ordinal, |record| {
-            if record.thread != by.thread || record.status != by.status {
-                return;
-            }
-            for delivery in &by.deliveries {
-                let recipient = &delivery.recipient;
-                let holds_it =
-                    record.statement.origin == *recipient || record.delivery(recipient).is_some();
-                if !holds_it {
-                    record.deliveries.push(delivery.extended_by(by));
-                }
-            }
-        });
     }
 
     /// Recall and closure: by the target's own origin, in its thread, and never an exercise upon what is real.
@@ -582,67 +533,9 @@ impl Ledger {
             self.follow(statement, &delivery, &carried);
         }
     }
-
-    /// What travels inside a statement is where that is.
-    fn follow(&mut self, carrier: &StatementRef, its: &DeliveryRecord, carried: &StatementRef) {
-        let Some(ordinal) = self.ids.ordinal(carried) else {
-            return;
-        };
-        self.rows.change(ordinal, |record| {
-            let mut deliveries = record.deliveries.iter_mut();
-            let inside = deliveries.find(|delivery| {
-                delivery.recipient == its.recipient
-                    && delivery.extended.is_some_and(|it| it.by == *carrier)
-            });
-            if let Some(delivery) = inside {
-                delivery.life = its.life;
-                delivery.since = its.since;
-                delivery.receipt = its.receipt;
-            }
-        });
-    }
-}
-
-/// False for what is closed or recalled: nothing brings that back.
-fn may_live(record: &MessageRecord) -> bool {
-    matches!(record.life, AlertLife::Live | AlertLife::Expired)
-}
-
-/// How a statement came to be here.
-#[derive(Clone, Copy)]
-enum Came<'a> {
-    /// We issued it.
-    OfUs,
-    /// Its origin sent it to us.
-    ToUs,
-    /// Inside another one; `None`: which one is lost.
-    Inside(Option<&'a MessageRecord>),
-}
-
-impl Came<'_> {
-    const fn direction(self) -> Direction {
-        match self {
-            Self::OfUs => Direction::Own,
-            Self::ToUs | Self::Inside(_) => Direction::Foreign,
-        }
-    }
 }
 
 impl DeliveryRecord {
-    /// The delivery of what this one's statement carries.
-    fn extended_by(&self, carrier: &MessageRecord) -> Self {
-        Self {
-            handling: HandlingLife::default(),
-            opened_at: None,
-            answered_at: None,
-            extended: Some(Extended {
-                by: carrier.statement,
-                at: carrier.recorded_at,
-            }),
-            ..self.clone()
-        }
-    }
-
     fn answered(&mut self, code: AnswerCode, at: Timestamp) {
         self.handling = self.handling.after(code);
         // Whoever answers anything has seen it.

@@ -6,6 +6,7 @@
 mod apply;
 mod drafts;
 mod ends;
+mod extending;
 mod ids;
 mod incidents;
 mod query;
