@@ -108,6 +108,7 @@ impl Duty {
         matches!(
             event,
             Event::Received { .. }
+                | Event::Carried { .. }
                 | Event::ReceiptStored { .. }
                 | Event::DeliveryEnded { .. }
                 | Event::DeliveryHeld { .. }
@@ -117,7 +118,9 @@ impl Duty {
     /// What of an event people are called for at once.
     pub(super) fn hear(&mut self, event: &Event, ledger: &Ledger, now: Timestamp) -> Option<Due> {
         match event {
-            Event::Received { routing, .. } => self.received(routing, ledger, now),
+            Event::Received { routing, .. } | Event::Carried { routing, .. } => {
+                self.received(routing, ledger, now)
+            }
             Event::ReceiptStored { receipt, .. } => match receipt.verdict {
                 Verdict::Held => None,
                 Verdict::Refused(reason) => {

@@ -2,8 +2,9 @@
 
 use super::*;
 use crate::{
-    delivery::testing::{at, first, id, later, record},
+    delivery::testing::{at, first, id, later, named, record},
     domain::routing::{Kind, Routing},
+    store::record::Extended,
 };
 
 #[test]
@@ -488,4 +489,22 @@ fn over_months_the_clocks_agree_with_a_stopwatch_and_forget_a_clock_that_jumped(
         found > 100,
         "{found} overdue: the months are too quiet to prove anything"
     );
+}
+
+/// A newcomer's clocks run from when the alert was extended to it, at both ends.
+#[test]
+fn to_a_newcomer_the_clocks_run_from_its_extension() {
+    let mut alert = own();
+    let before = late(&alert, &[], 61);
+    assert_eq!(before, [owed(ClockName::Opened, "XB")]);
+    let extended = |minute: i64| {
+        Some(Extended {
+            by: named("XA", 9),
+            at: at(minute * MINUTE),
+        })
+    };
+    alert.deliveries[0].extended = extended(600);
+    alert.deliveries[0].since = at(601 * MINUTE);
+    assert_eq!(late(&alert, &[], 640), []);
+    assert_eq!(late(&alert, &[], 661), [owed(ClockName::Opened, "XB")]);
 }

@@ -49,7 +49,7 @@ pub async fn run(args: OffersArgs, session: &Session) -> Result<(), CliError> {
         return Ok(());
     }
     if !args.yes {
-        confirm(&offers)?;
+        confirm(&offers, session)?;
     }
     for offer in offers.items {
         let id = offer.summary.as_ref().map(|it| it.reference.clone());
@@ -93,7 +93,7 @@ fn narrowed<'a>(
 }
 
 /// One line from whoever sits there: `yes`, and nothing else.
-fn confirm(offers: &OffersResponse) -> Result<(), CliError> {
+fn confirm(offers: &OffersResponse, session: &Session) -> Result<(), CliError> {
     let input = std::io::stdin();
     if !input.is_terminal() {
         return Err(CliError::new(
@@ -102,7 +102,9 @@ fn confirm(offers: &OffersResponse) -> Result<(), CliError> {
         )
         .hint("look at the list, then say it again with --yes"));
     }
-    eprint!("{}\nType `yes` to extend: ", question(offers));
+    session
+        .output
+        .note(&format!("{}\nType `yes` to extend:", question(offers)));
     let mut line = String::new();
     let read = input.lock().read_line(&mut line);
     match read {
