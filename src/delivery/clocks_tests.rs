@@ -497,13 +497,10 @@ fn to_a_newcomer_the_clocks_run_from_its_extension() {
     let mut alert = own();
     let before = late(&alert, &[], 61);
     assert_eq!(before, [owed(ClockName::Opened, "XB")]);
-    let extended = |minute: i64| {
-        Some(Extended {
-            by: named("XA", 9),
-            at: at(minute * MINUTE),
-        })
-    };
-    alert.deliveries[0].extended = extended(600);
+    alert.deliveries[0].extended = Some(Extended {
+        by: named("XA", 9),
+        at: at(600 * MINUTE),
+    });
     alert.deliveries[0].since = at(601 * MINUTE);
     assert_eq!(late(&alert, &[], 640), []);
     assert_eq!(late(&alert, &[], 661), [owed(ClockName::Opened, "XB")]);

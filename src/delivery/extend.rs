@@ -164,7 +164,10 @@ async fn extension(
         Found::Before(everybody) => return Ok((Vec::new(), addressed(&everybody), None)),
         Found::Thread(thread) => *thread,
     };
-    let head = addressed(&thread.everybody);
+    // Whoever has left, or is suspended, is told nothing: its own node would refuse it, and our directory its name.
+    let reachable = |it: &&AuthorityId| directory.expand(it.as_str(), &core.authority).is_ok();
+    let everybody = thread.everybody.iter().filter(reachable);
+    let head = addressed(&everybody.copied().collect());
     let seen = Some(thread.seen);
     // A draft that waits for a second person gives nothing yet: what stands when it is released is read then.
     if matches!(submission.release, SecondPerson::Awaited(_)) {
@@ -201,7 +204,11 @@ fn find(
     };
     check_first(&first, own, now)?;
     let holders: BTreeSet<AuthorityId> = first.deliveries.iter().map(|it| it.recipient).collect();
-    let newcomers: BTreeSet<AuthorityId> = to.difference(&holders).copied().collect();
+    let newcomers: BTreeSet<AuthorityId> = to
+        .iter()
+        .filter(|to| first.is_lacked_by(to))
+        .copied()
+        .collect();
     if newcomers.is_empty() {
         return Err(faulty(
             "`to` names nobody who is new to this thread: see `allpoints track` for who holds it"
@@ -211,7 +218,7 @@ fn find(
     let given: Vec<Given> = current(ledger, &first, now)
         .into_iter()
         .filter_map(|record| {
-            let lacks = |to: &&AuthorityId| record.delivery(to).is_none();
+            let lacks = |to: &&AuthorityId| record.is_lacked_by(to);
             let to: Vec<_> = newcomers
                 .iter()
                 .filter(lacks)

@@ -122,8 +122,9 @@ impl Question<'_> {
             .filter_map(|name| self.directory.expand(name, &self.own).ok())
             .flatten()
             .collect();
-        let lacks = |authority: &AuthorityId| record.delivery(authority).is_none();
-        now.into_iter().filter(lacks).collect()
+        now.into_iter()
+            .filter(|authority| record.is_lacked_by(authority))
+            .collect()
     }
 }
 

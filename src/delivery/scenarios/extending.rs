@@ -23,7 +23,7 @@ use crate::{
         terms::Terms,
         time::Clock as _,
     },
-    proto::alert::v1 as pb,
+    proto::{alert::v1 as pb, directory::v1::MemberStatus},
     store::{
         entry::Act,
         event::Peek,
@@ -415,6 +415,37 @@ async fn what_a_newcomer_lost_comes_back_inside_its_carriers() {
     assert_eq!(forged, 0);
     let record = net.record("XD", alert).await.unwrap();
     assert!(record.delivery(&id("XD")).unwrap().extended.is_some());
+}
+
+/// Verifies that what ended on its way to a newcomer is given again; and that an old recipient who is suspended hinders
+/// nothing and is told nothing.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_never_arrived_is_given_again_and_who_is_suspended_hinders_nothing() {
+    let net = Net::of_four();
+    let story = Story::of(&net).await;
+    net.roads.cut(id("XD"));
+    let hour = Submission {
+        carried_hours: Some(1),
+        ..net.extension(story.alert, &["XD"])
+    };
+    net.submit("XA", hour).await.unwrap();
+    net.pass(Duration::from_secs(2 * 3600));
+    net.until_life("XA", story.alert, "XD", DeliveryLife::Expired)
+        .await;
+    let suspending = net.directory(2, |draft| {
+        draft.membership.members[2].status = MemberStatus::Suspended.into();
+    });
+    net.adopt("XA", &suspending).await;
+    net.roads.mend(id("XD"));
+    net.hears("XA", id("XD"));
+    let again = net.extend("XA", story.alert, &["XD"]).await.unwrap();
+    let to: Vec<_> = again.recipients.iter().map(|it| it.authority).collect();
+    assert_eq!(to, ["XB", "XD"].map(id));
+    for statement in story.all() {
+        net.until_delivered("XA", statement, "XD").await;
+    }
+    let refused = net.extend("XA", story.alert, &["XD"]).await.unwrap_err();
+    assert_eq!(reason(refused), Reason::FaultyDraft, "now it has it");
 }
 
 /// A statement of XA's own node that its desk would never make.

@@ -41,10 +41,9 @@ impl Ledger {
                 return;
             }
             for delivery in &by.deliveries {
-                let recipient = &delivery.recipient;
-                let holds_it =
-                    record.statement.origin == *recipient || record.delivery(recipient).is_some();
-                if !holds_it {
+                if record.is_lacked_by(&delivery.recipient) {
+                    let others = |it: &DeliveryRecord| it.recipient != delivery.recipient;
+                    record.deliveries.retain(others);
                     record.deliveries.push(delivery.extended_by(by));
                 }
             }
