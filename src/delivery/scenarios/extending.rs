@@ -441,8 +441,10 @@ async fn what_never_arrived_is_given_again_and_who_is_suspended_hinders_nothing(
     let again = net.extend("XA", story.alert, &["XD"]).await.unwrap();
     let to: Vec<_> = again.recipients.iter().map(|it| it.authority).collect();
     assert_eq!(to, ["XB", "XD"].map(id));
-    for statement in story.all() {
-        net.until_delivered("XA", statement, "XD").await;
+    let later = net.about(story.alert, update("left by ship"));
+    let later = net.submit("XA", later).await.unwrap().statement;
+    for statement in [story.alert, story.update, story.correction, later] {
+        until_alert_is(&net, "XD", statement, AlertLife::Live).await;
     }
     let refused = net.extend("XA", story.alert, &["XD"]).await.unwrap_err();
     assert_eq!(reason(refused), Reason::FaultyDraft, "now it has it");
