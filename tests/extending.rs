@@ -3,6 +3,9 @@
 //! ```text
 //!   XA-POL --- alert, correction --------------------------> XB-POL
 //!   XA-POL --- extend: alert and correction inside --------> XD-POL   inbox, show, evidence
+//!
+//!   XA-POL --- three alerts to all ------------------------> XB-POL
+//!          XD-POL joins: XA-POL is offered three alerts; `allpoints offers --extend` gives them
 //! ```
 #![allow(missing_docs, reason = "a test has no reader but its names")]
 #![allow(
@@ -238,4 +241,138 @@ fn without_the_alert_nothing_is_proved(net: &Net, bytes: &[u8], authority: &str)
         "{authority}: {}",
         report.render()
     );
+}
+
+/// `allpoints offers` of the officer of XA, on a node of this process.
+async fn offers(net: &Net, arguments: &'static [&'static str]) -> String {
+    let home = net.home("XA-POL");
+    let desk = net.addresses("XA-POL").desk;
+    let ran = tokio::task::spawn_blocking(move || {
+        let profile = home.join("officer.toml");
+        let text = format!(
+            "endpoint = \"{desk}\"\nauthority = \"XA-POL\"\ncertificate = \"desk/officer-duty-7.pem\"\n\
+             key = \"desk/officer-duty-7.key\"\nca = \"ca/desk-ca.pem\"\n"
+        );
+        std::fs::write(&profile, text).expect("written");
+        let mut command = assert_cmd::Command::new(env!("CARGO_BIN_EXE_allpoints"));
+        command.arg("offers").args(arguments);
+        command.arg("--profile-file").arg(profile);
+        let ended = command.assert().success();
+        String::from_utf8_lossy(&ended.get_output().stdout).into_owned()
+    });
+    ran.await.expect("it ran")
+}
+
+/// Verifies that an authority that joins after three alerts to all, one of them corrected, is offered to their originator
+/// and given nothing by itself; that one command then gives it all three with their corrections; and that an alert that
+/// named its recipients, one that was closed, and those that are extended are not offered.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_joins_is_offered_and_one_command_extends_all_that_was_to_all() {
+    let mut net = Net::before_joining(&["XA-POL", "XB-POL"], "XD-POL").await;
+    let mut xa = net.desk("XA-POL", Role::Officer).await;
+    let mut sent = Vec::new();
+    for _ in 0..3 {
+        let alert = submit(&mut xa, net.draft(&["all"]))
+            .await
+            .expect("accepted");
+        delivered(&xa, &alert.reference, "XB-POL").await;
+        sent.push(alert.reference);
+    }
+    let correction = Kind::Correction(alert::Correction {
+        changes: vec![alert::Change {
+            path: "subject.birthDate".to_owned(),
+            was: "1974-08-12".to_owned(),
+            is: "1974-12-08".to_owned(),
+        }],
+        ..<_>::default()
+    });
+    let correction = follow_up(&net, &sent[1], &["XB-POL"], correction);
+    submit(&mut xa, correction).await.expect("accepted");
+    let named = submit(&mut xa, net.draft(&["XB-POL"]))
+        .await
+        .expect("accepted");
+    let closed = submit(&mut xa, net.draft(&["all"]))
+        .await
+        .expect("accepted");
+    let closure = Kind::Closure(alert::Closure {
+        reason: alert::ClosureReason::Found.into(),
+        ..<_>::default()
+    });
+    let closure = follow_up(&net, &closed.reference, &["XB-POL"], closure);
+    submit(&mut xa, closure).await.expect("accepted");
+    let none = xa.offers(pb::OffersRequest::default()).await;
+    assert!(none.expect("asked").into_inner().items.is_empty());
+
+    net.join("XD-POL").await;
+    let offered = until("offered", || async {
+        let offers = xa.clone().offers(pb::OffersRequest::default()).await;
+        let items = offers.expect("asked").into_inner().items;
+        (!items.is_empty()).then_some(items)
+    })
+    .await;
+    let of = |offer: &pb::Offer| offer.summary.clone().expect("a line").reference;
+    let mut references: Vec<_> = offered.iter().map(of).collect();
+    references.reverse();
+    assert_eq!(references, sent);
+    assert!(!references.contains(&named.reference));
+    for offer in &offered {
+        assert_eq!(
+            (&offer.addressed[..], &offer.newcomers[..]),
+            (&["all".to_owned()][..], &["XD-POL".to_owned()][..])
+        );
+    }
+    let status = xa.status(pb::StatusRequest {}).await.expect("told");
+    assert_eq!(status.into_inner().offers, 3);
+    let mut xd = net.desk("XD-POL", Role::Officer).await;
+    assert!(newest(&mut xd, pb::Box::In).await.is_none(), "never forced");
+
+    let listed = offers(&net, &[]).await;
+    assert_eq!(listed.matches("XD-POL").count(), 3, "{listed}");
+    let why = "They joined, and the person may be there.";
+    let given = offers(
+        &net,
+        &[
+            "--extend",
+            "--yes",
+            "--ground",
+            "safeguards",
+            "--why",
+            "They joined, and the person may be there.",
+        ],
+    )
+    .await;
+    assert!(given.contains("accepted"), "{given}");
+    for alert in &sent {
+        delivered(&xa, alert, "XD-POL").await;
+    }
+    let shown = xd.show(pb::ShowRequest {
+        id: sent[1].clone(),
+        peek: true,
+        ..<_>::default()
+    });
+    let shown = shown.await.expect("shown").into_inner().statements;
+    let kinds = shown
+        .iter()
+        .filter_map(|it| it.payload.as_ref()?.kind.as_ref());
+    let (mut corrections, mut reasons) = (0, 0);
+    for kind in kinds {
+        match kind {
+            Kind::Correction(_) => corrections += 1,
+            Kind::Extend(extend) => {
+                let text = extend.text.as_ref().expect("why");
+                assert_eq!(text.text, why);
+                reasons += 1;
+            }
+            _ => {}
+        }
+    }
+    assert_eq!((corrections, reasons), (1, 3));
+    let held = xd.list(pb::ListRequest {
+        r#box: pb::Box::In.into(),
+        unopened_only: true,
+        ..<_>::default()
+    });
+    assert_eq!(held.await.expect("listed").into_inner().items.len(), 3);
+    let none = xa.offers(pb::OffersRequest::default()).await;
+    assert!(none.expect("asked").into_inner().items.is_empty());
 }

@@ -111,6 +111,7 @@ impl Duty {
         matches!(
             event,
             Event::Received { .. }
+                | Event::Carried { .. }
                 | Event::ReceiptStored { .. }
                 | Event::DeliveryEnded { .. }
                 | Event::DeliveryHeld { .. }
@@ -121,7 +122,7 @@ impl Duty {
     pub(super) fn hear(&mut self, event: &Event, ledger: &Ledger, now: Timestamp) -> Option<Due> {
         match event {
             Event::Accepted { routing, .. } => asks_differ(routing, ledger, now),
-            Event::Received { routing, .. } => self
+            Event::Received { routing, .. } | Event::Carried { routing, .. } => self
                 .received(routing, ledger, now)
                 .or_else(|| asks_differ(routing, ledger, now)),
             Event::ReceiptStored { receipt, .. } => match receipt.verdict {

@@ -25,6 +25,7 @@ use super::{
         list::ListArgs,
         lists::ListsArgs,
         new::NewArgs,
+        offers::OffersArgs,
         reasons::ReasonsArgs,
         restrict::RestrictArgs,
         resume::ResumeArgs,
@@ -115,6 +116,8 @@ pub enum Command {
     Correct(ChangeArgs),
     /// Give an own thread to authorities that are new to it, whole
     Extend(ExtendArgs),
+    /// What was for a group or for all, and who joined since does not have
+    Offers(OffersArgs),
     /// Take an own statement back: it was wrong
     Recall(RecallArgs),
     /// Stand an own alert down: its purpose is reached or gone

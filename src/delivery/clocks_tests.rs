@@ -2,8 +2,9 @@
 
 use super::*;
 use crate::{
-    delivery::testing::{at, first, id, later, record},
+    delivery::testing::{at, first, id, later, named, record},
     domain::routing::{Kind, Routing},
+    store::record::Extended,
 };
 
 #[test]
@@ -517,4 +518,19 @@ fn what_goes_by_hand_is_ours_to_carry_in_time_and_no_node_is_late_for_it() {
     for hand in [Hand::Carried, Hand::Acknowledged] {
         assert_eq!(late(hand, 24 * 30), []);
     }
+}
+
+/// A newcomer's clocks run from when the alert was extended to it, at both ends.
+#[test]
+fn to_a_newcomer_the_clocks_run_from_its_extension() {
+    let mut alert = own();
+    let before = late(&alert, &[], 61);
+    assert_eq!(before, [owed(ClockName::Opened, "XB")]);
+    alert.deliveries[0].extended = Some(Extended {
+        by: named("XA", 9),
+        at: at(600 * MINUTE),
+    });
+    alert.deliveries[0].since = at(601 * MINUTE);
+    assert_eq!(late(&alert, &[], 640), []);
+    assert_eq!(late(&alert, &[], 661), [owed(ClockName::Opened, "XB")]);
 }

@@ -7,7 +7,8 @@ use std::sync::Arc;
 use super::{
     Ground, SecondPerson, Submission, SubmitError,
     core::{Committing, Core},
-    submit::{self, Draft, Prepared, Recorded},
+    hand_in::Draft,
+    submit::{self, Prepared, Recorded},
 };
 use crate::{
     domain::{
@@ -78,6 +79,7 @@ fn decide(
             },
             earlier: None,
             seen: None,
+            addressed: None,
         };
         match submit::prepare(core, &draft, now)? {
             prepared @ Prepared::Later(_) => {

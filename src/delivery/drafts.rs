@@ -9,7 +9,8 @@ use super::{
     Accepted, DraftWord, Keep, SecondPerson, Submission, SubmitError,
     core::{Committing, Core},
     extend,
-    submit::{self, Draft, Prepared, Recorded, SubmitJob},
+    hand_in::{self, Draft, SubmitJob},
+    submit::{self, Prepared, Recorded},
 };
 use crate::{
     domain::{
@@ -247,7 +248,7 @@ pub(super) async fn release(
     statement: StatementRef,
     submission: Submission,
 ) -> Result<Accepted, SubmitError> {
-    submit::check_whole(core, std::slice::from_ref(&submission))?;
+    hand_in::check_whole(core, std::slice::from_ref(&submission))?;
     let lane = Lane::of(submission.kind, submission.priority);
     let mut tries = 0..extend::TRIES_MAX;
     loop {
@@ -298,6 +299,7 @@ fn decide_release(
             submit::record_one(ledger, now, actor, prepared, &mut recorded)?;
         }
         let accepted = submit::record_one(ledger, now, actor, released, &mut recorded)?;
+        submit::record_groups(ledger, now, (actor, last), &accepted, &mut recorded);
         let ended = Event::DraftEnded {
             actor,
             statement,

@@ -8,7 +8,7 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use bytes::Bytes;
 
-use super::{Accepted, SecondPerson, Submission, SubmitError, address, core::Core, submit::Draft};
+use super::{Accepted, SecondPerson, Submission, SubmitError, address, core::Core, hand_in::Draft};
 use crate::{
     domain::{
         id::{AuthorityId, StatementRef},
@@ -23,7 +23,10 @@ use crate::{
         ledger::Ledger,
         record::{Direction, MessageRecord, Ordinal},
     },
-    trust::batch::{Proof, Purpose, Unverified, UnverifiedItem},
+    trust::{
+        batch::{Proof, Purpose, Unverified, UnverifiedItem},
+        directory::Beginning,
+    },
     wire,
 };
 
@@ -64,6 +67,19 @@ pub(super) fn is_extension(submission: &Submission) -> bool {
     submission.kind == Kind::Extend
 }
 
+/// Groups and `all` among the addressees of what begins a thread, or extends one: it is for whoever belongs to them.
+pub(super) fn groups(submission: &Submission) -> Option<Arc<str>> {
+    let is_group = |name: &&String| name.starts_with('@') || name.as_str() == "all";
+    let groups: BTreeSet<&str> = submission
+        .to
+        .iter()
+        .filter(is_group)
+        .map(String::as_str)
+        .collect();
+    let remembers = submission.in_reply_to.is_none() || is_extension(submission);
+    (remembers && !groups.is_empty()).then(|| Vec::from_iter(groups).join(",").into())
+}
+
 /// Reads what newcomers must be given, and puts it before each extension.
 ///
 /// # Errors
@@ -79,9 +95,13 @@ pub(super) async fn expand(
     for submission in submissions {
         let drafts = &mut expanded.drafts;
         if is_extension(&submission) {
+            let addressed = groups(&submission);
             let (carriers, head, seen) = extension(core, submission).await?;
-            let all = carriers.into_iter().chain([head]);
-            drafts.extend(all.map(|one| Draft::new(core, one, seen)));
+            drafts.extend(carriers.into_iter().map(|one| Draft::new(core, one, seen)));
+            drafts.push(Draft {
+                addressed,
+                ..Draft::new(core, head, seen)
+            });
         } else {
             drafts.push(Draft::new(core, submission, None));
         }
@@ -147,7 +167,13 @@ async fn extension(
         Found::Before(everybody) => return Ok((Vec::new(), addressed(&everybody), None)),
         Found::Thread(thread) => *thread,
     };
-    let head = addressed(&thread.everybody);
+    // Whoever has left, or is suspended, is told nothing: its own node would refuse it, and our directory its name.
+    let reachable = |it: &&AuthorityId| {
+        let named = directory.expand(it.as_str(), Beginning::InThread, &core.authority);
+        named.is_ok()
+    };
+    let everybody = thread.everybody.iter().filter(reachable);
+    let head = addressed(&everybody.copied().collect());
     let seen = Some(thread.seen);
     // A draft that waits for a second person gives nothing yet: what stands when it is released is read then.
     if matches!(submission.release, SecondPerson::Awaited(_)) {
@@ -184,7 +210,11 @@ fn find(
     };
     check_first(&first, own, now)?;
     let holders: BTreeSet<AuthorityId> = first.deliveries.iter().map(|it| it.recipient).collect();
-    let newcomers: BTreeSet<AuthorityId> = to.difference(&holders).copied().collect();
+    let newcomers: BTreeSet<AuthorityId> = to
+        .iter()
+        .filter(|to| first.is_lacked_by(to))
+        .copied()
+        .collect();
     if newcomers.is_empty() {
         return Err(faulty(
             "`to` names nobody who is new to this thread: see `allpoints track` for who holds it"
@@ -194,7 +224,7 @@ fn find(
     let given: Vec<Given> = current(ledger, &first, now)
         .into_iter()
         .filter_map(|record| {
-            let lacks = |to: &&AuthorityId| record.delivery(to).is_none();
+            let lacks = |to: &&AuthorityId| record.is_lacked_by(to);
             let to: Vec<_> = newcomers
                 .iter()
                 .filter(lacks)

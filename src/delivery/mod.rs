@@ -45,6 +45,7 @@ mod expire;
 mod extend;
 mod ground;
 mod hand;
+mod hand_in;
 mod life;
 mod link;
 mod links;
@@ -226,7 +227,7 @@ impl Broker {
         actor: Actor,
         submissions: Vec<Submission>,
     ) -> Result<Vec<Accepted>, SubmitError> {
-        submit::hand_in(&self.core, actor, submissions, submit::Run::Real).await
+        hand_in::hand_in(&self.core, actor, submissions, hand_in::Run::Real).await
     }
 
     /// Checks and expands only.
@@ -238,7 +239,7 @@ impl Broker {
         actor: Actor,
         submissions: &[Submission],
     ) -> Result<Vec<Accepted>, SubmitError> {
-        submit::hand_in(&self.core, actor, submissions.to_vec(), submit::Run::Dry).await
+        hand_in::hand_in(&self.core, actor, submissions.to_vec(), hand_in::Run::Dry).await
     }
 
     /// Whom a draft names, expanded by the directory in force; empty when it leaves that to the thread.
@@ -255,7 +256,7 @@ impl Broker {
         actor: Actor,
         submissions: Vec<Submission>,
     ) -> Vec<Result<Accepted, SubmitError>> {
-        submit::hand_in_each(&self.core, actor, submissions).await
+        hand_in::hand_in_each(&self.core, actor, submissions).await
     }
 
     /// A frame from a peer on one of its lanes: verifies, decides, keeps, and answers with results and receipts

@@ -7,7 +7,8 @@ use std::sync::Arc;
 use super::{
     Accepted, SubmitError,
     core::Core,
-    submit::{Draft, Prepared, prepare_all},
+    hand_in::Draft,
+    submit::{Prepared, prepare_all},
 };
 use crate::{
     domain::{routing::Routing, time::Timestamp},

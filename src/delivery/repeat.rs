@@ -11,7 +11,7 @@ use super::{
     Accepted, Submission, SubmitError, address,
     core::Core,
     drafts::{self, Answered},
-    submit::SubmitJob,
+    hand_in::SubmitJob,
     workers::Job,
 };
 use crate::{

@@ -147,6 +147,7 @@ pub(super) fn record(routing: &Routing, recorded_at: Timestamp) -> MessageRecord
         handling_life: HandlingLife::default(),
         opened_at: None,
         previous_in_thread: None,
+        addressed: None,
     }
 }
 

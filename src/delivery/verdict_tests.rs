@@ -3,7 +3,7 @@
 use super::*;
 use crate::{
     delivery::testing::{Shelf, at, first, id, later, named},
-    domain::routing::{Kind, Status},
+    domain::routing::{Handling, HandlingSet, Kind, Status},
 };
 
 /// XA alerts XB and XC.
@@ -112,6 +112,34 @@ fn who_may_write_what_to_whom() {
             "an outsider answers",
             in_thread("XD", &["XA"], Kind::Answer, target),
             Err(Reason::NotInThread),
+        ),
+        (
+            "the first origin names a newcomer before we know of it",
+            in_thread("XA", &["XB", "XC", "XD"], Kind::Recall, target),
+            Ok(()),
+        ),
+        (
+            "the first origin gives its alert to a newcomer",
+            in_thread("XA", &["XB", "XC", "XD"], Kind::Extend, target),
+            Ok(()),
+        ),
+        (
+            "the first origin gives what is another's",
+            in_thread("XA", &["XB", "XC", "XD"], Kind::Extend, named("XB", 2)),
+            Err(Reason::NotOwner),
+        ),
+        (
+            "an addressee gives it to somebody in the thread",
+            in_thread("XB", &["XA", "XC"], Kind::Extend, target),
+            Err(Reason::NotOwner),
+        ),
+        (
+            "an extension of nothing",
+            Routing {
+                in_reply_to: None,
+                ..in_thread("XA", &["XD"], Kind::Extend, target)
+            },
+            Err(Reason::Malformed),
         ),
         (
             "an addressee tells an outsider",
@@ -447,5 +475,58 @@ fn an_id_stands_for_one_leaf() {
             Recognised::Conflict(known),
             "other bytes never pass"
         );
+    }
+}
+
+/// What a carrier may hold inside: each row changes one thing of what is legal.
+#[test]
+fn a_carrier_holds_what_its_header_names_and_nothing_stricter_than_itself() {
+    type Change = fn(&mut Routing, &mut Routing);
+    let table: [(&str, Change, Result<(), Reason>); 9] = [
+        ("as it is", |_, _| {}, Ok(())),
+        ("an update", |_, inside| inside.kind = Kind::Update, Ok(())),
+        (
+            "another statement",
+            |_, inside| inside.statement = named("XA", 7),
+            Err(Reason::CarriedFaulty),
+        ),
+        (
+            "of another thread",
+            |_, inside| inside.thread = named("XA", 7),
+            Err(Reason::CarriedFaulty),
+        ),
+        (
+            "real, in an exercise",
+            |carrier, _| carrier.status = Status::Exercise,
+            Err(Reason::CarriedFaulty),
+        ),
+        (
+            "what was said to one alone",
+            |_, inside| inside.kind = Kind::Instruction,
+            Err(Reason::CarriedFaulty),
+        ),
+        (
+            "another carrier",
+            |_, inside| inside.kind = Kind::Extend,
+            Err(Reason::CarriedFaulty),
+        ),
+        (
+            "stricter than the whole",
+            |carrier, _| {
+                carrier.handling = HandlingSet::new([Handling::H0]).unwrap();
+            },
+            Err(Reason::CarriedFaulty),
+        ),
+        (
+            "issued after it",
+            |_, inside| inside.issued_at = at(5000),
+            Err(Reason::CarriedFaulty),
+        ),
+    ];
+    for (what, change, expected) in table {
+        let mut inside = alert();
+        let mut carrier = in_thread("XA", &["XD"], Kind::Extend, inside.statement);
+        change(&mut carrier, &mut inside);
+        assert_eq!(check_carried(&carrier, &inside), expected, "{what}");
     }
 }

@@ -15,7 +15,7 @@ use tokio::sync::Notify;
 
 use super::{
     core::Core,
-    submit,
+    hand_in, submit,
     turns::{Source, Turns},
 };
 use crate::domain::{
@@ -32,14 +32,14 @@ pub(super) type Task = Box<dyn FnOnce(&Arc<Core>) + Send>;
 /// One piece of work that waits.
 pub(super) enum Job {
     /// Drafts to accept, handed in together; joined with others that wait.
-    Submits(Vec<submit::SubmitJob>),
+    Submits(Vec<hand_in::SubmitJob>),
     /// Anything else, for itself.
     Task(Task),
 }
 
 /// What one worker takes at once.
 enum Taken {
-    Submits(Vec<submit::SubmitJob>),
+    Submits(Vec<hand_in::SubmitJob>),
     Task(Task),
 }
 
@@ -188,10 +188,10 @@ impl Waiting {
 
 /// The submissions next in their source's work that fit into one piece of it.
 fn join_waiting(
-    first: Vec<submit::SubmitJob>,
+    first: Vec<hand_in::SubmitJob>,
     source: Source,
     jobs: &mut Turns<Job>,
-) -> Vec<submit::SubmitJob> {
+) -> Vec<hand_in::SubmitJob> {
     let mut room = WORK_MAX_STATEMENTS.saturating_sub(statements(&first));
     let mut taken = first;
     let fits = |job: &Job, room| matches!(job, Job::Submits(next) if statements(next) <= room);
@@ -202,8 +202,8 @@ fn join_waiting(
     taken
 }
 
-fn statements(jobs: &[submit::SubmitJob]) -> usize {
-    jobs.iter().map(submit::SubmitJob::len).sum()
+fn statements(jobs: &[hand_in::SubmitJob]) -> usize {
+    jobs.iter().map(hand_in::SubmitJob::len).sum()
 }
 
 /// Starts the workers. They end when the queue is closed and empty.

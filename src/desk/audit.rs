@@ -60,6 +60,7 @@ pub(super) const fn act_name(act: Act) -> &'static str {
         Act::Accepted => "accepted",
         Act::Received => "received",
         Act::Carried => "came-inside",
+        Act::Addressed => "addressed",
         Act::RefusedStatement => "refused",
         Act::ReceiptStored => "receipt-stored",
         Act::RefusedInput => "refused-input",

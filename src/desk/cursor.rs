@@ -16,6 +16,7 @@ pub(super) enum Paged {
     Out,
     Audit,
     Drafts,
+    Offers,
 }
 
 impl Paged {
@@ -25,6 +26,7 @@ impl Paged {
             Self::Out => 'o',
             Self::Audit => 'a',
             Self::Drafts => 'd',
+            Self::Offers => 'f',
         }
     }
 }
@@ -79,7 +81,7 @@ mod tests {
     proptest! {
         #[test]
         fn a_cursor_comes_back_as_it_went_and_keeps_the_order(a: u64, b: u64) {
-            for list in [Paged::In, Paged::Out, Paged::Audit, Paged::Drafts] {
+            for list in [Paged::In, Paged::Out, Paged::Audit, Paged::Drafts, Paged::Offers] {
                 prop_assert_eq!(read(list, &write(list, a)).expect("legal"), Some(a));
                 prop_assert_eq!(write(list, a).cmp(&write(list, b)), a.cmp(&b));
             }

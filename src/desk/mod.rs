@@ -19,6 +19,7 @@ mod handover;
 mod inbox;
 mod loaded;
 mod moment;
+mod offers;
 mod overview;
 mod resume;
 pub mod rights;

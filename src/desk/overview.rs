@@ -6,6 +6,7 @@ use super::{
     calls,
     expiry::Expiry,
     loaded::Loaded,
+    offers,
     service::{DeskService, Permit, store_failed},
 };
 use crate::{
@@ -82,6 +83,7 @@ pub(super) async fn status(
         caller_uri: permit.uri.to_string(),
         loaded: loaded.into_iter().map(loaded_line).collect(),
         calls: ways.into_iter().map(calls::way).collect(),
+        offers: offers::count(desk).await?,
     })
 }
 

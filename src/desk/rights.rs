@@ -78,6 +78,7 @@ calls! {
     CallTest "call test" LINES;
     Carry "carry" DESK;
     ReportCarried "carried" DESK;
+    Offers "offers" DESK;
 }
 
 /// The word of the table.
@@ -135,6 +136,7 @@ mod tests {
             (Call::CallTest, "yes yes yes -   yes -   -  "),
             (Call::Carry, "yes yes yes -   -   -   -  "),
             (Call::ReportCarried, "yes yes yes -   -   -   -  "),
+            (Call::Offers, "yes yes yes -   -   -   -  "),
         ];
         assert_eq!(table.map(|(call, _)| call), Call::ALL);
         for (call, row) in table {

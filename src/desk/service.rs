@@ -19,7 +19,7 @@ use tonic::{
 use super::{
     DeskParts,
     actor::{ActorFault, Actors},
-    audit, calls, carry, drafts, exercise, export, handover, inbox, overview, resume,
+    audit, calls, carry, drafts, exercise, export, handover, inbox, offers, overview, resume,
     rights::{self, Call, may},
     statistics, stream, submit, thread, units, watch,
 };
@@ -363,6 +363,16 @@ impl Desk for DeskService {
         let desk = self.clone();
         let work = async move { drafts::discard(&desk, &permit, &request.into_inner()).await };
         carried_out(work).await.map(Response::new)
+    }
+
+    async fn offers(
+        &self,
+        request: Request<pb::OffersRequest>,
+    ) -> Result<Response<pb::OffersResponse>, Status> {
+        self.permit(&request, Call::Offers).await?;
+        offers::list(self, &request.into_inner())
+            .await
+            .map(Response::new)
     }
 
     async fn restrict(

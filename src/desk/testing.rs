@@ -54,5 +54,6 @@ pub(super) fn own_alert(priority: Priority) -> MessageRecord {
         handling_life: <_>::default(),
         opened_at: None,
         previous_in_thread: None,
+        addressed: None,
     }
 }

@@ -266,6 +266,9 @@ fn news(own: AuthorityId, event: &Event) -> Option<News> {
                 None,
             )
         }
+        Event::Carried { peer, routing, .. } => {
+            of("received", routing.statement, Some(*peer), None)
+        }
         Event::Accepted { routing, .. } => {
             of(effect_word(routing.effect)?, routing.statement, None, None)
         }

@@ -124,6 +124,8 @@ acts! {
     CallFailed = 27,
     /// A foreign statement is held that came inside another one.
     Carried = 30,
+    /// A statement of our own was for a group, or for all: whoever joins is offered to us for it.
+    Addressed = 31,
     /// A delivery goes by hand: its recipient runs no node.
     GoesByHand = 34,
     /// A bundle was written, to be carried to a recipient.

@@ -208,6 +208,15 @@ pub enum Event {
         /// Root of that head.
         root: [u8; 32],
     },
+    /// A statement of our own was for groups, or for all, whoever these are one day.
+    Addressed {
+        /// Who did it.
+        actor: Actor,
+        /// The first statement of the thread.
+        statement: StatementRef,
+        /// `all`, or groups with their `@`, commas between (sealed).
+        names: Arc<str>,
+    },
     /// The last day of an alert has passed, and it was not extended.
     AlertExpired {
         /// The alert.

@@ -78,6 +78,8 @@ pub struct MessageRecord {
     pub opened_at: Option<Timestamp>,
     /// The statement recorded before it in the same thread.
     pub previous_in_thread: Option<Ordinal>,
+    /// Own first statements: groups and `all`, commas between, for which they are, whoever belongs to them one day.
+    pub addressed: Option<Arc<str>>,
 }
 /// One statement, one recipient.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -100,6 +102,13 @@ pub struct DeliveryRecord {
     pub answered_at: Option<Timestamp>,
     /// How it came there, when the statement itself does not name this recipient.
     pub extended: Option<Extended>,
+}
+impl DeliveryRecord {
+    /// True when it was extended, and its carrier was refused for good or ended on its way.
+    #[must_use]
+    pub fn came_to_nothing(&self) -> bool {
+        self.extended.is_some() && self.life.is_settled() && self.life != DeliveryLife::Delivered
+    }
 }
 /// A statement was extended to a recipient: another one carried it there, whose delivery this one follows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -150,6 +159,19 @@ impl MessageRecord {
     pub fn names(&self, recipient: &AuthorityId) -> bool {
         self.delivery(recipient)
             .is_some_and(|delivery| delivery.extended.is_none())
+    }
+    /// True when the recipient is to be given it: it neither names it nor was extended to it, or that came to nothing.
+    #[must_use]
+    pub fn is_lacked_by(&self, recipient: &AuthorityId) -> bool {
+        self.statement.origin != *recipient
+            && self
+                .delivery(recipient)
+                .is_none_or(DeliveryRecord::came_to_nothing)
+    }
+    /// True for what begins a thread.
+    #[must_use]
+    pub fn is_first(&self) -> bool {
+        self.thread == self.statement
     }
     /// True for an alert that stands first in its thread: it lives, ends and is extended.
     #[must_use]

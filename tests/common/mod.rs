@@ -78,12 +78,38 @@ impl Net {
         net
     }
 
+    /// The same, beside an authority that has its keys and is no member yet.
+    pub async fn before_joining(ids: &[&str], guest: &str) -> Self {
+        let all = [ids, &[guest]].concat();
+        let mut net = Self::founded_of(&all, ids.len());
+        for (_, config, node) in net.nodes.iter_mut().take(ids.len()) {
+            *node = Some(Node::start(config.clone()).await.expect("a node starts"));
+        }
+        net
+    }
+
+    /// It joins: all nodes get the directory that names it, and its own starts.
+    pub async fn join(&mut self, guest: &str) {
+        let folder = self.folder.path();
+        let application = folder.join(guest).join("application.json");
+        let application = federation::read_application(&application).expect("read");
+        let change = Change::Admit(Box::new(application));
+        let ids: Vec<AuthorityId> = self.nodes.iter().map(|(id, ..)| *id).collect();
+        publish(folder, &[change], &ids, self.anchor(), &self.clock);
+        self.start(guest).await;
+    }
+
     /// Makes everything that nodes need, and starts none.
     pub fn founded(ids: &[&str]) -> Self {
+        Self::founded_of(ids, ids.len())
+    }
+
+    /// Only the first of them are members.
+    fn founded_of(ids: &[&str], members: usize) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let clock = Arc::new(SystemClock::new());
         let ids: Vec<AuthorityId> = ids.iter().map(|id| id.parse().expect("legal id")).collect();
-        let anchor = found(folder.path(), &ids, &clock);
+        let anchor = found(folder.path(), &ids, members, &clock);
         let mut nodes = Vec::new();
         for (id, exchange) in ids.iter().zip(anchor.1) {
             let config = configured(folder.path(), *id, exchange, &anchor.0);
@@ -317,8 +343,13 @@ pub async fn newest(desk: &mut Desk, list: pb::Box) -> Option<pb::Summary> {
     response.items.into_iter().next()
 }
 
-/// Founds the federation with all authorities admitted and every node's directory filled.
-fn found(folder: &Path, ids: &[AuthorityId], clock: &SystemClock) -> (String, Vec<SocketAddr>) {
+/// Founds the federation with the first of these authorities admitted and every node's directory filled.
+fn found(
+    folder: &Path,
+    ids: &[AuthorityId],
+    members: usize,
+    clock: &SystemClock,
+) -> (String, Vec<SocketAddr>) {
     let federation = folder.join("federation");
     let setup = Setup {
         name: "test-federation".to_owned(),
@@ -351,7 +382,21 @@ fn found(folder: &Path, ids: &[AuthorityId], clock: &SystemClock) -> (String, Ve
         changes.push(Change::Admit(Box::new(application.expect("read"))));
         addresses.push(address);
     }
-    let proposed = federation::propose(&federation, &changes, Terms::default(), clock);
+    changes.truncate(members);
+    publish(folder, &changes, ids, anchor, clock);
+    (anchor.to_string(), addresses)
+}
+
+/// The next directory, signed and installed for each of these.
+fn publish(
+    folder: &Path,
+    changes: &[Change],
+    ids: &[AuthorityId],
+    anchor: Anchor,
+    clock: &SystemClock,
+) {
+    let federation = folder.join("federation");
+    let proposed = federation::propose(&federation, changes, Terms::default(), clock);
     let to_sign = proposed.expect("proposed").to_sign.expect("a membership");
     let root = SigningKey::load(&federation.join("root-1.key"), KeyUse::Root).expect("a root");
     federation::sign(&to_sign, &root).expect("signed");
@@ -361,7 +406,6 @@ fn found(folder: &Path, ids: &[AuthorityId], clock: &SystemClock) -> (String, Ve
         std::fs::create_dir_all(&directory).expect("a folder");
         federation::install(&published.file, &directory, anchor, clock).expect("installed");
     }
-    (anchor.to_string(), addresses)
 }
 
 fn configured(folder: &Path, id: AuthorityId, exchange: SocketAddr, anchor: &str) -> Config {

@@ -129,5 +129,6 @@ pub(in crate::calling) fn alert(origin: &str, number: u64) -> MessageRecord {
         handling_life: HandlingLife::default(),
         opened_at: None,
         previous_in_thread: None,
+        addressed: None,
     }
 }

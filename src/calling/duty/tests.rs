@@ -171,6 +171,20 @@ async fn a_flash_is_called_at_once_and_each_five_minutes_until_somebody_opens_it
 }
 
 #[tokio::test]
+async fn a_flash_that_came_inside_another_statement_is_called_like_any_other() {
+    let mut desk = Desk::new();
+    let alert = flash("XB-POL", 1);
+    let inside = Event::Carried {
+        peer: alert.statement.origin,
+        routing: Arc::new(alert),
+        leaf: LeafHash([1; 32]),
+        document: bytes::Bytes::from_static(b"statement"),
+    };
+    desk.happens(Duration::ZERO, inside).await;
+    assert_eq!(desk.look(Duration::ZERO).await, ["flash_unopened 1"]);
+}
+
+#[tokio::test]
 async fn what_is_no_flash_or_not_ours_to_open_or_a_machines_test_wakes_nobody() {
     let mut desk = Desk::new();
     for quiet in [

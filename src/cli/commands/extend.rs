@@ -6,13 +6,14 @@ use crate::{
     cli::{
         drafts::words,
         exit::CliError,
+        output::names,
         session::Session,
         submit::{self, Effect},
         thread::Target,
     },
     proto::{
         alert::v1::{Draft, Extend, payload::Kind},
-        envelope::v1::TransferGround,
+        envelope::v1::{Handling, TransferGround},
     },
 };
 
@@ -78,9 +79,15 @@ pub(super) fn draft(target: &Target, to: Vec<String>, ground: GroundArgs) -> Dra
         text: words(ground.why),
         ..Extend::default()
     };
-    let mut draft = target.follow_up(to, None).draft(Kind::Extend(extend));
+    let mut follow_up = target.follow_up(to, None);
+    // A restriction in words stands on what is given; this says nothing of the person.
+    follow_up.handling.retain(|it| *it != Handling::H3);
+    if follow_up.handling.is_empty() {
+        follow_up.handling.push(Handling::H0);
+    }
+    let mut draft = follow_up.draft(Kind::Extend(extend));
     // A thread is given as a whole, whatever of it was named.
-    draft.in_reply_to = crate::cli::output::names::statement(Some(&target.first));
+    draft.in_reply_to = names::statement(Some(&target.first));
     draft.ground = ground
         .ground
         .map_or(0, |it| TransferGround::from(it).into());
@@ -94,6 +101,75 @@ impl From<GroundName> for TransferGround {
             GroundName::Adequacy => Self::Adequacy,
             GroundName::Safeguards => Self::Safeguards,
             GroundName::Derogation => Self::Derogation,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::*;
+    use crate::proto::{desk::v1::Summary, envelope::v1::StatementRef};
+
+    #[derive(clap::Parser)]
+    struct Line {
+        #[command(flatten)]
+        args: ExtendArgs,
+    }
+
+    fn target(handling: &[Handling]) -> Target {
+        let named = |last| StatementRef {
+            origin: "XA-POL".to_owned(),
+            id: [&[1; 15][..], &[last]].concat(),
+        };
+        Target {
+            summary: Summary {
+                handling: handling.iter().map(|it| (*it).into()).collect(),
+                ..Summary::default()
+            },
+            statement: named(2),
+            first: named(1),
+        }
+    }
+
+    #[test]
+    fn a_thread_is_named_by_its_first_statement_and_ground_and_reason_are_as_said() {
+        let line = [
+            "x",
+            "XA-26-7F3K9",
+            "--to",
+            "XD-POL,@west",
+            "--ground",
+            "derogation",
+        ];
+        assert!(
+            Line::try_parse_from(line).is_err(),
+            "a derogation has a reason"
+        );
+        let line = [&line[..], &["--ground-reason", "the person boards today"]].concat();
+        let args = Line::try_parse_from(line).unwrap().args;
+        let draft = draft(&target(&[Handling::H1]), args.to, args.ground);
+        assert!(draft.in_reply_to.ends_with("01"), "{}", draft.in_reply_to);
+        assert_eq!(draft.to, ["XD-POL", "@west"]);
+        assert_eq!(draft.ground(), TransferGround::Derogation);
+        assert_eq!(draft.ground_reason, "the person boards today");
+    }
+
+    #[test]
+    fn a_restriction_in_words_stays_with_what_is_given() {
+        let none = GroundArgs {
+            ground: None,
+            ground_reason: None,
+            why: None,
+        };
+        for (of_alert, of_extension) in [
+            (&[Handling::H1, Handling::H3][..], Handling::H1),
+            (&[Handling::H3], Handling::H0),
+        ] {
+            let draft = draft(&target(of_alert), Vec::new(), none.clone());
+            assert_eq!(draft.handling, [i32::from(of_extension)]);
+            assert_eq!(draft.ground, 0, "as the authority's default");
         }
     }
 }

@@ -18,6 +18,7 @@ pub mod links;
 pub mod list;
 pub mod lists;
 pub mod new;
+pub mod offers;
 pub mod reasons;
 pub mod restrict;
 pub mod resume;

@@ -70,6 +70,12 @@ fn render(status: &StatusResponse) -> String {
         ),
         format!("  you are    {}", escape(&status.caller_uri)),
     ];
+    if status.offers > 0 {
+        lines.push(format!(
+            "  offers     {} alerts that who joined does not have: `allpoints offers`",
+            status.offers
+        ));
+    }
     lines.extend(status.loaded.iter().map(|loaded| {
         format!(
             "  in force   {} since {}, {}",
@@ -145,6 +151,7 @@ mod tests {
             inbox_unopened_exercise: 3,
             outbox_queued: 5,
             outbox_queued_exercise: 4,
+            offers: 3,
             caller_uri: "allpoints://XA-POL/desk/ops/duty-1".to_owned(),
             loaded: vec![Loaded {
                 what: "directory".to_owned(),

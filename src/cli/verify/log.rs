@@ -184,6 +184,7 @@ fn judge(
             | Act::DraftEnded
             | Act::ActRefused
             | Act::AlertExpired
+            | Act::Addressed
             | Act::Called
             | Act::CallFailed
             | Act::GoesByHand
@@ -218,6 +219,7 @@ fn described(header: &EntryHeader) -> String {
         Act::Bundled => "wrote a bundle with",
         Act::HandReported => "reported the carrying of",
         Act::AlertExpired => "saw the last day pass of",
+        Act::Addressed => "kept the groups that it addressed with",
         Act::Called => "called its duty desk about",
         Act::CallFailed => "could not call its duty desk about",
         _ => "logged something else",

@@ -9,6 +9,7 @@
 //! Each file begins with what it verifies; the way in is [`net::Net`].
 
 mod away;
+mod carried;
 mod damage;
 mod directory;
 mod ends;

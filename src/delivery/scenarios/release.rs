@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::net::{Net, id, officer};
+use super::net::{Net, id, officer, update};
 use crate::{
     delivery::{Accepted, DraftWord, Keep, SecondPerson, Submission, SubmitError},
     domain::{
@@ -396,4 +396,41 @@ async fn drafts_that_wait_are_bounded() {
     broker.submit(officer(), many(1)).await.unwrap();
     let count = net.node("XA").store.read(|ledger| ledger.draft_count());
     assert_eq!(count.await.unwrap(), DRAFTS_MAX);
+}
+
+/// Verifies that an extension that waits for a second person gives nothing, and when it is released gives all that stands
+/// then, each carrier with the release.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_extension_gives_what_stands_when_it_is_released() {
+    let net = Net::new();
+    net.well().await;
+    let alert = net.send("XA", &["XB"]).await;
+    net.until_delivered("XA", alert, "XB").await;
+    let draft = net.extension(alert, &["XC"]);
+    let kept_as = net
+        .submit("XA", to_keep(draft.clone(), "extend"))
+        .await
+        .unwrap();
+    let record = kept(&net, kept_as.statement).await.expect("kept");
+    assert_eq!(record.outline.recipients, [id("XB"), id("XC")]);
+    let update = net.about(alert, update("seen since"));
+    let update = net.submit("XA", update).await.unwrap().statement;
+    net.until_delivered("XA", update, "XB").await;
+    assert_eq!(net.record("XC", alert).await, None);
+
+    let draft = Submission {
+        id: Some(kept_as.statement.id),
+        ..draft
+    };
+    let by_second = released(draft, record.kept_at);
+    let released = release(&net, supervisor(), kept_as.statement, by_second);
+    assert_eq!(released.await.unwrap().statement, kept_as.statement);
+    for statement in [alert, update] {
+        net.until_delivered("XA", statement, "XC").await;
+        let given = net.record("XC", statement).await.expect("held");
+        let by = given.delivery(&id("XC")).unwrap().extended.unwrap().by;
+        let attested = header(&net, "XC", by).await.release.expect("released");
+        assert_eq!(attested.released_by, "XA-POL/supervisor-2");
+    }
+    assert_eq!(kept(&net, kept_as.statement).await, None);
 }

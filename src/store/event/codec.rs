@@ -103,6 +103,7 @@ impl Event {
             Self::ActRefused { .. } => Act::ActRefused,
             Self::HandedOver { .. } => Act::HandedOver,
             Self::Restricted { .. } => Act::Restricted,
+            Self::Addressed { .. } => Act::Addressed,
             Self::AlertExpired { .. } => Act::AlertExpired,
             Self::Called { .. } => Act::Called,
             Self::CallFailed { .. } => Act::CallFailed,
@@ -148,6 +149,7 @@ impl Event {
             | Self::GoesByHand { actor, .. }
             | Self::Bundled { actor, .. }
             | Self::HandReported { actor, .. }
+            | Self::Addressed { actor, .. }
             | Self::Restricted { actor, .. } => *actor,
             Self::Received { routing, .. } => routing.statement.origin.into(),
             Self::RefusedStatement { peer, .. }
@@ -179,6 +181,7 @@ impl Event {
             | Self::GoesByHand { statement, .. }
             | Self::Bundled { statement, .. }
             | Self::HandReported { statement, .. }
+            | Self::Addressed { statement, .. }
             | Self::AlertExpired { statement } => Some(*statement),
             Self::ReceiptStored { receipt, .. } => Some(StatementRef {
                 origin: receipt.sender,
@@ -275,9 +278,9 @@ impl Event {
                     [&given.to_be_bytes()[..], &leaf.0, body].concat().into()
                 }
             },
-            Self::DraftReturned { text, .. } | Self::Restricted { units: text, .. } => {
-                Bytes::copy_from_slice(text.as_bytes())
-            }
+            Self::DraftReturned { text, .. }
+            | Self::Restricted { units: text, .. }
+            | Self::Addressed { names: text, .. } => Bytes::copy_from_slice(text.as_bytes()),
             Self::Called { kind, ways, .. } => call_body(*kind, ways),
             Self::CallFailed { kind, way, .. } => call_body(*kind, way),
             // The size, 8 bytes big-endian, then the root.
@@ -368,6 +371,11 @@ impl Reader {
                     _ => Word::Acknowledged,
                 },
                 report: body.clone(),
+            },
+            Act::Addressed => Event::Addressed {
+                actor: header.actor,
+                statement: subject()?,
+                names: why(header, body)?.unwrap_or_default(),
             },
             Act::DraftEnded => Event::DraftEnded {
                 actor: header.actor,

@@ -4,12 +4,19 @@
 
 use std::collections::btree_map::Entry;
 
-use super::{Ledger, ends::Days, ids::Refusal, queues::Place, rows::Tag, threads::Thread};
+use super::{
+    Ledger,
+    ends::Days,
+    extending::{Came, may_live},
+    ids::Refusal,
+    queues::Place,
+    rows::Tag,
+    threads::Thread,
+};
 use crate::{
     domain::{
         call::{CallKind, CallSet},
         id::{AuthorityId, StatementRef},
-        limits::THREAD_MAX_STATEMENTS,
         lives::{AlertLife, DeliveryLife, DeliveryStep, DraftStep, Hand, HandlingLife},
         reason::Reason,
         receipt::{LeafHash, Receipt},
@@ -19,7 +26,7 @@ use crate::{
     store::{
         entry::{Actor, EntryIndex},
         event::{Event, Peek},
-        record::{DeliveryRecord, Direction, Extended, MessageRecord, Ordinal},
+        record::{DeliveryRecord, Direction, MessageRecord, Ordinal},
     },
 };
 
@@ -122,6 +129,9 @@ impl Ledger {
             }
             Event::HandedOver { actor, step, .. } => self.hand_over(index, time, *actor, *step),
             Event::AlertExpired { statement } => self.expire(statement),
+            Event::Addressed {
+                statement, names, ..
+            } => self.address(statement, names),
             Event::Called {
                 statement: Some(statement),
                 kind,
@@ -183,7 +193,10 @@ impl Ledger {
         self.ids.hold(statement, record.ordinal);
         self.ends.add(record.ordinal, Days::of(record));
         self.same_person.note(record);
-        let is_first = record.thread == statement;
+        let is_first = record.is_first();
+        if record.addressed.is_some() && may_live(record) {
+            self.addressed.insert(record.ordinal);
+        }
         match record.direction {
             Direction::Own => {
                 for delivery in &record.deliveries {
@@ -254,6 +267,7 @@ impl Ledger {
             handling_life: HandlingLife::default(),
             opened_at: None,
             previous_in_thread: self.tail(&routing.thread),
+            addressed: None,
         };
         self.index_record(&record);
         self.rows.push(record);
@@ -291,21 +305,6 @@ impl Ledger {
             deliveries.extend(ours.map(|ours| ours.extended_by(carrier)));
         }
         deliveries
-    }
-
-    /// What brought a statement here: it stands before it in the journal, of whom it names, about this statement.
-    fn carrier(&self, peer: &AuthorityId, carried: &Routing) -> Option<MessageRecord> {
-        let previous = |record: &MessageRecord| self.rows.read(record.previous_in_thread?);
-        let newest = self
-            .tail(&carried.thread)
-            .and_then(|ordinal| self.rows.read(ordinal));
-        std::iter::successors(newest, previous)
-            .take(THREAD_MAX_STATEMENTS)
-            .find(|record| {
-                record.effect == Effect::Extends
-                    && record.statement.origin == *peer
-                    && record.in_reply_to == Some(carried.statement)
-            })
     }
 
     /// The statement recorded last in this thread.
@@ -413,26 +412,6 @@ impl Ledger {
         }
     }
 
-    /// Whoever a statement is extended to holds it from now on, as far as its carrier is delivered.
-    fn extend(&mut self, by: &MessageRecord) {
-        let Some(ordinal) = by.in_reply_to.and_then(|target| self.ids.ordinal(&target)) else {
-            return;
-        };
-        self.rows.change(ordinal, |record| {
-            if record.thread != by.thread || record.status != by.status {
-                return;
-            }
-            for delivery in &by.deliveries {
-                let recipient = &delivery.recipient;
-                let holds_it =
-                    record.statement.origin == *recipient || record.delivery(recipient).is_some();
-                if !holds_it {
-                    record.deliveries.push(delivery.extended_by(by));
-                }
-            }
-        });
-    }
-
     /// Recall and closure: by the target's own origin, in its thread, and never an exercise upon what is real.
     fn change_target(&mut self, by: &MessageRecord) {
         let target = by.in_reply_to.unwrap_or(by.thread);
@@ -452,6 +431,8 @@ impl Ledger {
             return;
         };
         self.ends.change(ordinal, days, now);
+        // Closed or recalled: nobody is given it any more.
+        self.addressed.remove(&ordinal);
         if was == AlertLife::Waiting
             && let Some(thread) = self.threads.of_mut(&by.thread)
         {
@@ -584,62 +565,9 @@ impl Ledger {
             self.follow(statement, &delivery, &carried);
         }
     }
-
-    /// What travels inside a statement is where that is.
-    fn follow(&mut self, carrier: &StatementRef, its: &DeliveryRecord, carried: &StatementRef) {
-        let Some(ordinal) = self.ids.ordinal(carried) else {
-            return;
-        };
-        self.rows.change(ordinal, |record| {
-            let mut deliveries = record.deliveries.iter_mut();
-            let inside = deliveries.find(|delivery| {
-                delivery.recipient == its.recipient
-                    && delivery.extended.is_some_and(|it| it.by == *carrier)
-            });
-            if let Some(delivery) = inside {
-                delivery.life = its.life;
-                delivery.since = its.since;
-                delivery.receipt = its.receipt;
-            }
-        });
-    }
-}
-
-/// How a statement came to be here.
-#[derive(Clone, Copy)]
-enum Came<'a> {
-    /// We issued it.
-    OfUs,
-    /// Its origin sent it to us.
-    ToUs,
-    /// Inside another one; `None`: which one is lost.
-    Inside(Option<&'a MessageRecord>),
-}
-
-impl Came<'_> {
-    const fn direction(self) -> Direction {
-        match self {
-            Self::OfUs => Direction::Own,
-            Self::ToUs | Self::Inside(_) => Direction::Foreign,
-        }
-    }
 }
 
 impl DeliveryRecord {
-    /// The delivery of what this one's statement carries.
-    fn extended_by(&self, carrier: &MessageRecord) -> Self {
-        Self {
-            handling: HandlingLife::default(),
-            opened_at: None,
-            answered_at: None,
-            extended: Some(Extended {
-                by: carrier.statement,
-                at: carrier.recorded_at,
-            }),
-            ..self.clone()
-        }
-    }
-
     fn answered(&mut self, code: AnswerCode, at: Timestamp) {
         self.handling = self.handling.after(code);
         // Whoever answers anything has seen it.

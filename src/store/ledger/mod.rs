@@ -6,6 +6,7 @@
 mod apply;
 mod drafts;
 mod ends;
+mod extending;
 mod ids;
 mod incidents;
 mod query;
@@ -17,7 +18,7 @@ mod threads;
 mod units;
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     sync::Arc,
 };
 
@@ -38,7 +39,7 @@ pub(in crate::store) use self::{ids::Refusal, rows::Row};
 use super::{
     entry::{Actor, EntryIndex},
     event::Event,
-    record::{DraftRecord, HandoverRecord, MessageRecord},
+    record::{DraftRecord, HandoverRecord, MessageRecord, Ordinal},
     view::{View, ViewError, rows::Position},
 };
 use crate::{
@@ -62,6 +63,8 @@ pub struct Ledger {
     queues: Queues,
     unopened: Unopened,
     ends: Ends,
+    /// Own first statements that are for a group or for all, and that nobody has closed or recalled.
+    addressed: BTreeSet<Ordinal>,
     directories: BTreeMap<u64, EntryIndex>,
     actors: HashMap<Actor, EntryIndex>,
     incidents: Incidents,
@@ -163,6 +166,7 @@ impl Ledger {
             queues: Queues::default(),
             unopened: Unopened::default(),
             ends: Ends::default(),
+            addressed: BTreeSet::new(),
             directories: BTreeMap::new(),
             actors: HashMap::new(),
             incidents: Incidents::default(),

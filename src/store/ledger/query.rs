@@ -266,6 +266,16 @@ impl Ledger {
         self.unopened.other_count()
     }
 
+    /// Own first statements for groups or for all that are neither closed nor recalled, newest first, before `before`.
+    #[must_use]
+    pub fn addressed(&self, before: Option<Ordinal>, limit: usize) -> Vec<MessageRecord> {
+        let older = self.addressed.range(..before.unwrap_or(Ordinal::MAX));
+        let older = older.rev().take(limit);
+        older
+            .filter_map(|ordinal| self.rows.read(*ordinal))
+            .collect()
+    }
+
     /// Alerts that live, though their last day is before this one; at most so many.
     #[must_use]
     pub fn lapsed(&self, today: Day, limit: usize) -> Vec<StatementRef> {

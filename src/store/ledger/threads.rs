@@ -79,7 +79,12 @@ impl Thread {
                     thread_seq = Some(delivery.thread_seq);
                     match delivery.extended {
                         // Whoever carried it gave it the carrier's number.
-                        Some(extended) => turn_of = extended.by.origin,
+                        Some(extended) => {
+                            turn_of = extended.by.origin;
+                            if record.is_first() {
+                                self.turn_of(turn_of).begin_at(delivery.thread_seq);
+                            }
+                        }
                         None => self.turn_of(origin).note(delivery.thread_seq),
                     }
                 }
@@ -147,6 +152,16 @@ impl Thread {
 }
 
 impl Turn {
+    /// The thread's first statement came inside this one: what stands comes with it, and what was sent before it and
+    /// never arrived is waited for by nobody.
+    fn begin_at(&mut self, thread_seq: u32) {
+        self.next = self.next.max(thread_seq);
+        self.ahead = self.ahead.split_off(&self.next);
+        while self.ahead.remove(&self.next) {
+            self.next = self.next.saturating_add(1);
+        }
+    }
+
     fn note(&mut self, thread_seq: u32) {
         if thread_seq >= self.next {
             self.ahead.insert(thread_seq);

@@ -28,6 +28,7 @@ fn one_of_each(number: u64, reason: Reason, leaf: Option<LeafHash>, bytes: &[u8]
     vec![
         accepted(&own),
         received(&foreign),
+        carried(&foreign, "XC-POL"),
         Event::RefusedStatement {
             statement,
             peer,
@@ -118,6 +119,11 @@ fn one_of_each(number: u64, reason: Reason, leaf: Option<LeafHash>, bytes: &[u8]
             root: leaf.unwrap_or(LeafHash([1; 32])).0,
         },
         Event::AlertExpired { statement },
+        Event::Addressed {
+            actor,
+            statement,
+            names: "@nordic,all".into(),
+        },
         Event::Called {
             statement: Some(statement),
             peer: Some(peer),
@@ -245,11 +251,21 @@ fn a_header_without_what_its_act_needs_is_refused() {
         let needs_peer = header.peer.is_some() && !may_lack;
         let documented = matches!(
             event,
-            Event::Accepted { .. } | Event::Received { .. } | Event::ReceiptStored { .. }
+            Event::Accepted { .. }
+                | Event::Received { .. }
+                | Event::Carried { .. }
+                | Event::ReceiptStored { .. }
         );
         let mut cases = Vec::new();
         if matches!(event, Event::DraftKept { .. }) {
             cases.push((header.clone(), body.slice(1..)));
+        }
+        if matches!(event, Event::Carried { .. }) {
+            let without = EntryHeader {
+                peer: None,
+                ..header.clone()
+            };
+            cases.push((without, body.clone()));
         }
         if matches!(event, Event::DraftReturned { .. }) {
             cases.push((header.clone(), Bytes::from_static(b"\xff\xfe")));

@@ -37,7 +37,9 @@ fn first(origin: &str, number: u64) -> Routing {
         .into_iter()
         .filter(|to| *to != origin)
         .collect();
-    let mut alert = alert(origin, number, &to);
+    // One leaves room for newcomers.
+    let to = if number == 2 { &to[..1] } else { &to[..] };
+    let mut alert = alert(origin, number, to);
     if number == 3 {
         alert.status = Status::Exercise;
     }
@@ -75,6 +77,7 @@ fn effect() -> impl Strategy<Value = Effect> {
         Effect::Corrects,
         Effect::Recalls,
         Effect::Closes,
+        Effect::Extends,
     ])
 }
 
@@ -116,6 +119,16 @@ fn event() -> impl Strategy<Value = Event> {
             OWN => accepted(&routing),
             _ => received(&routing),
         }),
+        3 => (statement(), origin()).prop_map(|(routing, by)| match routing.statement.origin.as_str() {
+            OWN => accepted(&routing),
+            _ => carried(&routing, by),
+        }),
+        2 => (origin(), 0..ALERTS, prop::sample::select(vec!["all", "@nordic", "@nordic,@west"]))
+            .prop_map(|(origin, number, names)| Event::Addressed {
+                actor: officer(),
+                statement: name(origin, number),
+                names: names.into(),
+            }),
         4 => (0..ALERTS, prop::sample::select(PARTNERS.to_vec()), verdict)
             .prop_map(|(number, by, verdict)| stored(&receipt(&first(OWN, number), by, verdict))),
         1 => (origin(), 0..NUMBERS, reason.clone()).prop_map(|(peer, number, reason)| {
@@ -288,6 +301,7 @@ fn answers(ledger: &Ledger) -> Vec<String> {
         answers.push(format!("{}", ledger.actor_known(&actor)));
         answers.push(format!("{:?}", ledger.actor_entry(&actor)));
     }
+    answers.push(format!("{:?}", ledger.addressed(None, 1000)));
     answers.push(format!("{:?}", ledger.drafts(None, 1000)));
     answers.push(ledger.draft_count().to_string());
     answers

@@ -175,6 +175,16 @@ pub(super) fn received(routing: &Routing) -> Event {
     }
 }
 
+/// It came inside a statement of `by`.
+pub(super) fn carried(routing: &Routing, by: &str) -> Event {
+    Event::Carried {
+        peer: authority(by),
+        routing: Arc::new(routing.clone()),
+        leaf: leaf_of(routing),
+        document: document(routing),
+    }
+}
+
 pub(super) fn receipt(routing: &Routing, by: &str, verdict: Verdict) -> Receipt {
     Receipt {
         federation: "test".into(),

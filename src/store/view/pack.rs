@@ -69,7 +69,8 @@ impl Packer {
             | u8::from(record.opened_at.is_some()) << 3
             | u8::from(record.previous_in_thread.is_some()) << 4
             | u8::from(record.terms != Terms::default()) << 5
-            | u8::from(record.called != CallSet::default()) << 6;
+            | u8::from(record.called != CallSet::default()) << 6
+            | u8::from(record.addressed.is_some()) << 7;
         self.raw(&[
             flags,
             record.kind as u8,
@@ -103,6 +104,9 @@ impl Packer {
         }
         if record.called != CallSet::default() {
             self.number(u64::from(record.called.bits()));
+        }
+        if let Some(names) = &record.addressed {
+            self.text(names);
         }
         self.number(record.deliveries.len() as u64);
         for delivery in &record.deliveries {
@@ -321,6 +325,10 @@ impl<'a> Unpacker<'a> {
             called: match has(6) {
                 true => CallSet::from_bits(u32::try_from(self.number()?).ok()?),
                 false => CallSet::default(),
+            },
+            addressed: match has(7) {
+                true => Some(self.text()?.into()),
+                false => None,
             },
             deliveries: {
                 let count = self.number()?;

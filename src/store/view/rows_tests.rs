@@ -130,6 +130,7 @@ fn effect() -> impl Strategy<Value = Effect> {
         Effect::Corrects,
         Effect::Recalls,
         Effect::Closes,
+        Effect::Extends,
     ]);
     let answers = prop::sample::select(AnswerCode::ALL.to_vec()).prop_map(Effect::Answers);
     prop_oneof![plain, answers]
@@ -170,6 +171,7 @@ prop_compose! {
         (leaf, index, size_bytes) in any::<([u8; 32], u64, u32)>(),
         times in any::<[i64; 3]>(),
         (opened_at, previous_in_thread) in any::<(Option<i64>, Option<u64>)>(),
+        addressed in prop::option::of("[a-z@,]{1,300}"),
         handling_life in handling_life(),
         deliveries in prop::collection::vec(delivery(), 0..5),
     ) -> MessageRecord {
@@ -186,7 +188,7 @@ prop_compose! {
             leaf: LeafHash(leaf),
             issued_at, recorded_at, carried_until,
             in_reply_to: target.map(statement),
-            deliveries, handling_life, previous_in_thread,
+            deliveries, handling_life, previous_in_thread, addressed: addressed.map(Into::into),
             opened_at: opened_at.map(Timestamp::from_micros),
         }
     }

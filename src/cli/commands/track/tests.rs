@@ -21,6 +21,7 @@ fn one_hit_one_silent() -> TrackResponse {
         owed_by: "XC-POL".to_owned(),
     };
     TrackResponse {
+        same_person: None,
         summary: Some(Summary {
             statement: Some(statement("XA-POL")),
             reference: "XA-26-7F3K9".to_owned(),

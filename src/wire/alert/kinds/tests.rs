@@ -151,6 +151,16 @@ fn recall_closure_correction_update_and_instruction() {
                 "risk",
             ),
             (
+                r#""extend":{"text":{"text":"x"}}"#,
+                r#""extend":{"carried":{}}"#,
+                "extend.carried",
+            ),
+            (
+                r#""extend":{}"#,
+                r#""extend":{},"risk":{"level":4}"#,
+                "risk",
+            ),
+            (
                 r#""recall":{"reason":1,"target":{"origin":"XA-POL","id":"AZqvAAAAcACAAAAAAAAAAQ=="}}"#,
                 r#""recall":{"reason":1,"target":{"origin":"XA-POL","id":"AZqv"}}"#,
                 "recall.target.id",
