@@ -133,7 +133,11 @@ fn destinations(submitted: &[Submitted]) -> String {
         for one in *to {
             shown.add_row(cells(one));
         }
-        format!("\n{}:\n{shown}", references.join(", "))
+        // Where all go to the same, nobody asks which; and scripts find each reference once.
+        match told.len() {
+            1 => format!("\n{shown}"),
+            _ => format!("\n{}:\n{shown}", references.join(", ")),
+        }
     });
     tables.collect()
 }

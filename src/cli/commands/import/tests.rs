@@ -142,3 +142,13 @@ fn uneven_and_empty_tables_are_refused_with_their_line() {
             .starts_with("row 1: `a`")
     );
 }
+
+#[test]
+fn the_example_becomes_two_drafts() {
+    let mapping = mapping(include_str!("../../../../examples/table-mapping.toml"));
+    let sheet = separated(include_str!("../../../../examples/table.csv")).unwrap();
+    let places = places(&mapping, &sheet).unwrap();
+    let drafts = drafts(&specimen(), &sheet, &places, NOW).unwrap();
+    let to: Vec<_> = drafts.iter().map(|draft| draft.to[0].as_str()).collect();
+    assert_eq!(to, ["XB-POL", "XB"]);
+}
