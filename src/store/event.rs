@@ -1,15 +1,16 @@
 //! What happened, in domain terms: what decisions record, what the ledger applies, what replay reads back.
 //!
-//! The way in is [`Event`]; `event/codec.rs` turns it into an entry and back. Never put a person into
+//! The way in is [`Event`]; `event/codec.rs` turns it into an entry, `event/reader.rs` back. Never put a person into
 //! anything but a document or a sealed body.
 
 mod codec;
+mod reader;
 
 use std::sync::Arc;
 
 use bytes::Bytes;
 
-pub use self::codec::{EventError, Reader};
+pub use self::reader::{EventError, Reader};
 use super::entry::{Actor, EntryIndex};
 use crate::domain::{
     call::CallKind,

@@ -31,13 +31,14 @@ impl Ledger {
             })
     }
 
-    /// Whoever a statement is extended to holds it from now on, as far as its carrier is delivered.
+    /// Whoever its origin extends a statement to holds it from now on, as far as its carrier is delivered.
     pub(super) fn extend(&mut self, by: &MessageRecord) {
         let Some(ordinal) = by.in_reply_to.and_then(|target| self.ids.ordinal(&target)) else {
             return;
         };
         self.rows.change(ordinal, |record| {
-            if record.thread != by.thread || record.status != by.status {
+            let is_its_own = record.statement.origin == by.statement.origin;
+            if !is_its_own || record.thread != by.thread || record.status != by.status {
                 return;
             }
             for delivery in &by.deliveries {
