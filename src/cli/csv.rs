@@ -1,6 +1,6 @@
 //! Comma-separated values (RFC 4180), both ways.
 //!
-//! The ways in are [`line`] and [`read`]. What is written is never run by a spreadsheet that opens it (CWE-1236); what is
+//! The ways in are [`line()`] and [`read`]. What is written is never run by a spreadsheet that opens it (CWE-1236); what is
 //! read is read whole or refused, with the line at which it stops making sense.
 
 use crate::domain::text::escape;
