@@ -1,0 +1,81 @@
+//! ```text
+//!   XA-POL --missing offender------------> XB-POL, XC-POL
+//!          <-hit, sighting: she is here--- XB-POL            30 minutes run
+//!          --instruction: hold-----------> XB-POL            in time
+//!          <-outcome: arrested------------ XB-POL
+//!          --closure---------------------> XB-POL, XC-POL
+//!          <-actioned: removed------------ XB-POL, XC-POL
+//! ```
+
+use serde_json::json;
+
+use crate::scene::{Scene, golden};
+
+const ALERT: &str = concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/examples/missing-offender.json"
+);
+
+/// Verifies that a missing offender who is met at a border is instructed about in time, arrested, stood down at everybody who
+/// held the alert and removed there, that nothing is owed then, and that the originator's track tells it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_missing_offender_is_found_at_a_border_arrested_and_closed_everywhere() {
+    let scene = Scene::of(&["XA-POL", "XB-POL", "XC-POL"]).await;
+    let alert = scene.issued("XA-POL", &format!("send {ALERT}")).await;
+    scene
+        .done("XA-POL", &format!("track {alert} --wait delivered"))
+        .await;
+
+    scene.done("XB-POL", &format!("show {alert}")).await;
+    let line = format!("answer {alert} --hit --place 'Port of Bensalem' --country XB --present");
+    let hit = scene.issued("XB-POL", &line).await;
+    scene
+        .done("XB-POL", &format!("track {hit} --wait delivered"))
+        .await;
+    // She stands at the desk of the border police: this is what the head of unit at XA sees then.
+    let told = scene.done("XA-POL", &format!("track {alert}")).await;
+    golden("found_at_a_border_and_waiting_for_a_word", &told);
+    let word = scene
+        .issued("XA-POL", &format!("instruct {hit} --hold"))
+        .await;
+    scene
+        .done("XA-POL", &format!("track {word} --wait delivered"))
+        .await;
+    let outcome = scene.file("outcome.json", &json!({
+        "to": ["XA-POL"], "priority": "PRIORITY_URGENT", "status": "STATUS_EXERCISE",
+        "handling": ["HANDLING_H1", "HANDLING_H2"], "inReplyTo": alert,
+        "payload": { "outcome": { "code": "OUTCOME_CODE_ARRESTED", "happenedOn": "2026-11-28", "country": "XB", "place": "Port of Bensalem" } },
+    }));
+    let outcome = scene.issued("XB-POL", &format!("send {outcome}")).await;
+    scene
+        .done("XB-POL", &format!("track {outcome} --wait delivered"))
+        .await;
+
+    let end = scene
+        .issued("XA-POL", &format!("close {alert} --why arrested"))
+        .await;
+    scene
+        .done("XA-POL", &format!("track {end} --wait delivered"))
+        .await;
+    for holder in ["XB-POL", "XC-POL"] {
+        let line = format!("answer {alert} --actioned --removed");
+        let removed = scene.issued(holder, &line).await;
+        scene
+            .done(holder, &format!("track {removed} --wait delivered"))
+            .await;
+    }
+
+    for id in ["XA-POL", "XB-POL", "XC-POL"] {
+        let track = scene.track(id, &alert).await;
+        assert_eq!(
+            track["summary"]["life"], "ALERT_LIFE_CLOSED",
+            "{id}: {track}"
+        );
+        let nothing = |of: &serde_json::Value| of["overdue"].as_array().is_none_or(Vec::is_empty);
+        assert!(nothing(&track["summary"]), "{id}: {track}");
+        let deliveries = track["deliveries"].as_array().into_iter().flatten();
+        assert!(deliveries.into_iter().all(nothing), "{id}: {track}");
+    }
+    let told = scene.done("XA-POL", &format!("track {alert}")).await;
+    golden("found_at_a_border_and_closed", &told);
+}
