@@ -35,12 +35,24 @@ async fn a_missing_offender_is_found_at_a_border_arrested_and_closed_everywhere(
     // She stands at the desk of the border police: this is what the head of unit at XA sees then.
     let told = scene.done("XA-POL", &format!("track {alert}")).await;
     golden("found_at_a_border_and_waiting_for_a_word", &told);
+    let owed = scene.track("XA-POL", &alert).await["running"][0].clone();
+    assert_eq!(
+        (&owed["clock"], &owed["owedBy"]),
+        (&json!("instruction"), &json!("XA-POL"))
+    );
     let word = scene
         .issued("XA-POL", &format!("instruct {hit} --hold"))
         .await;
     scene
         .done("XA-POL", &format!("track {word} --wait delivered"))
         .await;
+    for id in ["XA-POL", "XB-POL"] {
+        let running = scene.track(id, &alert).await["running"].to_string();
+        assert!(
+            !running.contains("instruction"),
+            "in time, as {id} sees it: {running}"
+        );
+    }
     let outcome = scene.file("outcome.json", &json!({
         "to": ["XA-POL"], "priority": "PRIORITY_URGENT", "status": "STATUS_EXERCISE",
         "handling": ["HANDLING_H1", "HANDLING_H2"], "inReplyTo": alert,
@@ -72,6 +84,8 @@ async fn a_missing_offender_is_found_at_a_border_arrested_and_closed_everywhere(
             "{id}: {track}"
         );
         let nothing = |of: &serde_json::Value| of["overdue"].as_array().is_none_or(Vec::is_empty);
+        let running = track["running"].as_array();
+        assert!(running.is_none_or(Vec::is_empty), "{id}: {track}");
         assert!(nothing(&track["summary"]), "{id}: {track}");
         let deliveries = track["deliveries"].as_array().into_iter().flatten();
         assert!(deliveries.into_iter().all(nothing), "{id}: {track}");

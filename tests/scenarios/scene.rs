@@ -107,7 +107,16 @@ fn unvarying(said: &str) -> String {
     let mut named = Named::default();
     let lines = in_order(said.lines().collect());
     let lines = lines.iter().map(|line| {
-        let words = line.split(' ').map(|word| named.placeholder(word));
+        let words = line.split(' ').map(|word| {
+            let said = named.placeholder(word);
+            // A table's columns stay as wide as they were.
+            let width = if line.contains('┆') {
+                word.chars().count()
+            } else {
+                0
+            };
+            format!("{said:<width$}")
+        });
         words.collect::<Vec<_>>().join(" ")
     });
     lines.collect::<Vec<_>>().join("\n")

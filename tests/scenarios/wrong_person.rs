@@ -2,6 +2,7 @@
 //!   XA-POL --missing offender------------> XB-POL, XC-POL
 //!          <-hit, sighting---------------- XB-POL
 //!          <-misidentified---------------- XB-POL            another person was taken for her
+//!          --instruction: let pass-------> XB-POL            who goes free
 //!          --correction: was, is---------> XB-POL, XC-POL    the fact that misled is repaired at all who hold it
 //!                                          XC-POL reads it
 //! ```
@@ -15,7 +16,7 @@ const ALERT: &str = concat!(
     "/examples/missing-offender.json"
 );
 
-/// Verifies that after a wrong person was stopped the fact that misled is corrected at every holder, that one who never met
+/// Verifies that after a wrong person was stopped, and let pass by the originator's word, the fact that misled is corrected at every holder, that one who never met
 /// the wrong person reads what was wrong and what is right, that the alert lives on, and that the originator's track tells
 /// of both the hit and its end.
 #[tokio::test(flavor = "multi_thread")]
@@ -36,6 +37,13 @@ async fn a_wrong_person_is_stopped_and_what_misled_is_corrected_everywhere() {
     let wrong = scene.issued("XB-POL", &line).await;
     scene
         .done("XB-POL", &format!("track {wrong} --wait delivered"))
+        .await;
+
+    let word = scene
+        .issued("XA-POL", &format!("instruct {wrong} --let-pass"))
+        .await;
+    scene
+        .done("XA-POL", &format!("track {word} --wait delivered"))
         .await;
 
     let change = json!({ "correction": {

@@ -35,7 +35,7 @@ fn said(event: &TrackEvent, all: &[TrackEvent]) -> String {
         return became.said(&what);
     }
     match event.what.split_once(": ") {
-        Some(("answer", "opened")) => "opens it".to_owned(),
+        Some(("answer", "opened")) => "opens the thread".to_owned(),
         Some(("answer", "assigned")) => "assigns it to a unit".to_owned(),
         Some(("answer", code)) => format!("answers: {}", escape(code)),
         // A word of more than a name is none of the kinds that there are.
@@ -115,7 +115,7 @@ mod tests {
                 "by hand: carried",
                 "missing_offender goes there by hand: carried",
             ),
-            ("answer: opened", "opens it"),
+            ("answer: opened", "opens the thread"),
             ("answer: assigned", "assigns it to a unit"),
             ("answer: no_trace", "answers: no_trace"),
         ];
