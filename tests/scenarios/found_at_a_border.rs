@@ -21,17 +21,11 @@ const ALERT: &str = concat!(
 #[tokio::test(flavor = "multi_thread")]
 async fn a_missing_offender_is_found_at_a_border_arrested_and_closed_everywhere() {
     let scene = Scene::of(&["XA-POL", "XB-POL", "XC-POL"]).await;
-    let alert = scene.issued("XA-POL", &format!("send {ALERT}")).await;
-    scene
-        .done("XA-POL", &format!("track {alert} --wait delivered"))
-        .await;
+    let alert = scene.delivered("XA-POL", &format!("send {ALERT}")).await;
 
     scene.done("XB-POL", &format!("show {alert}")).await;
     let line = format!("answer {alert} --hit --place 'Port of Bensalem' --country XB --present");
-    let hit = scene.issued("XB-POL", &line).await;
-    scene
-        .done("XB-POL", &format!("track {hit} --wait delivered"))
-        .await;
+    let hit = scene.delivered("XB-POL", &line).await;
     // She stands at the desk of the border police: this is what the head of unit at XA sees then.
     let told = scene.done("XA-POL", &format!("track {alert}")).await;
     golden("found_at_a_border_and_waiting_for_a_word", &told);
@@ -40,11 +34,8 @@ async fn a_missing_offender_is_found_at_a_border_arrested_and_closed_everywhere(
         (&owed["clock"], &owed["owedBy"]),
         (&json!("instruction"), &json!("XA-POL"))
     );
-    let word = scene
-        .issued("XA-POL", &format!("instruct {hit} --hold"))
-        .await;
     scene
-        .done("XA-POL", &format!("track {word} --wait delivered"))
+        .delivered("XA-POL", &format!("instruct {hit} --hold"))
         .await;
     for id in ["XA-POL", "XB-POL"] {
         let running = scene.track(id, &alert).await["running"].to_string();
@@ -53,28 +44,28 @@ async fn a_missing_offender_is_found_at_a_border_arrested_and_closed_everywhere(
             "in time, as {id} sees it: {running}"
         );
     }
-    let outcome = scene.file("outcome.json", &json!({
-        "to": ["XA-POL"], "priority": "PRIORITY_URGENT", "status": "STATUS_EXERCISE",
-        "handling": ["HANDLING_H1", "HANDLING_H2"], "inReplyTo": alert,
-        "payload": { "outcome": { "code": "OUTCOME_CODE_ARRESTED", "happenedOn": "2026-11-28", "country": "XB", "place": "Port of Bensalem" } },
-    }));
-    let outcome = scene.issued("XB-POL", &format!("send {outcome}")).await;
-    scene
-        .done("XB-POL", &format!("track {outcome} --wait delivered"))
-        .await;
+    let outcome = json!({
+        "to": ["XA-POL"],
+        "priority": "PRIORITY_URGENT",
+        "status": "STATUS_EXERCISE",
+        "handling": ["HANDLING_H1", "HANDLING_H2"],
+        "inReplyTo": alert,
+        "payload": { "outcome": {
+            "code": "OUTCOME_CODE_ARRESTED",
+            "happenedOn": "2026-11-28",
+            "country": "XB",
+            "place": "Port of Bensalem",
+        }},
+    });
+    let outcome = scene.file("outcome.json", &outcome);
+    scene.delivered("XB-POL", &format!("send {outcome}")).await;
 
-    let end = scene
-        .issued("XA-POL", &format!("close {alert} --why arrested"))
-        .await;
     scene
-        .done("XA-POL", &format!("track {end} --wait delivered"))
+        .delivered("XA-POL", &format!("close {alert} --why arrested"))
         .await;
     for holder in ["XB-POL", "XC-POL"] {
         let line = format!("answer {alert} --actioned --removed");
-        let removed = scene.issued(holder, &line).await;
-        scene
-            .done(holder, &format!("track {removed} --wait delivered"))
-            .await;
+        scene.delivered(holder, &line).await;
     }
 
     for id in ["XA-POL", "XB-POL", "XC-POL"] {

@@ -48,8 +48,15 @@ impl Scene {
         said
     }
 
-    /// The reference of the first statement that a command issues.
-    pub(crate) async fn issued(&self, id: &str, line: &str) -> String {
+    /// The reference of the first statement that a command issues, once every recipient's node holds it.
+    pub(crate) async fn delivered(&self, id: &str, line: &str) -> String {
+        let reference = self.issued(id, line).await;
+        let line = format!("track {reference} --wait delivered");
+        self.done(id, &line).await;
+        reference
+    }
+
+    async fn issued(&self, id: &str, line: &str) -> String {
         let said = self.done(id, line).await;
         let prefix = format!("{}-", &id[..2]);
         let mut words = said.split_whitespace();

@@ -22,28 +22,16 @@ const ALERT: &str = concat!(
 #[tokio::test(flavor = "multi_thread")]
 async fn a_wrong_person_is_stopped_and_what_misled_is_corrected_everywhere() {
     let scene = Scene::of(&["XA-POL", "XB-POL", "XC-POL"]).await;
-    let alert = scene.issued("XA-POL", &format!("send {ALERT}")).await;
-    scene
-        .done("XA-POL", &format!("track {alert} --wait delivered"))
-        .await;
+    let alert = scene.delivered("XA-POL", &format!("send {ALERT}")).await;
 
     scene.done("XB-POL", &format!("show {alert}")).await;
     let line = format!("answer {alert} --hit --place 'Port of Bensalem' --country XB --left");
-    let hit = scene.issued("XB-POL", &line).await;
-    scene
-        .done("XB-POL", &format!("track {hit} --wait delivered"))
-        .await;
+    scene.delivered("XB-POL", &line).await;
     let line = format!("answer {alert} --misidentified --text 'Fingerprints are not hers'");
-    let wrong = scene.issued("XB-POL", &line).await;
-    scene
-        .done("XB-POL", &format!("track {wrong} --wait delivered"))
-        .await;
+    let wrong = scene.delivered("XB-POL", &line).await;
 
-    let word = scene
-        .issued("XA-POL", &format!("instruct {wrong} --let-pass"))
-        .await;
     scene
-        .done("XA-POL", &format!("track {word} --wait delivered"))
+        .delivered("XA-POL", &format!("instruct {wrong} --let-pass"))
         .await;
 
     let change = json!({ "correction": {
@@ -51,11 +39,8 @@ async fn a_wrong_person_is_stopped_and_what_misled_is_corrected_everywhere() {
         "reason": { "text": "Day and month were taken for each other.", "language": "en" },
     }});
     let change = scene.file("correction.json", &change);
-    let repaired = scene
-        .issued("XA-POL", &format!("correct {alert} {change}"))
-        .await;
     scene
-        .done("XA-POL", &format!("track {repaired} --wait delivered"))
+        .delivered("XA-POL", &format!("correct {alert} {change}"))
         .await;
 
     for holder in ["XB-POL", "XC-POL"] {
