@@ -180,3 +180,32 @@ impl Named {
         format!("{placeholder}{after}")
     }
 }
+
+/// Verifies that two runs of one course read the same, and that another course does not.
+#[test]
+fn only_what_varies_between_runs_is_replaced() {
+    let course = |time: &str, code: &str, first: &str, second: &str, word: &str| {
+        unvarying(&format!(
+            "XA-26-{code}  live\n\
+             │ {time} ┆ {first} ┆ receives missing_offender ┆ XA-26-{code} │\n\
+             │ {time} ┆ {second} ┆ receives missing_offender ┆ XA-26-{code} │\n\
+             │ {time} ┆ XB-POL ┆ answers: {word} ┆ XB-26-{code} │"
+        ))
+    };
+    let one = course("2026-11-24T05:23:20Z", "7F3K9", "XB-POL", "XC-POL", "hit");
+    let again = course("2027-01-02T23:00:01Z", "AB12C", "XC-POL", "XB-POL", "hit");
+    assert_eq!(one, again);
+    assert!(one.starts_with("XA-<A>  live\n"), "{one}");
+    for other in [
+        course(
+            "2026-11-24T05:23:20Z",
+            "7F3K9",
+            "XB-POL",
+            "XC-POL",
+            "no_trace",
+        ),
+        course("2026-11-24T05:23:20Z", "7F3K9", "XB-POL", "XD-POL", "hit"),
+    ] {
+        assert_ne!(one, other);
+    }
+}
