@@ -195,7 +195,8 @@ fn settled(life: DeliveryLife) -> (pb::DeliveryState, String) {
     }
 }
 
-fn overdue_line(late: Overdue) -> pb::Overdue {
+/// The wire's form of one clock.
+pub(super) fn overdue_line(late: Overdue) -> pb::Overdue {
     pb::Overdue {
         clock: late.clock.name().to_owned(),
         due_us: late.due.as_micros(),

@@ -14,10 +14,11 @@ use super::{
     same_person,
     service::{DeskService, Permit, read_failed, store_failed, submit_failed},
     submit::recipient,
-    summary::{deliveries, handling, reference_of, summary},
+    summary::{deliveries, handling, overdue_line, reference_of, summary},
     units,
 };
 use crate::{
+    delivery::clocks::running,
     domain::{
         id::StatementRef,
         limits::DESK_MESSAGE_MAX_BYTES,
@@ -114,6 +115,7 @@ pub(super) async fn track(
         Direction::Own => deliveries(&record, &records, &moment),
         Direction::Foreign => Vec::new(),
     };
+    let running = running(moment.own, &record, &records, now);
     if permit.role != Role::Ops {
         carry::with_reports(desk, &record, &mut deliveries).await?;
     }
@@ -125,6 +127,7 @@ pub(super) async fn track(
         deliveries,
         events,
         same_person,
+        running: running.into_iter().map(overdue_line).collect(),
     })
 }
 

@@ -20,6 +20,8 @@ use crate::{
 
 use super::{link, list::marked_kind};
 
+mod course;
+
 /// Arguments of `track`.
 #[derive(Debug, clap::Args)]
 pub struct TrackArgs {
@@ -161,19 +163,9 @@ fn render(track: &TrackResponse, contacts: &BTreeMap<String, String>, now: Times
     shown.push('\n');
     shown.push_str(&extensions(&track.deliveries));
     shown.push_str(&link::same_person(track.same_person.as_ref()));
-    shown.push_str(&whom_to_call(track, contacts));
-    if !track.events.is_empty() {
-        let mut events = table(["when", "who", "what", "statement"]);
-        for event in &track.events {
-            events.add_row([
-                time(event.at_us),
-                escape(&event.authority),
-                escape(&event.what),
-                names::statement(event.statement.as_ref()),
-            ]);
-        }
-        shown.push_str(&events.to_string());
-    }
+    shown.push_str(&whom_to_call(track, contacts, now));
+    shown.push_str(&owed(&track.running, now));
+    shown.push_str(&course::table_of(&track.events));
     shown
 }
 
@@ -244,24 +236,64 @@ fn by_hand(delivery: &Delivery) -> String {
 }
 
 fn overdue(clocks: &[Overdue], now: Timestamp) -> String {
-    let lines = clocks.iter().map(|clock| {
-        let late = now.since(Timestamp::from_micros(clock.due_us));
-        format!("{} by {}", escape(&clock.clock), span(late))
-    });
+    let lines = clocks.iter().map(|clock| late(clock, now));
     or_dash(&lines.collect::<Vec<_>>().join("\n"))
 }
 
-fn whom_to_call(track: &TrackResponse, contacts: &BTreeMap<String, String>) -> String {
+/// `an answer, 1 h 35 min late`
+fn late(clock: &Overdue, now: Timestamp) -> String {
+    let late = now.since(Timestamp::from_micros(clock.due_us));
+    format!("{}, {} late", due(clock), span(late))
+}
+
+/// What a clock waits for.
+fn due(clock: &Overdue) -> String {
+    match clock.clock.as_str() {
+        "delivered" => "a receipt".to_owned(),
+        "opened" => "an officer's view".to_owned(),
+        "answer" => "an answer".to_owned(),
+        "instruction" => "an instruction".to_owned(),
+        "carried" => "word that it was carried".to_owned(),
+        // A later version's.
+        other => escape(other),
+    }
+}
+
+/// Who is late, with what, and how to reach them.
+fn whom_to_call(
+    track: &TrackResponse,
+    contacts: &BTreeMap<String, String>,
+    now: Timestamp,
+) -> String {
     let own = track.summary.iter().flat_map(|it| &it.overdue);
     let theirs = track.deliveries.iter().flat_map(|it| &it.overdue);
-    let mut owing: Vec<&str> = own.chain(theirs).map(|it| it.owed_by.as_str()).collect();
-    owing.sort_unstable();
-    owing.dedup();
+    let mut owing: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for clock in own.chain(theirs) {
+        let said = late(clock, now);
+        let of = owing.entry(clock.owed_by.as_str()).or_default();
+        if !of.contains(&said) {
+            of.push(said);
+        }
+    }
     owing
         .into_iter()
-        .map(|who| match contacts.get(who).map(String::as_str) {
-            None | Some("") => format!("overdue: {}\n", escape(who)),
-            Some(contact) => format!("overdue: {}, call {}\n", escape(who), escape(contact)),
+        .map(|(who, clocks)| {
+            let owes = format!("overdue: {} owes {}", escape(who), clocks.join("; "));
+            match contacts.get(who).map(String::as_str) {
+                None | Some("") => format!("{owes}\n"),
+                Some(contact) => format!("{owes}; call {}\n", escape(contact)),
+            }
+        })
+        .collect()
+}
+
+/// Who must do what until when.
+fn owed(clocks: &[Overdue], now: Timestamp) -> String {
+    let to_come = clocks.iter().filter(|it| it.due_us >= now.as_micros());
+    to_come
+        .map(|clock| {
+            let (who, until) = (escape(&clock.owed_by), time(clock.due_us));
+            format!("{who} owes {} by {until}\n", due(clock))
         })
         .collect()
 }

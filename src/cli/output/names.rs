@@ -1,5 +1,6 @@
 //! Words for the numbers of the desk protocol. A number that this version does not know is shown as such.
 
+use crate::domain::id;
 use crate::proto::{
     desk::v1::{AlertLife, DeliveryState, HandStage, HandlingLife},
     envelope::v1::{Handling, Kind, Priority, StatementRef, Status, TransferGround},
@@ -103,6 +104,17 @@ pub fn statement(reference: Option<&StatementRef>) -> String {
         || "-".to_owned(),
         |it| format!("{}/{}", super::escape(&it.origin), id(&it.id)),
     )
+}
+/// What is said over a telephone: `XA-26-7F3K9`; the full name of what has no reference.
+#[must_use]
+pub fn reference(of: Option<&StatementRef>) -> String {
+    let domain = of.and_then(|it| {
+        Some(id::StatementRef {
+            origin: it.origin.parse().ok()?,
+            id: id::MessageId::from_bytes(&it.id).ok()?,
+        })
+    });
+    domain.map_or_else(|| statement(of), |it| it.reference().to_string())
 }
 /// An id as text; what is no id as hexadecimal.
 #[must_use]

@@ -10,7 +10,16 @@ const MINUTE_US: i64 = 60_000_000;
 fn statement(origin: &str) -> StatementRef {
     StatementRef {
         origin: origin.to_owned(),
-        id: vec![7; 16],
+        id: [7, 7, 7, 7, 7, 7, 0x77, 7, 0x87, 7, 7, 7, 7, 7, 7, 7].to_vec(),
+    }
+}
+
+fn event(authority: &str, what: &str, minutes_ago: i64) -> TrackEvent {
+    TrackEvent {
+        at_us: NOW_US - minutes_ago * MINUTE_US,
+        authority: authority.to_owned(),
+        what: what.to_owned(),
+        statement: Some(statement("XA-POL")),
     }
 }
 
@@ -20,8 +29,14 @@ fn one_hit_one_silent() -> TrackResponse {
         due_us: NOW_US - 95 * MINUTE_US,
         owed_by: "XC-POL".to_owned(),
     };
+    let instruction = Overdue {
+        clock: "instruction".to_owned(),
+        due_us: NOW_US + 25 * MINUTE_US,
+        owed_by: "XA-POL".to_owned(),
+    };
     TrackResponse {
         same_person: None,
+        running: vec![overdue.clone(), instruction],
         summary: Some(Summary {
             statement: Some(statement("XA-POL")),
             reference: "XA-26-7F3K9".to_owned(),
@@ -58,12 +73,11 @@ fn one_hit_one_silent() -> TrackResponse {
                 ..Delivery::default()
             },
         ],
-        events: vec![TrackEvent {
-            at_us: NOW_US - 170 * MINUTE_US,
-            authority: "XB-POL".to_owned(),
-            what: "delivered\u{202e}".to_owned(),
-            statement: Some(statement("XA-POL")),
-        }],
+        events: vec![
+            event("XA-POL", "missing_offender\u{202e}", 180),
+            event("XB-POL", "delivered", 170),
+            event("XB-POL", "answer: hit", 90),
+        ],
     }
 }
 
