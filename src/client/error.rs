@@ -52,7 +52,7 @@ impl Fault {
 /// One wrong field of a draft.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FieldFault {
-    /// `payload.missingOffender.subject.born`; behind `drafts[3].` where several were sent. Empty: what follows counts
+    /// `subject.documents[0].mrz`, as `Fault.path` in desk.proto; behind `drafts[3].` where several were sent. Empty: what follows counts
     /// the faults that found no room.
     pub path: String,
     /// What was found, what was expected.
@@ -86,7 +86,7 @@ pub enum ClientError {
     /// Fault of the profile or of its files. Nothing was sent.
     #[error(transparent)]
     Profile(ProfileError),
-    /// Nobody answers, and nothing was changed: try later.
+    /// Nobody answers, and this call changed nothing: try later.
     #[error("the node is unreachable: {0}")]
     Unreachable(String),
     /// The drafts were on their way and no answer came. Submit the same ones again, with these ids.
