@@ -8,6 +8,7 @@ pub mod proto;
 
 pub mod calling;
 pub mod cli;
+pub mod client;
 pub mod delivery;
 pub mod desk;
 pub mod domain;

@@ -12,6 +12,10 @@ const SURFACES: [&str; 2] = ["exchange", "desk"];
 const SIMULATION: &str = "simulation";
 /// Names of coded values: uses `domain` alone, and serves the surfaces for people.
 const NAMES: &str = "i18n";
+/// For programs of an authority, beside the node: speaks to it through the desk API, and shares that with `cli` alone.
+const CLIENT: &str = "client";
+/// What the client may use: nothing that a node is made of.
+const CLIENT_USES: [&str; 3] = ["domain", "trust", "wire"];
 /// Wire up, and may use everything below `cli`.
 const NODE: &str = "node";
 const CLI: &str = "cli";
@@ -22,7 +26,7 @@ fn layers_use_only_those_above_them() {
     for layer in LAYERS
         .iter()
         .chain(&SURFACES)
-        .chain(&[SIMULATION, NAMES, NODE, CLI])
+        .chain(&[SIMULATION, NAMES, CLIENT, NODE, CLI])
     {
         for file in sources(&Path::new("src").join(layer)) {
             let text = fs::read_to_string(&file).unwrap();
@@ -93,7 +97,8 @@ fn every_reason_is_given_somewhere() {
             // The list itself, tests, and those who only read what others gave.
             let gives = !name.ends_with("domain/reason.rs") && !name.contains("tests");
             let plays = name.contains("scenarios") || name.starts_with("src/simulation");
-            gives && !plays && !name.starts_with("src/cli")
+            let hears = name.starts_with("src/cli/") || name.starts_with("src/client/");
+            gives && !plays && !hears
         })
         .flat_map(|file| {
             let text = fs::read_to_string(&file).unwrap();
@@ -135,6 +140,13 @@ fn the_rules_refuse_what_they_should() {
     assert!(!allowed("simulation", "exchange"));
     assert!(!allowed("node", "simulation"));
     assert!(allowed("cli", "i18n"));
+    assert!(allowed("cli", "client"));
+    assert!(allowed("client", "wire"));
+    for part in ["store", "delivery", "desk", "node", "i18n"] {
+        assert!(!allowed("client", part), "{part}");
+        assert!(!allowed(part, "client"), "{part}");
+    }
+    assert!(!allowed("client", "cli"));
     assert!(!allowed("wire", "i18n"));
     assert!(!allowed("i18n", "wire"));
 }
@@ -153,6 +165,8 @@ fn allowed(layer: &str, used: &str) -> bool {
         (layer, NAMES) => layer == CLI || SURFACES.contains(&layer),
         (SIMULATION, used) => rank(used).is_some(),
         (CLI, _) => true,
+        (CLIENT, used) => CLIENT_USES.contains(&used),
+        (_, CLIENT) => false,
         (NODE, used) => used != CLI,
         (_, NODE | CLI) => false,
         _ if SURFACES.contains(&used) => false,
@@ -187,7 +201,7 @@ fn used_layers(text: &str) -> Vec<(usize, String)> {
 }
 
 fn known(name: &str) -> bool {
-    let others = [SIMULATION, NAMES, NODE, CLI, "proto"];
+    let others = [SIMULATION, NAMES, CLIENT, NODE, CLI, "proto"];
     LAYERS.contains(&name) || SURFACES.contains(&name) || others.contains(&name)
 }
 

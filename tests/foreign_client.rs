@@ -1,7 +1,8 @@
 //! A client that we did not write: Python's grpcio, with stubs generated from `proto/`, over mutual TLS.
 //!
 //! ```text
-//!  desk_client.py --desk--> XA-POL ==exchange==> XB-POL <--desk-- desk_client.py
+//!  desk_client.py --desk--> XA-POL ==alert==> XB-POL <--desk-- desk_client.py
+//!                                  <=answer=
 //! ```
 #![allow(missing_docs, reason = "a test has no reader but its names")]
 #![allow(clippy::expect_used, reason = "a test that cannot be set up fails")]
@@ -15,8 +16,8 @@ use std::{ffi::OsString, path::Path, process::Command};
 
 use by_hand::Pair;
 
-/// Verifies that a foreign client sends an alert that the other country's foreign client finds in its inbox,
-/// and that faulty drafts and another authority's certificate get it nothing.
+/// Verifies that a foreign client sends an alert that the other country's foreign client finds in its inbox and answers,
+/// and that answers to what is not there, faulty drafts and another authority's certificate get it nothing.
 #[test]
 fn a_client_that_we_did_not_write_sends_and_reads() {
     let Some(python) = python() else {
@@ -43,6 +44,28 @@ fn a_client_that_we_did_not_write_sends_and_reads() {
         serde_json::from_str(&client("xb/officer.toml", &[]).expect("read")).expect("JSON");
     assert_eq!(read["inbox"], serde_json::json!([reference]));
     assert_eq!(read["outbox"], serde_json::json!([]));
+
+    let unit = ["--unit", "harbour unit"];
+    let answered = client(
+        "xb/officer.toml",
+        &[&["--answer", reference], &unit[..]].concat(),
+    );
+    let answered: serde_json::Value =
+        serde_json::from_str(&answered.expect("accepted")).expect("JSON");
+    assert_eq!(answered["recipients"], serde_json::json!(["XA-POL"]));
+    let answer = answered["reference"].as_str().expect("a reference");
+    pair.done(&format!(
+        "track {answer} --wait delivered --timeout 20 --profile-file xb/officer.toml"
+    ));
+    let read: serde_json::Value =
+        serde_json::from_str(&client("xa/officer.toml", &[]).expect("read")).expect("JSON");
+    assert_eq!(read["inbox"], serde_json::json!([answer]));
+    let nothing = client(
+        "xb/officer.toml",
+        &[&["--answer", "XA-26-00000"], &unit[..]].concat(),
+    );
+    let nothing = nothing.expect_err("not made");
+    assert!(nothing.contains("is not in the inbox"), "{nothing}");
 
     let faulty = client(
         "xa/officer.toml",

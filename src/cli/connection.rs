@@ -1,61 +1,48 @@
-//! The way to the own node: one mutual TLS channel to the desk listener of the profile.
-//!
-//! Trusts the authority's own desk CA and nothing else.
+//! The way to the own node ([`client::dial`]), in words for a person.
 
-use std::sync::Arc;
-
-use rustls::pki_types::{CertificateDer, pem::PemObject as _};
-use tonic::transport::Channel;
-
-use super::{
-    exit::{CliError, Exit},
-    profile::Profile,
-};
+use super::exit::{CliError, Exit};
 use crate::{
-    domain::{limits::DESK_MESSAGE_MAX_BYTES, time::Clock},
-    proto::desk::v1::desk_client::DeskClient,
-    trust::tls::{self, TlsIdentity},
+    client::{self, DialDeskError, Profile, ProfileError},
+    domain::time::Clock,
 };
 
-/// A client of the own desk.
-pub type Desk = DeskClient<Channel>;
+pub use crate::client::Desk;
 
 /// Connects to the desk that the profile names.
 ///
 /// # Errors
 /// Exit 2 when the profile's files cannot be used, 5 when nobody (or somebody else) answers.
 pub async fn connect(profile: &Profile, clock: &dyn Clock) -> Result<Desk, CliError> {
-    let config = client_config(profile, clock)?;
-    let channel = tls::dial_desk(&profile.endpoint, config)
-        .await
-        .map_err(|error| unreachable(profile, &error))?;
-    Ok(DeskClient::new(channel)
-        .max_decoding_message_size(DESK_MESSAGE_MAX_BYTES)
-        .max_encoding_message_size(DESK_MESSAGE_MAX_BYTES))
+    client::dial(profile, clock).await.map_err(|error| match error {
+        DialDeskError::Profile(error) => error.into(),
+        DialDeskError::Unanswered { .. } => CliError::new(Exit::Unreachable, error.to_string()).hint(
+            "nothing was sent; check that the node runs and that the profile names its desk listener",
+        ),
+    })
 }
 
-fn client_config(
-    profile: &Profile,
-    clock: &dyn Clock,
-) -> Result<Arc<rustls::ClientConfig>, CliError> {
-    let usage = |error: &dyn std::fmt::Display| {
-        CliError::new(
-            Exit::Usage,
-            format!("profile of {}: {error}", profile.authority),
-        )
-        .hint("make a new certificate and profile with `allpoints pki desk`")
-    };
-    let ca = CertificateDer::from_pem_file(&profile.ca)
-        .map_err(|error| usage(&format!("{}: {error}", profile.ca.display())))?;
-    let identity = TlsIdentity::load(&profile.certificate, &profile.key, clock)
-        .map_err(|error| usage(&error))?;
-    tls::desk_client(&identity, ca.as_ref(), profile.authority).map_err(|error| usage(&error))
+impl From<ProfileError> for CliError {
+    fn from(error: ProfileError) -> Self {
+        let (message, hint) = (error.to_string(), hint_for(&error));
+        let message = match error {
+            ProfileError::Name => format!("--profile: {message}"),
+            _ => message,
+        };
+        Self::new(Exit::Usage, message).hint(hint)
+    }
 }
 
-fn unreachable(profile: &Profile, error: &tls::DialError) -> CliError {
-    CliError::new(
-        Exit::Unreachable,
-        format!("no connection to the desk at {}: {error}", profile.endpoint),
-    )
-    .hint("nothing was sent; check that the node runs and that the profile names its desk listener")
+const fn hint_for(error: &ProfileError) -> &'static str {
+    match error {
+        ProfileError::Name | ProfileError::NoFolder => "give a path with --profile-file",
+        ProfileError::Unread { .. } => {
+            "make one with `allpoints pki desk`, or name one with --profile or --profile-file"
+        }
+        ProfileError::Wrong { .. } => {
+            "a profile has exactly the keys authority, endpoint, certificate, key and ca"
+        }
+        ProfileError::Unusable { .. } => {
+            "make a new certificate and profile with `allpoints pki desk`"
+        }
+    }
 }

@@ -20,7 +20,6 @@ pub mod federation;
 pub mod output;
 pub mod outside;
 pub mod pki;
-pub mod profile;
 pub mod refusal;
 pub mod session;
 pub mod submit;

@@ -2,14 +2,14 @@
 //!
 //! Every fault that the node names is listed; the named reason decides the advice.
 
-use tonic::{Code, Status};
+use tonic::Status;
 use tonic_types::StatusExt as _;
 
 use super::{
     exit::{CliError, Exit},
     output::escape,
 };
-use crate::domain::reason::Reason;
+use crate::{client::Fault, domain::reason::Reason};
 
 /// Whether repeating a call whose outcome is unknown has no second effect.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,7 +26,7 @@ pub fn explain(status: &Status, repeat: &Repeat) -> CliError {
     let details = status.get_error_details();
     let reason = details.error_info().map(|info| info.reason.as_str());
     let known = reason.and_then(|name| name.parse::<Reason>().ok());
-    let exit = exit_of(status, known);
+    let exit = exit_of(status);
     let mut message = match (exit, reason) {
         (Exit::Unreachable, _) => format!("the node gave no answer: {}", escape(status.message())),
         (_, Some(reason)) => format!("{}: {}", escape(reason), escape(status.message())),
@@ -55,23 +55,12 @@ fn escape_once(text: &str) -> String {
     parts.collect::<Vec<_>>().join("\\")
 }
 
-fn exit_of(status: &Status, reason: Option<Reason>) -> Exit {
-    match (status.code(), reason) {
-        (_, Some(Reason::NotFound | Reason::NotYours)) | (Code::NotFound, _) => Exit::NotFound,
-        (Code::Unavailable | Code::DeadlineExceeded | Code::Cancelled, _) => Exit::Unreachable,
-        // A broken connection has a source and no reason from the node.
-        (Code::Unknown, None) if std::error::Error::source(status).is_some() => Exit::Unreachable,
-        (
-            Code::InvalidArgument
-            | Code::AlreadyExists
-            | Code::FailedPrecondition
-            | Code::PermissionDenied
-            | Code::ResourceExhausted
-            | Code::Unauthenticated
-            | Code::OutOfRange,
-            _,
-        ) => Exit::Refused,
-        _ => Exit::Failed,
+fn exit_of(status: &Status) -> Exit {
+    match Fault::of(status) {
+        Fault::NotThere | Fault::Permission => Exit::NotFound,
+        Fault::NoAnswer => Exit::Unreachable,
+        Fault::Draft | Fault::Rule => Exit::Refused,
+        Fault::Node => Exit::Failed,
     }
 }
 
@@ -94,6 +83,7 @@ fn hint_for(exit: Exit, reason: Option<Reason>, repeat: &Repeat) -> Option<Strin
 
 #[cfg(test)]
 mod tests {
+    use tonic::Code;
     use tonic_types::ErrorDetails;
 
     use super::*;

@@ -6,10 +6,9 @@ use super::{
     connection::{self, Desk},
     exit::{CliError, Exit},
     output::Output,
-    profile::Profile,
     refusal::{self, Repeat},
 };
-use crate::{domain::time::Clock, i18n::Language};
+use crate::{client::Profile, domain::time::Clock, i18n::Language};
 
 /// One run of the program.
 #[derive(Debug)]
@@ -42,8 +41,8 @@ impl Session {
     /// When none was, or it cannot be used.
     pub fn profile(&self) -> Result<Profile, CliError> {
         match &self.profile {
-            ProfileChoice::File(path) => Profile::read(path),
-            ProfileChoice::Named(name) => Profile::named(name),
+            ProfileChoice::File(path) => Ok(Profile::read(path)?),
+            ProfileChoice::Named(name) => Ok(Profile::named(name)?),
             ProfileChoice::None => Err(CliError::new(
                 Exit::Usage,
                 "no profile: which node shall this talk to?",

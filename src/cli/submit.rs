@@ -4,15 +4,17 @@ use super::{
     connection::Desk,
     exit::CliError,
     output::{escape, names, table, time},
-    outside::new_message_id,
     refusal::{self, Repeat},
     session::Session,
 };
-use crate::proto::{
-    alert::v1::Draft,
-    desk::v1::{
-        Addressee, AlertLife, GroundSource, KeepDraftsRequest, Separation, SubmitRequest,
-        SubmitResponse, Submitted,
+use crate::{
+    client,
+    proto::{
+        alert::v1::Draft,
+        desk::v1::{
+            Addressee, AlertLife, GroundSource, KeepDraftsRequest, Separation, SubmitRequest,
+            SubmitResponse, Submitted,
+        },
     },
 };
 
@@ -51,10 +53,8 @@ pub async fn submit_as(
     separation: Separation,
     effect: Effect,
 ) -> Result<SubmitResponse, CliError> {
-    for draft in &mut drafts {
-        if draft.id.is_empty() {
-            draft.id = new_message_id(session.clock.as_ref())?.to_string();
-        }
+    client::give_ids(&mut drafts, session.clock.as_ref())?;
+    for draft in &drafts {
         if effect != Effect::DryRun {
             session.output.note(&format!("id {}", escape(&draft.id)));
         }

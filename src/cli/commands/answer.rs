@@ -6,7 +6,7 @@ use crate::{
         exit::{CliError, Exit},
         session::Session,
         submit::{self, Effect},
-        thread::Target,
+        thread,
     },
     proto::{
         alert::v1::{
@@ -125,7 +125,7 @@ pub async fn run(args: AnswerArgs, session: &Session) -> Result<(), CliError> {
         .hint("`allpoints answer --help` shows what goes with each answer"));
     }
     let mut desk = session.desk().await?;
-    let target = Target::find(&mut desk, &args.id).await?;
+    let target = thread::find(&mut desk, &args.id).await?;
     let urgent = args.sighting.present.then_some(Priority::Flash);
     let follow_up = target.follow_up(vec![target.first.origin.clone()], urgent);
     let mut drafts = Vec::new();

@@ -10,7 +10,7 @@ use crate::{
         exit::{CliError, Exit},
         session::Session,
         submit::{self, Effect},
-        thread::Target,
+        thread,
     },
     proto::alert::v1::{Closure, ClosureReason, Payload, Recall, RecallReason, payload::Kind},
 };
@@ -119,7 +119,7 @@ pub(super) async fn submit_change(
     session: &Session,
 ) -> Result<(), CliError> {
     let mut desk = session.desk().await?;
-    let target = Target::find(&mut desk, id).await?;
+    let target = thread::find(&mut desk, id).await?;
     let draft = target
         .follow_up(target.summary.recipients.clone(), None)
         .with_payload(payload);

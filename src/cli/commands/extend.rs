@@ -9,8 +9,9 @@ use crate::{
         output::names,
         session::Session,
         submit::{self, Effect},
-        thread::Target,
+        thread,
     },
+    client::Target,
     proto::{
         alert::v1::{Draft, Extend, payload::Kind},
         envelope::v1::{Handling, TransferGround},
@@ -61,7 +62,7 @@ pub enum GroundName {
 /// As the node says: only the origin may, and only what is live.
 pub async fn run(args: ExtendArgs, session: &Session) -> Result<(), CliError> {
     let mut desk = session.desk().await?;
-    let target = Target::find(&mut desk, &args.id).await?;
+    let target = thread::find(&mut desk, &args.id).await?;
     let draft = draft(&target, args.to, args.ground);
     let effect = match args.dry_run {
         true => Effect::DryRun,

@@ -6,7 +6,7 @@ use crate::{
         exit::CliError,
         session::Session,
         submit::{self, Effect},
-        thread::Target,
+        thread,
     },
     proto::{
         alert::v1::{Instruction, InstructionCode, payload::Kind},
@@ -57,7 +57,7 @@ struct Word {
 /// Exit 4 when it is not here; 3 with all faults; 5 with the id to repeat with.
 pub async fn run(args: InstructArgs, session: &Session) -> Result<(), CliError> {
     let mut desk = session.desk().await?;
-    let target = Target::find(&mut desk, &args.id).await?;
+    let target = thread::find(&mut desk, &args.id).await?;
     // What was said abroad is answered to its writer; on an own statement it goes to all who hold it.
     let own = session.profile()?.authority;
     let to = if target.statement.origin == own.as_str() {

@@ -6,7 +6,7 @@ use crate::{
         exit::CliError,
         output::{escape, names},
         session::Session,
-        thread::Target,
+        thread,
     },
     proto::{
         alert::v1::{AskedAction, Payload, Update, payload::Kind},
@@ -29,7 +29,7 @@ pub struct LinkArgs {
 /// As the node says: only the origin of an alert says it of it.
 pub async fn run(args: LinkArgs, session: &Session) -> Result<(), CliError> {
     let mut desk = session.desk().await?;
-    let other = Target::find(&mut desk, &args.other).await?;
+    let other = thread::find(&mut desk, &args.other).await?;
     let payload = Payload {
         same_person: other.summary.thread.clone(),
         kind: Some(Kind::Update(Update::default())),

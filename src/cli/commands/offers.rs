@@ -11,7 +11,7 @@ use crate::{
         output::{escape, names, table, time},
         session::{Session, read_failed},
         submit::{self, Effect},
-        thread::Target,
+        thread,
     },
     proto::desk::v1::{Offer, OffersRequest, OffersResponse},
 };
@@ -53,7 +53,7 @@ pub async fn run(args: OffersArgs, session: &Session) -> Result<(), CliError> {
     }
     for offer in offers.items {
         let id = offer.summary.as_ref().map(|it| it.reference.clone());
-        let target = Target::find(&mut desk, &id.unwrap_or_default()).await?;
+        let target = thread::find(&mut desk, &id.unwrap_or_default()).await?;
         let draft = extend::draft(&target, offer.newcomers, args.ground.clone());
         let response = submit::submit(&mut desk, session, vec![draft], Effect::Accept).await?;
         session

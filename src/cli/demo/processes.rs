@@ -21,10 +21,12 @@ use super::{
     ports::Ports,
     report::NodeSeen,
 };
-use crate::cli::{
-    exit::{CliError, Exit},
-    output::escape,
-    profile::Profile,
+use crate::{
+    cli::{
+        exit::{CliError, Exit},
+        output::escape,
+    },
+    client::Profile,
 };
 
 /// How long a node may take to say `ready`.
@@ -144,7 +146,9 @@ impl Net {
 
     /// The profile of an authority's officer or auditor.
     pub(super) fn profile_of(&self, who: &str, role: &str) -> Result<Profile, CliError> {
-        Profile::read(&self.folder_of(who).join(format!("{role}.toml")))
+        Ok(Profile::read(
+            &self.folder_of(who).join(format!("{role}.toml")),
+        )?)
     }
 
     /// Runs one of the program's own commands to its end, and gives what it wrote.

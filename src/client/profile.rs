@@ -1,4 +1,4 @@
-//! The profile: which node the commands talk to, and as whom. A small TOML file written by `pki desk`.
+//! The profile: which node a program talks to, and as whom. A small TOML file written by `pki desk`.
 //!
 //! Found at `$XDG_CONFIG_HOME/allpoints/NAME.toml`, else `~/.config/allpoints/NAME.toml`.
 //! Holds paths only, never a key.
@@ -9,7 +9,40 @@ use serde::Deserialize;
 
 use crate::domain::id::AuthorityId;
 
-use super::exit::{CliError, Exit};
+/// Why a profile, or what it names, cannot be used. Nothing was sent.
+#[derive(Debug, thiserror::Error)]
+pub enum ProfileError {
+    /// A name that could lead out of the folder of profiles.
+    #[error("expected a name of letters, digits, `-` or `_`")]
+    Name,
+    /// Nothing says where profiles are.
+    #[error("neither XDG_CONFIG_HOME nor HOME is set, so there is no profile folder")]
+    NoFolder,
+    /// The file cannot be read.
+    #[error("cannot read the profile {}: {error}", path.display())]
+    Unread {
+        /// What was looked for.
+        path: PathBuf,
+        /// What the system said.
+        error: std::io::Error,
+    },
+    /// A key is wrong, missing or unknown.
+    #[error("profile {}: {what}", path.display())]
+    Wrong {
+        /// The file.
+        path: PathBuf,
+        /// The key, what was found and what was expected.
+        what: String,
+    },
+    /// Its certificate, key or CA is missing, damaged or has run out.
+    #[error("profile of {authority}: {what}")]
+    Unusable {
+        /// Whose desk it is for.
+        authority: AuthorityId,
+        /// Which file, and what is wrong with it.
+        what: String,
+    },
+}
 
 /// Where the own desk is, and what to show it. Paths are absolute after reading.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,8 +74,8 @@ impl Profile {
     /// Reads a profile by its name.
     ///
     /// # Errors
-    /// Names the file that was looked for, and what to do.
-    pub fn named(name: &str) -> Result<Self, CliError> {
+    /// Names the file that was looked for.
+    pub fn named(name: &str) -> Result<Self, ProfileError> {
         Self::read(&path_of(name)?)
     }
 
@@ -50,20 +83,14 @@ impl Profile {
     ///
     /// # Errors
     /// Names the file and the wrong key.
-    pub fn read(path: &Path) -> Result<Self, CliError> {
-        let text = std::fs::read_to_string(path).map_err(|error| {
-            CliError::new(
-                Exit::Usage,
-                format!("cannot read the profile {}: {error}", path.display()),
-            )
-            .hint(
-                "make one with `allpoints pki desk`, or name one with --profile or --profile-file",
-            )
+    pub fn read(path: &Path) -> Result<Self, ProfileError> {
+        let file = || path.to_path_buf();
+        let text = std::fs::read_to_string(path).map_err(|error| ProfileError::Unread {
+            path: file(),
+            error,
         })?;
-        Self::parse(&text, path.parent().unwrap_or(Path::new("."))).map_err(|what| {
-            CliError::new(Exit::Usage, format!("profile {}: {what}", path.display()))
-                .hint("a profile has exactly the keys authority, endpoint, certificate, key and ca")
-        })
+        let folder = path.parent().unwrap_or(Path::new("."));
+        Self::parse(&text, folder).map_err(|what| ProfileError::Wrong { path: file(), what })
     }
 
     fn parse(text: &str, folder: &Path) -> Result<Self, String> {
@@ -91,29 +118,19 @@ impl Profile {
     }
 }
 
-fn path_of(name: &str) -> Result<PathBuf, CliError> {
+fn path_of(name: &str) -> Result<PathBuf, ProfileError> {
     let plain = !name.is_empty()
         && name
             .chars()
             .all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'));
     if !plain {
-        return Err(CliError::new(
-            Exit::Usage,
-            "--profile: expected a name of letters, digits, `-` or `_`",
-        )
-        .hint("give a path with --profile-file"));
+        return Err(ProfileError::Name);
     }
     let folder = std::env::var_os("XDG_CONFIG_HOME")
         .map(PathBuf::from)
         .filter(|path| path.is_absolute())
         .or_else(|| std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".config")))
-        .ok_or_else(|| {
-            CliError::new(
-                Exit::Usage,
-                "neither XDG_CONFIG_HOME nor HOME is set, so there is no profile folder",
-            )
-            .hint("give a path with --profile-file")
-        })?;
+        .ok_or(ProfileError::NoFolder)?;
     Ok(folder.join("allpoints").join(format!("{name}.toml")))
 }
 
@@ -150,7 +167,7 @@ mod tests {
     #[test]
     fn refuses_a_name_that_could_leave_the_folder() {
         for name in ["", "../x", "a/b", "a.b"] {
-            assert_eq!(path_of(name).unwrap_err().exit, Exit::Usage);
+            assert!(matches!(path_of(name), Err(ProfileError::Name)), "{name}");
         }
     }
 }
