@@ -92,8 +92,10 @@ async fn kept(
         .read(|ledger| (ledger.message(&statement), ledger.last_directory()))
         .await?;
     let record = record.ok_or(Reason::NotFound)?;
+    // What was lost and came back stands behind the directories that were adopted since it was accepted.
+    let came_back = record.recorded_at != record.issued_at;
     let under = match adopted {
-        Some((_, index)) if index > record.index => Under::Former,
+        Some((_, index)) if came_back || index > record.index => Under::Former,
         _ => Under::Present,
     };
     let entry = core
