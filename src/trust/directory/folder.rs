@@ -95,11 +95,22 @@ pub(super) fn install(
     Ok(directory)
 }
 
-/// Adds a version that was verified, durably; never over another.
+/// Adds a version that was verified, durably; never over another. An operator and a running node may both bring the
+/// same one: whoever comes second finds it kept. Another of that version is the other side of a fork, and kept beside.
 pub(super) fn keep(folder: &Path, directory: &Directory) -> Result<(), DirectoryError> {
     fs::create_dir_all(folder).map_err(at(folder))?;
     let bytes = directory.bundle().encode_to_vec();
-    write_durably(folder, &file_name(directory.version()), &bytes)
+    match write_durably(folder, &file_name(directory.version()), &bytes) {
+        Err(DirectoryError::Io { source, .. }) if source.kind() == io::ErrorKind::AlreadyExists => {
+            let kept = version(folder, directory.anchor(), directory.version())?;
+            if kept.hash() != directory.hash() {
+                keep_fork(folder, directory)?;
+                return Err(DirectoryError::SameVersion(kept.version()));
+            }
+            sync(folder)
+        }
+        done => done,
+    }
 }
 
 /// Keeps the other side of a fork, durably: never loaded again, only shown. So many are kept and no more.
@@ -157,6 +168,10 @@ fn write_durably(folder: &Path, name: &str, bytes: &[u8]) -> Result<(), Director
     file.as_file().sync_all().map_err(at(&path))?;
     file.persist_noclobber(&path)
         .map_err(|error| at(&path)(error.error))?;
+    sync(folder)
+}
+
+fn sync(folder: &Path) -> Result<(), DirectoryError> {
     File::open(folder)
         .and_then(|folder| folder.sync_all())
         .map_err(at(folder))

@@ -198,6 +198,37 @@ fn installed_versions_are_all_kept_and_the_newest_is_loaded() {
 }
 
 #[test]
+fn a_version_that_somebody_else_brought_meanwhile_is_kept_once_and_another_truth_is_refused() {
+    let federation = TestFederation::new();
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let anchor = federation.anchor();
+    let held = Directory::install(folder, &federation.bundle(1), anchor, NOW).unwrap();
+    let second = federation.bundle(2);
+    Directory::install(folder, &second, anchor, NOW).unwrap();
+
+    // A node that still holds the first is passed what its operator has just installed.
+    let passed_on = |mut bundle: pb::Bundle| {
+        bundle.roots.clear();
+        Directory::install_after(folder, bundle, &held, NOW)
+    };
+    let taken = passed_on(second.clone()).unwrap();
+    assert_eq!(taken.unwrap().bundle(), &second);
+    let other = federation.bundle_with(2, |draft| draft.timestamp.issued_at_us += 1);
+    assert!(matches!(
+        passed_on(other),
+        Err(DirectoryError::SameVersion(2))
+    ));
+    let kept = Directory::load(folder, anchor, NOW).unwrap();
+    assert_eq!(kept.bundle(), &second);
+    assert_eq!(
+        fs::read_dir(folder).unwrap().count(),
+        3,
+        "and the other side of the fork"
+    );
+}
+
+#[test]
 fn a_damaged_or_renamed_newest_version_is_named_not_passed_over() {
     let federation = TestFederation::new();
     let folder = tempfile::tempdir().unwrap();
