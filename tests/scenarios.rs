@@ -10,6 +10,8 @@ mod common;
 #[path = "scenarios/scene.rs"]
 mod scene;
 
+#[path = "scenarios/deceiving.rs"]
+mod deceiving;
 #[path = "scenarios/found_at_a_border.rs"]
 mod found_at_a_border;
 #[path = "scenarios/wrong_person.rs"]

@@ -158,8 +158,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_begins_as_a_formula_is_written_as_text() {
-        for formula in ["=1+1", "+1", "-1", "@SUM(A1)", " =1", "＝1", "\t=1"] {
+    fn row_64_what_begins_as_a_formula_is_written_as_text() {
+        for formula in [
+            "=1+1", "+1", "-1", "@SUM(A1)", " =1", "\u{a0}=1", "＝1", "\t=1", "\0=1", "\r=1",
+        ] {
             let written = line([formula]);
             assert!(
                 !written.trim_start_matches('"').starts_with(BEGINS_FORMULA),

@@ -35,7 +35,7 @@ use crate::{
     },
     trust::tls::Role,
     wire::{
-        alert::{decode_payload, do_not_alert, without_carried},
+        alert::{deceiving_texts, decode_payload, do_not_alert, without_carried},
         decode_kept_statement,
         status::refusal,
     },
@@ -211,6 +211,7 @@ fn view(
     without_carried(&mut payload);
     Ok(pb::StatementView {
         summary: Some(summary(record, thread, moment)),
+        deceiving_texts: deceiving_texts(&payload),
         payload: Some(payload),
         leaf: record.leaf.0.to_vec(),
         signing_key_id: signing_key(entry),

@@ -147,6 +147,7 @@ const MATRIX: &str = r#"
     t31_what_a_partner_does_not_know_yet_is_held_until_a_person_acts
 32 | bidi, zero-width, ANSI, mixed script | stored raw, displayed escaped + flag; never raw in log/CLI
     row_32_escape_never_emits_what_hides
+    row_32_what_hides_or_imitates_is_shown_escaped_and_named_and_kept_as_it_was_signed
 33 | one statement that the peer always refuses | its final reason shown, dead letter; later ones flow; a retry reason never becomes final by counting
     t33_one_that_is_always_refused_holds_up_no_other
     t33_a_retry_reason_never_becomes_final_by_counting
@@ -177,6 +178,7 @@ const MATRIX: &str = r#"
     row_41_and_59_a_peer_that_does_not_read_its_results_is_not_read_from
 42 | clock ±1 h | monotonic retry timers; no mass expiry; NOT_SYNCED alarm
     row_42_a_doubtful_clock_ends_nothing
+    row_42_a_clock_that_leaps_an_hour_holds_up_no_retry_and_alarms
 43 | partner restored from backup | resends idempotent; its checkpoint refused (409); alarm
     later: checkpoints are shown to nobody yet: comes with witnesses
 44 | own restore | own checkpoint < witnesses': quarantine, reconcile, then accept
@@ -259,7 +261,8 @@ const MATRIX: &str = r#"
 63 | stolen/expired session | 401; new token at login; idle + absolute limits
     later: comes with the console
 64 | CSV `= + - @ tab, zero` | prefixed ' (ASVS 1.2.10), every line, after leading space/NBSP too
-    later: comes with the console
+    row_64_what_begins_as_a_formula_is_written_as_text
+    row_64_comma_separated_lines_hold_no_formula_and_one_recipient_each
 65 | log scan for planted names | 0 hits in logs, metrics, errors
     t65_planted_names_are_nowhere_but_with_those_who_may_see_them
 66 | operator: mismatched/expired/world-readable key | refuses start, exit 2, names the fix

@@ -233,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn comma_separated_lines_hold_no_formula_and_one_recipient_each() {
+    fn row_64_comma_separated_lines_hold_no_formula_and_one_recipient_each() {
         let mut sent = alert();
         sent.reference = "=HYPERLINK(1)".to_owned();
         let page = ListResponse {

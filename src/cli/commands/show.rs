@@ -104,6 +104,8 @@ fn statement(view: &StatementView, language: &Names) -> String {
         hex(&view.signing_key_id),
         hex(&view.leaf)
     ));
+    let deceiving = view.deceiving_texts.iter();
+    lines.extend(deceiving.map(|it| format!("  beware    {}", escape(it))));
     lines.extend(view.payload.iter().flat_map(names_in_own_script));
     for mark in view.payload.iter().flat_map(|it| &it.paragraph_marking) {
         let tlp = Tlp::from_number(u8::try_from(mark.tlp).unwrap_or(0));

@@ -55,14 +55,14 @@ pub(super) fn officer() -> Actor {
 pub(super) struct TestClock {
     began: tokio::time::Instant,
     ahead: Mutex<Duration>,
-    /// The wall clock alone: it was set wrong.
-    wrong_by: Mutex<Duration>,
+    /// The wall clock alone, in seconds: it was set wrong.
+    wrong_by: Mutex<i64>,
 }
 
 impl TestClock {
-    /// The wall clock is set forward, and time does not pass.
-    pub(super) fn jump(&self, ahead: Duration) {
-        *self.wrong_by.lock().unwrap() = ahead;
+    /// The wall clock is set so many seconds forward, or back, and time does not pass.
+    pub(super) fn jump(&self, seconds: i64) {
+        *self.wrong_by.lock().unwrap() = seconds;
     }
 
     pub(super) fn pass(&self, time: Duration) {
@@ -73,7 +73,13 @@ impl TestClock {
 impl Clock for TestClock {
     fn now(&self) -> Timestamp {
         let wrong_by = *self.wrong_by.lock().unwrap_or_else(PoisonError::into_inner);
-        NOW.plus(self.monotonic()).plus(wrong_by)
+        let wrong = Duration::from_secs(wrong_by.unsigned_abs());
+        let right = NOW.plus(self.monotonic());
+        if wrong_by < 0 {
+            right.minus(wrong)
+        } else {
+            right.plus(wrong)
+        }
     }
     fn monotonic(&self) -> Duration {
         let ahead = *self.ahead.lock().unwrap_or_else(PoisonError::into_inner);

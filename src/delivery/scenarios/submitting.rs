@@ -185,6 +185,37 @@ async fn row_42_a_doubtful_clock_ends_nothing() {
         .await;
 }
 
+/// Verifies that a wall clock that leaps an hour, forward or back, holds up no retry, ends nothing and refuses nothing for
+/// good; that both sides are told; and that what is submitted meanwhile arrives when it is right again (threat 42).
+#[tokio::test(flavor = "multi_thread")]
+async fn row_42_a_clock_that_leaps_an_hour_holds_up_no_retry_and_alarms() {
+    for leap in [3600, -3600] {
+        let net = Net::new();
+        net.well().await;
+        net.roads.cut(id("XB"));
+        let waits = net.send("XA", &["XB"]).await;
+        net.node("XA").clock.jump(leap);
+        // They are dialled anew, and the greetings show the clocks.
+        net.roads.end_streams(id("XC"));
+        net.roads.mend(id("XB"));
+        net.until_delivered("XA", waits, "XB").await;
+        for told in ["XA", "XB", "XC"] {
+            until(&format!("{told} is told of {leap} s"), async || {
+                net.entries(told, Act::Incident, Some(Reason::ClockSkew)) > 0
+            })
+            .await;
+        }
+        let meanwhile = net.send("XA", &["XB"]).await;
+        net.node("XA").clock.jump(0);
+        // What claims to come from the future is put off until then.
+        net.pass(Duration::from_secs(3600));
+        net.until_delivered("XA", meanwhile, "XB").await;
+        for reason in [Reason::CarriageEnded, Reason::Expired] {
+            assert_eq!(net.entries("XA", Act::DeliveryEnded, Some(reason)), 0);
+        }
+    }
+}
+
 /// Keeps the only worker of a node busy until the given end is dropped.
 fn busy(net: &Net, at: &str) -> std::sync::mpsc::Sender<()> {
     let (release, released) = std::sync::mpsc::channel::<()>();

@@ -31,6 +31,7 @@ mod counted;
 mod draft;
 mod json;
 mod kinds;
+mod look;
 mod marks;
 mod measure;
 mod payload;
@@ -45,6 +46,7 @@ pub use carried::{carrying, without_carried};
 pub use counted::{Corrections, known, report};
 pub use json::read_draft_json;
 pub use kinds::target_slot;
+pub use look::deceiving_texts;
 pub use unreturned::{Unprepared, Went, missing_offender};
 
 pub use crate::domain::alert::Fault;

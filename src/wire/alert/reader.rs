@@ -331,12 +331,7 @@ impl Reader {
         if may_name_minor(text) {
             said.push("may name a minor: leave names of victims and other minors out");
         }
-        for flag in flags(text) {
-            said.push(match flag {
-                Flag::Hidden => "has characters that hide or turn text; they are shown escaped",
-                Flag::MixedScript => "has a word that mixes scripts; it may look like another",
-            });
-        }
+        said.extend(flags(text).into_iter().map(told));
         if said.is_empty() {
             return;
         }
@@ -360,6 +355,14 @@ impl Reader {
             }
         }
         path
+    }
+}
+
+/// What a writer and a reader are told of a text that is not what it looks like.
+pub(super) const fn told(flag: Flag) -> &'static str {
+    match flag {
+        Flag::Hidden => "has characters that hide or turn text; they are shown escaped",
+        Flag::MixedScript => "has a word that mixes scripts; it may look like another",
     }
 }
 
