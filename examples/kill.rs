@@ -43,6 +43,8 @@ use proof::Faults;
 use rounds::{Moment, Played, Way};
 
 const IDS: [&str; 3] = ["XA-POL", "XB-POL", "XC-POL"];
+/// So small that a round leaves a segment or two behind. What is handed in at once must fit.
+const SEGMENT_BYTES: u64 = 256 * 1024;
 /// Faults that are listed one by one.
 const LISTED_MAX: usize = 20;
 
@@ -90,7 +92,11 @@ fn main() -> Outcome<ExitCode> {
 
 async fn run(arguments: &Arguments, program: &std::path::Path) -> Outcome<ExitCode> {
     let ids = &IDS[..usize::from(arguments.nodes)];
-    let mut fleet = Fleet::found(program, ids)?;
+    let fleet = Fleet::found(program, ids)?;
+    let mut fleet = match arguments.failpoints {
+        true => fleet.in_segments_of(SEGMENT_BYTES),
+        false => fleet,
+    };
     let begun = fleet.clock().monotonic();
     let by_clock = || fleet.clock().now().as_micros().unsigned_abs() % 1_000_000;
     let seed = arguments.seed.unwrap_or_else(by_clock);
@@ -201,6 +207,10 @@ fn table(result: &Reckoning, rounds: u64, seed: u64, seconds: Duration) -> Table
             result.played.heads.len(),
             result.faults.heads_verified
         ),
+    );
+    row(
+        "slowest restart",
+        format!("{:.2} s", result.played.slowest_restart.as_secs_f64()),
     );
     row(
         "drained after",

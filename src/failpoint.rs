@@ -1,7 +1,8 @@
 //! Named places at which a program that is built for tests ends itself, as SIGKILL would.
 //!
 //! The way in is the macro `failpoint!`, which is nothing at all without the feature `faults`: no shipped build has
-//! it. With it, `ALLPOINTS_FAILPOINT=NAME:N` ends the process when it comes to that place for the Nth time.
+//! it. With it, `ALLPOINTS_FAILPOINT=NAME:N` ends the process when it comes to that place for the Nth time, and
+//! `ALLPOINTS_SEGMENT_BYTES` makes journal segments so small that one is left behind often.
 
 /// Ends the process here when that was asked for.
 macro_rules! failpoint {
@@ -11,8 +12,16 @@ macro_rules! failpoint {
     };
 }
 
+/// Bytes of a journal segment that a store is opened with.
+#[cfg(not(feature = "faults"))]
+pub(crate) const fn segment_bytes() -> u64 {
+    crate::domain::limits::SEGMENT_BYTES
+}
+
 #[cfg(feature = "faults")]
-pub use self::faults::{POINTS, VARIABLE};
+pub(crate) use self::faults::segment_bytes;
+#[cfg(feature = "faults")]
+pub use self::faults::{POINTS, SEGMENT_VARIABLE, VARIABLE};
 #[cfg(feature = "faults")]
 pub(crate) use self::faults::{Point, pass};
 
@@ -25,6 +34,17 @@ mod faults {
 
     /// The environment variable that names the place and how often it is passed before.
     pub const VARIABLE: &str = "ALLPOINTS_FAILPOINT";
+
+    /// The environment variable with another size of journal segments, in bytes.
+    pub const SEGMENT_VARIABLE: &str = "ALLPOINTS_SEGMENT_BYTES";
+
+    /// Bytes of a journal segment that a store is opened with.
+    pub(crate) fn segment_bytes() -> u64 {
+        let asked = std::env::var(SEGMENT_VARIABLE).ok();
+        asked
+            .and_then(|text| text.parse().ok())
+            .unwrap_or(crate::domain::limits::SEGMENT_BYTES)
+    }
 
     macro_rules! points {
         ($($point:ident $name:literal;)*) => {

@@ -75,10 +75,30 @@ pub(super) struct Played {
     pub(super) not_reached: u64,
     /// By member.
     pub(super) heads: Vec<Vec<Head>>,
+    /// The longest time from a start after a kill until the node served.
+    pub(super) slowest_restart: Duration,
     /// Seconds from the last round until nothing waited.
     pub(super) drained_after: Duration,
 }
 
+impl Played {
+    /// Starts the node that was killed; it must serve within its time.
+    fn restart(&mut self, fleet: &mut Fleet, victim: usize) -> Outcome<()> {
+        let clock = Arc::clone(fleet.clock());
+        let begun = clock.monotonic();
+        fleet.start(victim)?;
+        let took = clock.monotonic().saturating_sub(begun);
+        self.slowest_restart = self.slowest_restart.max(took);
+        if took > RESTARTED_WITHIN {
+            let id = fleet.members()[victim].id;
+            return Err(format!("{id} served again only after {took:?}").into());
+        }
+        Ok(())
+    }
+}
+
+/// `threats.md`, row 36.
+const RESTARTED_WITHIN: Duration = Duration::from_secs(10);
 const UP_BEFORE_KILL_MAX: Duration = Duration::from_millis(500);
 const START_BEFORE_KILL_MAX: Duration = Duration::from_millis(150);
 const DRAIN_BEFORE_KILL_MAX: Duration = Duration::from_millis(60);
@@ -93,14 +113,18 @@ const fn place(point: &'static str, part: Moment, times: u64) -> Place {
     Place { point, part, times }
 }
 
-/// Without those of a prepared segment: that comes once in 32 MiB, and simulated disks fail there.
-const PLACES: [Place; 17] = [
+/// Every failpoint.
+const PLACES: [Place; 21] = [
     place("write-before", Moment::Starting, 9),
     place("write-after", Moment::Starting, 9),
     place("sync-after", Moment::Starting, 9),
     place("keyring-before", Moment::Starting, 1),
     place("keyring-written", Moment::Starting, 1),
     place("keyring-after", Moment::Starting, 1),
+    place("prepare-before", Moment::Sending, 2),
+    place("prepare-after", Moment::Sending, 2),
+    place("switch-before", Moment::Sending, 2),
+    place("switch-after", Moment::Sending, 2),
     place("view-before", Moment::Sending, 4),
     place("view-after", Moment::Sending, 4),
     place("acknowledge-before", Moment::Sending, 6),
@@ -137,6 +161,7 @@ pub(super) async fn play(
         ended_at: BTreeMap::new(),
         not_reached: 0,
         heads: vec![Vec::new(); members],
+        slowest_restart: Duration::ZERO,
         drained_after: Duration::ZERO,
     };
     for _ in 0..rounds {
@@ -163,6 +188,7 @@ pub(super) async fn play(
                 Reached::No => played.not_reached += 1,
             },
         }
+        played.restart(fleet, victim)?;
         let mut desk = fleet.members()[victim].door.open().await?;
         played.heads[victim].push(head(&status(&mut desk).await?));
         // Partners dial at once, as a person would make them do.
@@ -200,7 +226,7 @@ fn loads(fleet: &Fleet, seed: u64, book: &Arc<Book>) -> (watch::Sender<Phase>, J
     (phase, loads)
 }
 
-/// One kill, and the node serves again.
+/// One kill.
 async fn round(fleet: &mut Fleet, moment: Moment, victim: usize, dice: &mut Dice) -> Outcome<()> {
     sleep(dice.wait(UP_BEFORE_KILL_MAX)).await;
     match moment {
@@ -217,10 +243,10 @@ async fn round(fleet: &mut Fleet, moment: Moment, victim: usize, dice: &mut Dice
     }
     fleet.kill(victim);
     sleep(dice.wait(DOWN_MAX)).await;
-    fleet.start(victim)
+    Ok(())
 }
 
-/// The node is started anew so that it ends itself at this place, and serves again afterwards.
+/// The node is started anew so that it ends itself at this place.
 async fn round_to(
     fleet: &mut Fleet,
     place: &Place,
@@ -243,7 +269,6 @@ async fn round_to(
         sleep(Duration::from_millis(5)).await;
     }
     fleet.kill(victim);
-    fleet.start(victim)?;
     Ok(reached)
 }
 

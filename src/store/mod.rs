@@ -138,7 +138,7 @@ impl Store {
         view: Box<dyn view::View>,
         clock: Arc<dyn Clock>,
     ) -> Result<(Self, Recovery), OpenError> {
-        let segment_bytes = crate::domain::limits::SEGMENT_BYTES;
+        let segment_bytes = crate::failpoint::segment_bytes();
         Self::open_in_segments_of(segment_bytes, config, disk, view, clock)
     }
 

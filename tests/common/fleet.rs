@@ -51,6 +51,7 @@ pub(crate) struct Fleet {
     program: PathBuf,
     clock: Arc<SystemClock>,
     members: Vec<Member>,
+    segment_bytes: Option<u64>,
 }
 
 /// One authority.
@@ -114,7 +115,14 @@ impl Fleet {
             program: program.to_owned(),
             clock,
             members,
+            segment_bytes: None,
         })
+    }
+
+    /// From now on journals are written in segments of this size. The program must be built with the feature `faults`.
+    pub(crate) fn in_segments_of(mut self, bytes: u64) -> Self {
+        self.segment_bytes = Some(bytes);
+        self
     }
 
     /// The system's clock.
@@ -170,6 +178,8 @@ impl Fleet {
     }
 
     fn launch_with(&mut self, at: usize, environment: &[(&str, &str)]) -> Outcome<()> {
+        let segments = self.segment_bytes.map(|bytes| bytes.to_string());
+        let segments = segments.map(|it| (allpoints::failpoint::SEGMENT_VARIABLE, it));
         let member = self.members.get_mut(at).ok_or("no such member")?;
         let log = fs::OpenOptions::new()
             .create(true)
@@ -190,6 +200,7 @@ impl Fleet {
             .stdout(Stdio::piped())
             .stderr(log)
             .envs(environment.iter().copied())
+            .envs(segments)
             .spawn()?;
         let (say, said) = mpsc::channel();
         let stdout = child.stdout.take();
