@@ -10,6 +10,8 @@ mod duty;
 mod http;
 mod mail;
 mod secret;
+#[cfg(test)]
+mod tls_tests;
 mod way;
 mod webhook;
 
