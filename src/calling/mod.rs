@@ -10,8 +10,6 @@ mod duty;
 mod http;
 mod mail;
 mod secret;
-#[cfg(test)]
-mod tls_tests;
 mod way;
 mod webhook;
 
@@ -311,3 +309,6 @@ impl Inner {
         plan.commit().await.map(drop)
     }
 }
+
+#[cfg(test)]
+mod tls_tests;

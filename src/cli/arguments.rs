@@ -10,6 +10,7 @@ use super::{
         answer::AnswerArgs,
         audit::AuditCommand,
         call::CallCommand,
+        cap::CapArgs,
         carry::{CarriedArgs, CarryArgs},
         change::{ChangeArgs, CloseArgs, RecallArgs},
         config::ConfigCommand,
@@ -124,6 +125,8 @@ pub enum Command {
     Close(CloseArgs),
     /// What each recipient did with a statement, when, and why
     Track(TrackArgs),
+    /// A statement as the Common Alerting Protocol 1.2 says it, in XML, for systems that take such; no person in it
+    Cap(CapArgs),
     /// What follows when somebody who travelled is not known to be back
     Return(ReturnArgs),
     /// Write a bundle for an authority that runs no node, to be carried there by hand

@@ -90,6 +90,7 @@ async fn dispatch(command: Command, session: &Session) -> Result<(), CliError> {
         Command::Recall(args) => commands::change::run_recall(args, session).await,
         Command::Close(args) => commands::change::run_close(args, session).await,
         Command::Track(args) => commands::track::run(args, session).await,
+        Command::Cap(args) => commands::cap::run(args, session).await,
         Command::Return(args) => commands::unreturned::run(args, session).await,
         Command::Carry(args) => commands::carry::carry(args, session).await,
         Command::Carried(args) => commands::carry::carried(args, session).await,

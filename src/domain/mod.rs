@@ -2,6 +2,7 @@
 
 pub mod alert;
 pub mod call;
+pub mod cap;
 pub mod country;
 pub mod id;
 pub mod limits;

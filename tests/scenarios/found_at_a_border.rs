@@ -60,9 +60,10 @@ async fn a_missing_offender_is_found_at_a_border_arrested_and_closed_everywhere(
     let outcome = scene.file("outcome.json", &outcome);
     scene.delivered("XB-POL", &format!("send {outcome}")).await;
 
-    scene
+    let closure = scene
         .delivered("XA-POL", &format!("close {alert} --why arrested"))
         .await;
+    as_caps_messages(&scene, &alert, &hit, &closure).await;
     for holder in ["XB-POL", "XC-POL"] {
         let line = format!("answer {alert} --actioned --removed");
         scene.delivered(holder, &line).await;
@@ -83,4 +84,24 @@ async fn a_missing_offender_is_found_at_a_border_arrested_and_closed_everywhere(
     }
     let told = scene.done("XA-POL", &format!("track {alert}")).await;
     golden("found_at_a_border_and_closed", &told);
+}
+
+/// For a dispatch system at XB: the alert and its end are messages of CAP, without a person; a hit is none.
+async fn as_caps_messages(scene: &Scene, alert: &str, hit: &str, closure: &str) {
+    let said = scene.done("XB-POL", &format!("cap {alert}")).await;
+    for part in [
+        "<status>Exercise</status>",
+        "<msgType>Alert</msgType>",
+        "<urgency>Past</urgency>",
+        alert,
+    ] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+    assert!(!said.contains("ERIKSSON"), "{said}");
+    let said = scene.done("XB-POL", &format!("cap {closure}")).await;
+    for part in ["<msgType>Cancel</msgType>", "<references>XA-POL,XA-POL/"] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+    let refused = scene.refused("XB-POL", &format!("cap {hit}")).await;
+    assert!(refused.contains("CAP has no message"), "{refused}");
 }

@@ -48,6 +48,13 @@ impl Scene {
         said
     }
 
+    /// What the officer of `id` is told by this command, which must fail.
+    pub(crate) async fn refused(&self, id: &str, line: &str) -> String {
+        let (succeeded, said, error) = self.run(id, line).await;
+        assert!(!succeeded, "{id}: `allpoints {line}` said: {said}");
+        error
+    }
+
     /// The reference of the first statement that a command issues, once every recipient's node holds it.
     pub(crate) async fn delivered(&self, id: &str, line: &str) -> String {
         let reference = self.issued(id, line).await;

@@ -3,6 +3,7 @@
 pub mod answer;
 pub mod audit;
 pub mod call;
+pub mod cap;
 pub mod carry;
 pub mod change;
 pub mod config;
