@@ -139,7 +139,6 @@ const fn certainty(kind: Kind) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::routing::Coded as _;
 
     fn cap(kind: Kind, place: Place, priority: Priority, life: AlertLife) -> Option<Cap> {
         Cap::of(kind, place, Status::Exercise, priority, life)
