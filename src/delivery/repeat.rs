@@ -88,15 +88,20 @@ async fn kept(
     lane: Lane,
     statement: StatementRef,
 ) -> Result<Earlier, SubmitError> {
+    let version = core.directory.load().version();
     let (record, adopted) = core
-        .read(|ledger| (ledger.message(&statement), ledger.last_directory()))
+        .read(|ledger| {
+            let message = ledger.message(&statement);
+            (message, ledger.directory_entry(version))
+        })
         .await?;
     let record = record.ok_or(Reason::NotFound)?;
     // What was lost and came back stands behind the directories that were adopted since it was accepted.
     let came_back = record.recorded_at != record.issued_at;
+    // A directory is in force a moment before the journal says so.
     let under = match adopted {
-        Some((_, index)) if came_back || index > record.index => Under::Former,
-        _ => Under::Present,
+        Some(index) if index < record.index && !came_back => Under::Present,
+        _ => Under::Former,
     };
     let entry = core
         .run(lane, move |core| core.store.entry(record.index))
@@ -131,13 +136,18 @@ fn same_readers(core: &Core, draft: &Submission, earlier: &Earlier) -> bool {
         .iter()
         .map(|recipient| recipient.authority)
         .collect();
-    let expanded = address::expand(&core.directory.load(), &core.authority, draft);
-    if to.is_empty() || expanded.is_ok_and(|to| to == kept) {
+    if to.is_empty() {
         return true;
     }
+    let under = match address::expand(&core.directory.load(), &core.authority, draft) {
+        Ok(expanded) if expanded == kept => return true,
+        Ok(_) => earlier.under,
+        // What this directory refuses it has not accepted.
+        Err(_) => Under::Former,
+    };
     let named: BTreeSet<AuthorityId> = to.iter().filter_map(|name| name.parse().ok()).collect();
     let all_named = named.len() == to.len();
-    earlier.under == Under::Former && named.is_subset(&kept) && (!all_named || named == kept)
+    under == Under::Former && named.is_subset(&kept) && (!all_named || named == kept)
 }
 
 /// True when an officer would call it the same: everything that the draft says, and nothing that the node adds.

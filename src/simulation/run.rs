@@ -160,6 +160,10 @@ async fn write(world: Arc<World>, member: AuthorityId) {
                 .between(Duration::from_millis(50), Duration::from_secs(12)),
         )
         .await;
+        // Healed while they slept: who wrote now might be heard only after all is drained.
+        if world.is_calm() {
+            return;
+        }
         match world.dice.below(5) {
             0 => world.consult(member),
             _ => world.compose(member),

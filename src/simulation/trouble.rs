@@ -323,6 +323,20 @@ fn suspend(world: &Arc<World>, victim: AuthorityId) {
     });
 }
 
+/// A machine whose power failed, and whose process has not come upon it yet, is off: no process lives through that.
+fn power_shows(world: &Arc<World>, member: AuthorityId) {
+    let is_dark = {
+        let state = world.lock();
+        state
+            .nodes
+            .get(&member)
+            .is_some_and(|node| node.disk.is_dark())
+    };
+    if is_dark {
+        world.end(member, End::Dark);
+    }
+}
+
 /// Ends all trouble: ways, disks and clocks are sound, everybody is admitted and up.
 pub(super) fn heal(world: &Arc<World>) {
     world.trace.note(format_args!("all is healed"));
@@ -332,6 +346,7 @@ pub(super) fn heal(world: &Arc<World>) {
     for member in world.members.clone() {
         set_clock(world, member, 0);
         free_disk(world, member);
+        power_shows(world, member);
         let mut state = world.lock();
         if let Some(node) = state.nodes.get_mut(&member) {
             node.disk.forget_faults();

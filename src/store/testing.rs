@@ -7,14 +7,18 @@ use std::sync::Arc;
 use super::{
     OpenError, Recovery, Store,
     disk::simulated::SimulatedDisk,
+    entry::Act,
     event::Reader,
-    journal::{CheckReport, Journal, JournalConfig, RepairReport, check, repair},
+    journal::{self, CheckReport, Journal, JournalConfig, Place, RepairReport, check, repair},
     keyring::KeyEncryptionKey,
     opening::Opening,
     runs::Runs,
     view::{View, memory::MemoryView},
 };
-use crate::domain::{id::AuthorityId, time::Clock};
+use crate::domain::{
+    id::{AuthorityId, StatementRef},
+    time::Clock,
+};
 
 /// What outlives a process: journal and key, and no view.
 pub(crate) struct TestDisk {
@@ -63,6 +67,16 @@ impl TestDisk {
     /// The files, for damaging them.
     pub(crate) fn files(&self) -> &SimulatedDisk {
         &self.disk
+    }
+
+    /// Flips a bit in the body of this statement's entry; its header a repair can save.
+    pub(crate) fn rot(&self, act: Act, statement: StatementRef, clock: Arc<dyn Clock>) {
+        let places = journal::places(&self.config(clock), &self.disk).unwrap();
+        let fits =
+            |place: &&Place| place.header.act == act && place.header.subject == Some(statement);
+        let place = places.iter().find(fits).unwrap();
+        self.disk
+            .corrupt(&place.file, place.bytes.start, |bytes| bytes[0] ^= 1);
     }
 
     /// `store repair`, on a store that nobody has open.

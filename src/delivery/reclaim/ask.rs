@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use super::{Asking, ReclaimAsk, ReclaimPage, Reclaimed, keep};
+use super::{Asking, ReclaimAsk, ReclaimPage, Reclaimed, Stage, keep};
 use crate::{
     delivery::core::Core,
     domain::{
@@ -30,7 +30,11 @@ pub(in crate::delivery) fn begin(core: &Arc<Core>) {
     {
         let mut state = core.asking.lock();
         state.first_round = true;
-        state.since = Some(core.now());
+        // Our clock may stand before what the journal has seen.
+        let now = core.now();
+        state.stage = Stage::Asking {
+            unnamed_before: loss.unnamed_before.map(|latest| latest.max(now)),
+        };
         state.told.waiting = waiting;
     }
     let asking = Arc::clone(core);
@@ -96,7 +100,7 @@ async fn keep_asking(core: &Arc<Core>, since: Timestamp) -> Result<(), StoreFail
     let missing = u32::try_from(missing).unwrap_or(u32::MAX);
     core.record(vec![Event::ReclaimEnded { missing }]).await?;
     core.store.asked();
-    core.asking.lock().since = None;
+    core.asking.lock().stage = Stage::Over;
     tracing::warn!(missing, "all partners were asked for what was lost");
     Ok(())
 }

@@ -121,11 +121,23 @@ struct AskingState {
     /// True until every partner was tried once: until then nothing of our own is accepted, as a number in a thread or
     /// an id might be given a second time.
     first_round: bool,
-    /// While partners are asked: ids that were made before this may have been accepted, and lost.
-    since: Option<Timestamp>,
+    stage: Stage,
     /// Ids of our own that are known to be lost.
     lost: BTreeSet<MessageId>,
     told: ReclaimState,
+}
+
+/// Whether a partner may still have what is lost.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum Stage {
+    /// All were asked, or nothing was lost.
+    #[default]
+    Over,
+    /// Not all were asked.
+    Asking {
+        /// Of some that is lost no header tells what it was: an id that was made before this may be its.
+        unnamed_before: Option<Timestamp>,
+    },
 }
 
 impl Asking {
@@ -153,10 +165,15 @@ impl Asking {
     /// `RECLAIMING` while a partner that was not asked may hold it; `ENTRY_MISSING` when it was accepted and nobody has it.
     pub(super) fn check_id(&self, id: &MessageId) -> Result<(), Reason> {
         let state = self.lock();
-        match state.since {
-            Some(since) if id.time() < since => Err(Reason::Reclaiming),
-            None if state.lost.contains(id) => Err(Reason::EntryMissing),
-            _ => Ok(()),
+        let is_lost = state.lost.contains(id);
+        match state.stage {
+            // Whatever time our clock or the id says: it may have been wrong, then or now.
+            Stage::Asking { .. } if is_lost => Err(Reason::Reclaiming),
+            Stage::Asking {
+                unnamed_before: Some(before),
+            } if id.time() < before => Err(Reason::Reclaiming),
+            Stage::Over if is_lost => Err(Reason::EntryMissing),
+            Stage::Asking { .. } | Stage::Over => Ok(()),
         }
     }
 
@@ -175,6 +192,38 @@ impl Asking {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn made_at(seconds: u64) -> MessageId {
+        MessageId::from_parts(seconds * 1000, [7; 10])
+    }
+
+    #[test]
+    fn an_id_that_is_lost_waits_whatever_its_time_and_others_only_while_something_is_unnamed() {
+        const AT: fn(i64) -> Timestamp = |seconds| Timestamp::from_micros(seconds * 1_000_000);
+        let (waits, is_missing) = (Err(Reason::Reclaiming), Err(Reason::EntryMissing));
+        let named = Stage::Asking {
+            unnamed_before: None,
+        };
+        let unnamed = Stage::Asking {
+            unnamed_before: Some(AT(50)),
+        };
+        let lost = made_at(100);
+        let table = [
+            (named, lost, waits),
+            (named, made_at(1), Ok(())),
+            (unnamed, lost, waits),
+            (unnamed, made_at(49), waits),
+            (unnamed, made_at(50), Ok(())),
+            (Stage::Over, lost, is_missing),
+            (Stage::Over, made_at(1), Ok(())),
+        ];
+        for (stage, id, expected) in table {
+            let asking = Asking::default();
+            asking.lock().stage = stage;
+            asking.lock().lost = [lost].into();
+            assert_eq!(asking.check_id(&id), expected, "{stage:?} {id}");
+        }
+    }
 
     #[test]
     fn a_peer_has_its_share_of_each_minute() {

@@ -11,13 +11,19 @@ use std::path::PathBuf;
 use super::net::{Net, id, until};
 use crate::{
     delivery::{Given, ReclaimAsk, SubmitError},
-    domain::{id::StatementRef, reason::Reason, routing::Priority, time::Timestamp},
+    domain::{
+        id::{MessageId, StatementRef},
+        reason::Reason,
+        routing::Priority,
+        time::Timestamp,
+    },
     proto::directory::v1::MemberStatus,
     store::{
         entry::{Act, EntryHeader},
         record::Direction,
         testing::TestDisk,
     },
+    trust::testing::NOW,
 };
 
 const GROUP_HEADER_BYTES: u64 = 96;
@@ -233,6 +239,53 @@ async fn a_partner_that_is_away_is_asked_when_it_comes_back() {
     // Nobody has it: it was never accepted.
     let early = net.draft(Priority::Routine, &["XC"]);
     net.submit("XB", early).await.unwrap();
+}
+
+/// Verifies that a statement of ours that is known to be lost is not signed a second time with other bytes while who
+/// holds it is away, though by our clock its id is of later; that another id is taken meanwhile; and that the repeat gets
+/// its answer when the statement is back.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_known_to_be_lost_is_not_accepted_anew_whatever_the_clock_says() {
+    let mut net = Net::new();
+    net.well().await;
+    let mut draft = net.draft(Priority::Routine, &["XB"]);
+    let an_hour_on = NOW.plus(std::time::Duration::from_secs(3600)).as_micros() / 1000;
+    let made_at = |tail| MessageId::from_parts(u64::try_from(an_hour_on).unwrap(), [tail; 10]);
+    draft.id = Some(made_at(1));
+    let first = net.submit("XA", draft.clone()).await.unwrap().statement;
+    net.until_delivered("XA", first, "XB").await;
+    let leaf = net.record("XB", first).await.unwrap().leaf;
+    for _ in 0..3 {
+        let later = net.send("XA", &["XC"]).await;
+        net.until_delivered("XA", later, "XC").await;
+    }
+    net.roads.cut(id("XB"));
+    net.restart_after("XA", |disk| {
+        disk.rot(Act::Accepted, first, std::sync::Arc::new(Still));
+        let report = disk.repair(std::sync::Arc::new(Still));
+        assert_eq!(report.bodies_lost.len(), 1);
+    })
+    .await;
+    until("XC was asked", async || {
+        net.node("XA").broker.reclaiming().waiting == [id("XB")].into()
+    })
+    .await;
+    let refused = net.submit("XA", draft.clone()).await.unwrap_err();
+    let waits = matches!(
+        &refused,
+        SubmitError::Refused { reason: Reason::Reclaiming, detail } if detail.contains("may have been accepted before")
+    );
+    assert!(waits, "{refused:?}");
+    let mut other = net.draft(Priority::Routine, &["XC"]);
+    other.id = Some(made_at(2));
+    net.submit("XA", other).await.unwrap();
+
+    net.roads.mend(id("XB"));
+    asked(&net, "XA").await;
+    let again = net.submit("XA", draft).await.unwrap();
+    assert!(again.repeated);
+    assert_eq!(net.record("XA", first).await.unwrap().leaf, leaf);
+    net.until_delivered("XA", first, "XB").await;
 }
 
 /// Verifies that nobody is given what is neither theirs nor addressed to them, that the refusal does not say whether

@@ -61,6 +61,12 @@ async fn a_repeat_is_known_when_its_recipient_is_suspended_since() {
     let suspended = net.directory(2, |draft| {
         draft.membership.members[1].status = MemberStatus::Suspended.into();
     });
+    // In force already, and the journal does not say so yet.
+    net.node("XA")
+        .directory
+        .store(std::sync::Arc::clone(&suspended));
+    let at_once = net.submit("XA", draft.clone()).await.unwrap();
+    assert!(at_once.repeated);
     net.adopt("XA", &suspended).await;
     let again = net.submit("XA", draft.clone()).await.unwrap();
     assert!(again.repeated);

@@ -32,6 +32,9 @@ pub struct Loss {
     pub missing: Vec<MissingEntry>,
     /// From when on partners are to be asked; `None` when there is nothing to ask, or all were asked.
     pub ask_since: Option<Timestamp>,
+    /// When something was lost of which no header tells what it was: the latest time in the journal. What is named is
+    /// in `missing`, and nothing else is lost.
+    pub unnamed_before: Option<Timestamp>,
     /// Epochs of the log that an entry names; 1 without any.
     pub epoch: u32,
     /// Size and root of the log before headers were lost, when no entry begins a new epoch yet.
@@ -43,9 +46,11 @@ pub struct Loss {
 pub(super) struct LossBook {
     missing: BTreeMap<EntryIndex, Option<EntryHeader>>,
     ask_since: Option<Timestamp>,
+    /// Something may be lost that left no header, and not all partners were asked since.
+    unnamed: bool,
     epoch: u32,
     broken_at: Option<(u64, Hash)>,
-    /// Time of the entry that was read last.
+    /// Latest time of what was read so far.
     last: Timestamp,
 }
 
@@ -54,7 +59,7 @@ impl LossBook {
     pub(super) fn take(&mut self, found: &ScannedGroup<'_>, head: impl FnOnce() -> (u64, Hash)) {
         if found.headers == Headers::Lost {
             self.broken_at.get_or_insert_with(head);
-            self.ask();
+            self.ask_unnamed();
         }
         let mended = found.group.header.kind == GroupKind::Mended;
         for (start, _, front) in &found.blocks {
@@ -76,7 +81,15 @@ impl LossBook {
     }
 
     fn lose(&mut self, index: EntryIndex, header: Option<EntryHeader>) {
+        match &header {
+            Some(_) => self.ask(),
+            None => self.ask_unnamed(),
+        }
         self.missing.insert(index, header);
+    }
+
+    fn ask_unnamed(&mut self) {
+        self.unnamed = true;
         self.ask();
     }
 
@@ -86,10 +99,11 @@ impl LossBook {
 
     fn note(&mut self, header: &EntryHeader) {
         match header.act {
-            Act::TailCut => self.ask(),
+            Act::TailCut => self.ask_unnamed(),
             // Told before a later repair, it did not know of all that is lost here.
             Act::ReclaimEnded if self.missing.len() as u64 <= u64::from(header.count) => {
                 self.ask_since = None;
+                self.unnamed = false;
             }
             Act::EpochBegun => {
                 self.epoch = header.count;
@@ -110,7 +124,7 @@ impl LossBook {
     /// At the end; a torn end is asked about, too.
     pub(super) fn close(mut self, torn_bytes: u64) -> Loss {
         if torn_bytes > 0 {
-            self.ask();
+            self.ask_unnamed();
         }
         let missing = self.missing.into_iter();
         Loss {
@@ -118,6 +132,7 @@ impl LossBook {
                 .map(|(index, header)| MissingEntry { index, header })
                 .collect(),
             ask_since: self.ask_since,
+            unnamed_before: self.unnamed.then_some(self.last),
             epoch: self.epoch.max(1),
             broken_at: self.broken_at,
         }
@@ -201,5 +216,30 @@ mod tests {
         for (what, lost, acts, since) in table {
             assert_eq!(asked(&lost, &acts), since, "{what}");
         }
+    }
+
+    #[test]
+    fn what_left_no_header_is_told_apart_from_what_is_named() {
+        let plain = |index| header(index, Act::Received, 0);
+        let unnamed = |lose: &dyn Fn(&mut LossBook), torn_bytes| {
+            let mut book = LossBook::default();
+            book.note(&plain(7));
+            lose(&mut book);
+            book.note(&plain(9));
+            let before = book.close(torn_bytes).unnamed_before;
+            before.map(|before| before.as_micros() / 1_000_000)
+        };
+        let named = |book: &mut LossBook| book.lose(8, Some(plain(8)));
+        assert_eq!(unnamed(&|_| (), 0), None);
+        assert_eq!(unnamed(&named, 0), None);
+        assert_eq!(unnamed(&|book| book.lose(8, None), 0), Some(9));
+        assert_eq!(unnamed(&named, 512), Some(9), "a torn end");
+        let cut = |book: &mut LossBook| book.note(&header(8, Act::TailCut, 0));
+        assert_eq!(unnamed(&cut, 0), Some(9));
+        let asked = |book: &mut LossBook| {
+            cut(book);
+            book.note(&header(9, Act::ReclaimEnded, 0));
+        };
+        assert_eq!(unnamed(&asked, 0), None);
     }
 }
