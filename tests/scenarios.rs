@@ -12,5 +12,7 @@ mod scene;
 
 #[path = "scenarios/found_at_a_border.rs"]
 mod found_at_a_border;
+#[path = "scenarios/touches_a_clause.rs"]
+mod touches_a_clause;
 #[path = "scenarios/wrong_person.rs"]
 mod wrong_person;

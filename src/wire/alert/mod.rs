@@ -37,6 +37,7 @@ mod payload;
 mod person;
 mod reader;
 mod terms;
+mod touched;
 mod unreturned;
 mod zone;
 
@@ -45,6 +46,7 @@ pub use carried::{carrying, without_carried};
 pub use counted::{Corrections, known, report};
 pub use json::read_draft_json;
 pub use kinds::target_slot;
+pub use touched::{Stated, Touched, touched};
 pub use unreturned::{Unprepared, Went, missing_offender};
 
 pub use crate::domain::alert::Fault;
