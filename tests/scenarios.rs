@@ -14,5 +14,7 @@ mod scene;
 mod deceiving;
 #[path = "scenarios/found_at_a_border.rs"]
 mod found_at_a_border;
+#[path = "scenarios/touches_a_clause.rs"]
+mod touches_a_clause;
 #[path = "scenarios/wrong_person.rs"]
 mod wrong_person;

@@ -246,6 +246,7 @@ const fn words(kind: CallKind) -> &'static str {
         CallKind::DeliveryExpired => "its carriage ended before it was delivered",
         CallKind::LinkDown => "the partner cannot be reached",
         CallKind::AsksDiffer => "alerts about the same person ask different things",
+        CallKind::ClauseTouched => "its journey touches a clause of an order: look at it",
         CallKind::Test => "a test call: nothing is to be done",
     }
 }

@@ -34,6 +34,7 @@ use crate::{
         ledger::{DueList, Ledger, ListBox, ListFilter},
         record::{Direction, MessageRecord, Ordinal},
     },
+    wire::alert::Touched,
 };
 
 /// A clock of one alert that was called for.
@@ -49,11 +50,16 @@ pub(super) struct Duty {
     /// Until when our instruction was called for, by alert and partner.
     hits: BTreeMap<(StatementRef, AuthorityId), Timestamp>,
     links: BTreeMap<AuthorityId, Down>,
+    /// Journeys that touch an order, each with the alert that states the order.
+    touched: BTreeSet<(StatementRef, StatementRef)>,
     /// How far the older records were looked through; begins anew at their end.
     place: Ordinal,
     /// The same for each list of days.
     days: [Option<(Day, Ordinal)>; 3],
 }
+
+/// Alerts about one person, each with what its origin said, of which a journey may touch an order.
+pub(super) type Suspect = Vec<Vec<MessageRecord>>;
 
 /// A flash that nobody has opened.
 #[derive(Debug, Clone, Copy, Default)]
@@ -81,16 +87,64 @@ impl Duty {
             late: BTreeSet::new(),
             hits: BTreeMap::new(),
             links: BTreeMap::new(),
+            touched: BTreeSet::new(),
             place: 0,
             days: [None; 3],
         }
     }
 
-    /// Flashes that wait already.
-    pub(super) fn begin(&mut self, ledger: &Ledger) {
+    /// Flashes that wait already. Then alerts whose journeys nobody was called for, which may touch an order.
+    pub(super) fn begin(&mut self, ledger: &Ledger, now: Timestamp) -> Vec<Suspect> {
         for record in ledger.unopened(CALL_FLASHES_MAX) {
             self.note_flash(&record);
         }
+        let journeys = newest(ledger).filter(|record| {
+            record.terms.states_journey && !record.called.contains(CallKind::ClauseTouched)
+        });
+        journeys
+            .map(|record| ledger.orders_and_journeys(&record.thread, now))
+            .filter(|alerts| !alerts.is_empty())
+            .collect()
+    }
+
+    /// Alerts of which an event may have made a journey touch an order: of one person, each with what its origin said.
+    pub(super) fn suspects(event: &Event, ledger: &Ledger, now: Timestamp) -> Option<Suspect> {
+        let (Event::Accepted { routing, .. }
+        | Event::Received { routing, .. }
+        | Event::Carried { routing, .. }) = event
+        else {
+            return None;
+        };
+        if !may_touch(routing) {
+            return None;
+        }
+        let alerts = ledger.orders_and_journeys(&routing.thread, now);
+        (!alerts.is_empty()).then_some(alerts)
+    }
+
+    /// A journey touches an order: told once for each pair, and after a restart once for each journey.
+    pub(super) fn touched(
+        &mut self,
+        touched: &[Touched],
+        alerts: &Suspect,
+        now: Timestamp,
+    ) -> Vec<Due> {
+        let mut dues = Vec::new();
+        for touched in touched {
+            let alert = { alerts.iter().filter_map(|records| records.first()) }
+                .find(|alert| alert.statement == touched.journey);
+            let is_new = self.touched.insert((touched.journey, touched.ordered));
+            if let Some(alert) = alert.filter(|alert| is_new && is_called_for(alert.status)) {
+                dues.push(Due {
+                    peer: Some(touched.ordered.origin),
+                    ..of(CallKind::ClauseTouched, alert.clone(), now)
+                });
+            }
+            if self.touched.len() > CALLS_REMEMBERED_MAX {
+                self.touched.pop_first();
+            }
+        }
+        dues
     }
 
     fn note_flash(&mut self, record: &MessageRecord) {
@@ -106,7 +160,7 @@ impl Duty {
     /// Whether [`Self::hear`] would look at it.
     pub(super) fn cares_for(event: &Event) -> bool {
         if let Event::Accepted { routing, .. } = event {
-            return may_change_what_is_asked(routing);
+            return may_change_what_is_asked(routing) || may_touch(routing);
         }
         matches!(
             event,
@@ -265,11 +319,8 @@ impl Duty {
 
     /// The newest of both boxes, and some of the older ones in their turn.
     fn next_ordinals(&mut self, ledger: &Ledger) -> BTreeSet<Ordinal> {
-        let all = ListFilter::default();
-        let newest = [ListBox::In, ListBox::Out]
-            .into_iter()
-            .flat_map(|which| ledger.list(which, &all, None, CALL_LOOK_NEWEST));
-        let mut ordinals: BTreeSet<Ordinal> = newest.map(|record| record.ordinal).collect();
+        let newest = newest(ledger).map(|record| record.ordinal);
+        let mut ordinals: BTreeSet<Ordinal> = newest.collect();
         let end = ledger.message_count();
         let to = self.place.saturating_add(CALL_LOOK_RECORDS).min(end);
         ordinals.extend(self.place..to);
@@ -342,6 +393,19 @@ impl Duty {
         }
         dues
     }
+}
+
+/// The newest of both boxes.
+fn newest(ledger: &Ledger) -> impl Iterator<Item = MessageRecord> + '_ {
+    let boxes = [ListBox::In, ListBox::Out].into_iter();
+    boxes.flat_map(|which| ledger.list(which, &ListFilter::default(), None, CALL_LOOK_NEWEST))
+}
+
+/// Whether a journey may touch an order from then on.
+fn may_touch(routing: &Routing) -> bool {
+    let terms = &routing.terms;
+    let moves = routing.effect == Effect::Updates && terms.expected_return_on.is_some();
+    terms.states_orders || terms.states_journey || terms.same_person.is_some() || moves
 }
 
 /// Whether alerts about one person may ask different things from then on.

@@ -22,7 +22,7 @@ use tokio::{
 
 use self::{
     call::Due,
-    duty::Duty,
+    duty::{Duty, Suspect},
     way::{Messenger, Way},
 };
 pub use self::{
@@ -159,17 +159,15 @@ impl Inner {
     async fn watch(&self, mut events: broadcast::Receiver<Told>) -> Result<(), StoreFailed> {
         use broadcast::error::RecvError;
         let mut observe = interval(OBSERVE_INTERVAL);
-        self.begin().await?;
+        let begun = self.begin().await?;
+        self.call_all(begun).await?;
         loop {
             let dues = tokio::select! {
                 biased;
                 told = events.recv() => match told {
                     Ok(told) => self.heard(&told).await?,
                     // What was missed is found by looking; a refusal stands in the lists.
-                    Err(RecvError::Lagged(_)) => {
-                        self.begin().await?;
-                        Vec::new()
-                    }
+                    Err(RecvError::Lagged(_)) => self.begin().await?,
                     Err(RecvError::Closed) => return Ok(()),
                 },
                 _ = observe.tick() => self.look().await?,
@@ -179,10 +177,12 @@ impl Inner {
     }
 
     /// What waited when this process began.
-    async fn begin(&self) -> Result<(), StoreFailed> {
+    async fn begin(&self) -> Result<Vec<Due>, StoreFailed> {
         let mut duty = self.duty.lock().await;
-        let reading = self.parts.store.read(|ledger| duty.begin(ledger));
-        reading.await
+        let now = self.parts.clock.now();
+        let reading = self.parts.store.read(|ledger| duty.begin(ledger, now));
+        let suspects = reading.await?;
+        Ok(self.touched(&mut duty, suspects).await)
     }
 
     async fn heard(&self, told: &Told) -> Result<Vec<Due>, StoreFailed> {
@@ -192,12 +192,33 @@ impl Inner {
             return Ok(Vec::new());
         }
         let reading = self.parts.store.read(|ledger| {
-            let events = told.iter();
-            events
-                .flat_map(|event| duty.hear(event, ledger, now))
-                .collect()
+            let heard = told.iter().flat_map(|event| duty.hear(event, ledger, now));
+            let heard: Vec<Due> = heard.collect();
+            let suspects = told.iter();
+            let suspects = suspects.filter_map(|event| Duty::suspects(event, ledger, now));
+            (heard, suspects.collect())
         });
-        reading.await
+        let (mut dues, suspects) = reading.await?;
+        dues.extend(self.touched(&mut duty, suspects).await);
+        Ok(dues)
+    }
+
+    /// Reads the bodies that a journey and an order stand in, away from the lock and the tasks that serve.
+    async fn touched(&self, duty: &mut Duty, suspects: Vec<Suspect>) -> Vec<Due> {
+        let mut dues = Vec::new();
+        for alerts in suspects {
+            let store = self.parts.store.clone();
+            let reading = tokio::task::spawn_blocking(move || {
+                (crate::delivery::touched(&store, &alerts), alerts)
+            });
+            match reading.await {
+                Ok((touched, alerts)) => {
+                    dues.extend(duty.touched(&touched, &alerts, self.parts.clock.now()));
+                }
+                Err(error) => tracing::error!(%error, "reading ended in a fault of the program"),
+            }
+        }
+        dues
     }
 
     async fn look(&self) -> Result<Vec<Due>, StoreFailed> {

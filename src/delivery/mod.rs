@@ -58,6 +58,7 @@ mod rehearse;
 mod repeat;
 mod resume;
 mod submit;
+mod touched;
 mod turns;
 mod under_way;
 mod verdict;
@@ -71,6 +72,7 @@ pub use self::{
     links::{LaneState, LinkState, Waiting},
     quota::PeerQuota,
     reclaim::{Given, ReclaimAsk, ReclaimPage, ReclaimState, Reclaimed},
+    touched::touched,
     under_way::UnderWay,
 };
 

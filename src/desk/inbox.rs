@@ -5,8 +5,9 @@ use tonic::Status;
 use super::{
     cursor::{self, Paged},
     moment::Moment,
-    service::{DeskService, store_failed},
+    service::{DeskService, Permit, store_failed},
     summary::summary,
+    touched,
 };
 use crate::{
     domain::{
@@ -26,6 +27,7 @@ use crate::{
 /// One page.
 pub(super) async fn list(
     desk: &DeskService,
+    permit: &Permit,
     request: &pb::ListRequest,
 ) -> Result<pb::ListResponse, Status> {
     let (list_box, paged) = match request.r#box() {
@@ -57,15 +59,20 @@ pub(super) async fn list(
     let more = records.len() > limit;
     records.truncate(limit);
     let moment = Moment::of(desk.parts());
+    let next_cursor = records
+        .last()
+        .filter(|_| more)
+        .map_or_else(String::new, |(last, ..)| cursor::write(paged, last.ordinal));
+    // An alert's own line says it, and none of what follows in its thread.
+    let alerts = records.iter().map(|(record, ..)| record.statement);
+    let mut touched = touched::of_lines(desk, permit, alerts.collect()).await?;
     Ok(pb::ListResponse {
-        next_cursor: records
-            .last()
-            .filter(|_| more)
-            .map_or_else(String::new, |(last, ..)| cursor::write(paged, last.ordinal)),
+        next_cursor,
         items: records
             .into_iter()
             .map(|(record, thread, kept_to)| pb::Summary {
                 kept_to,
+                touched: touched.remove(&record.statement).unwrap_or_default(),
                 ..summary(&record, &thread, &moment)
             })
             .collect(),

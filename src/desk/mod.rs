@@ -33,6 +33,7 @@ mod summary;
 #[cfg(test)]
 mod testing;
 mod thread;
+mod touched;
 mod units;
 mod watch;
 mod work;

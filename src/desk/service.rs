@@ -225,8 +225,8 @@ impl Desk for DeskService {
         &self,
         request: Request<pb::ListRequest>,
     ) -> Result<Response<pb::ListResponse>, Status> {
-        self.permit(&request, Call::List).await?;
-        inbox::list(self, &request.into_inner())
+        let permit = self.permit(&request, Call::List).await?;
+        inbox::list(self, &permit, &request.into_inner())
             .await
             .map(Response::new)
     }

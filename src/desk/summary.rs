@@ -61,8 +61,9 @@ pub(super) fn summary(
         review_on: day(record.terms.review_on),
         expected_return_on: day(record.terms.expected_return_on),
         person_present: record.terms.person_present,
-        // Said where the state is at hand.
+        // Said where the state, and the content, are at hand.
         kept_to: Vec::new(),
+        touched: Vec::new(),
     }
 }
 

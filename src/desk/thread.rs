@@ -15,7 +15,7 @@ use super::{
     service::{DeskService, Permit, read_failed, store_failed, submit_failed},
     submit::recipient,
     summary::{deliveries, handling, overdue_line, reference_of, summary},
-    units,
+    touched, units,
 };
 use crate::{
     delivery::clocks::running,
@@ -78,6 +78,7 @@ pub(super) async fn show(
         .store
         .read(|ledger| same_person::of(ledger, &thread, now));
     Ok(pb::ShowResponse {
+        touched: touched::of_thread(desk, permit, thread).await?,
         same_person: reading.await.map_err(|error| store_failed(&error))?,
         statements,
         life,
@@ -119,7 +120,10 @@ pub(super) async fn track(
     if permit.role != Role::Ops {
         carry::with_reports(desk, &record, &mut deliveries).await?;
     }
+    let threads = vec![thread];
+    let mut touched = touched::of_lines(desk, permit, threads).await?;
     Ok(pb::TrackResponse {
+        touched: touched.remove(&thread).unwrap_or_default(),
         summary: Some(pb::Summary {
             kept_to,
             ..summary(&record, &records, &moment)

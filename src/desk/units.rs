@@ -99,7 +99,7 @@ pub(super) async fn check_follow(
     }
 }
 
-fn is_open_to(units: &[String], own: &DeskName) -> bool {
+pub(super) fn is_open_to(units: &[String], own: &DeskName) -> bool {
     let own = own.to_string();
     units.is_empty() || units.contains(&own)
 }

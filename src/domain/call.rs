@@ -37,6 +37,8 @@ coded! {
         LinkDown = 14 "link_down",
         /// Another country asks differently of the same person.
         AsksDiffer = 16 "asks_differ",
+        /// A journey touches a clause of an order.
+        ClauseTouched = 17 "clause_touched",
         /// A person tries whether calls arrive.
         Test = 15 "test",
     }

@@ -314,6 +314,10 @@ pub const CALL_LOOK_NEWEST: usize = 64;
 pub const CALL_LOOK_RECORDS: u64 = 256;
 /// Alerts about one person that are looked at together.
 pub const SAME_PERSON_MAX_ALERTS: usize = 64;
+/// Statements of each such alert that are read for orders and journeys: its first, and the newest updates.
+pub const STATED_MAX_STATEMENTS: usize = 32;
+/// Touched clauses that are told at once.
+pub const CLAUSES_TOUCHED_MAX: usize = 64;
 /// Alerts of one drill that its report tells of.
 pub const EXERCISE_ALERTS_MAX: usize = 1_000;
 /// Newest statements of each box that are looked through for open work; what is older was called when it was due.

@@ -27,6 +27,10 @@ pub struct Terms {
     pub asked: AskedSet,
     /// Another alert about the same person, says whoever states it.
     pub same_person: Option<StatementRef>,
+    /// It states orders.
+    pub states_orders: bool,
+    /// It states a journey, leg by leg.
+    pub states_journey: bool,
 }
 
 impl Terms {
@@ -49,6 +53,8 @@ impl Terms {
                 false => update.asked,
             },
             same_person: self.same_person,
+            states_orders: self.states_orders,
+            states_journey: self.states_journey,
         }
     }
 }

@@ -5,8 +5,12 @@
 
 use std::path::PathBuf;
 
-use allpoints::trust::tls::Role;
+use allpoints::{
+    proto::desk::v1::{WatchRequest, WatchResponse},
+    trust::tls::Role,
+};
 use serde_json::Value;
+use tonic::Streaming;
 
 use crate::common::Net;
 
@@ -79,6 +83,22 @@ impl Scene {
         serde_json::from_str(&said).expect("JSON")
     }
 
+    /// The references of what `id` has sent, newest first.
+    pub(crate) async fn outbox(&self, id: &str) -> Vec<String> {
+        let said = self.done(id, "outbox --json").await;
+        let page: Value = serde_json::from_str(&said).expect("JSON");
+        let items = page["items"].as_array().into_iter().flatten();
+        let references = items.map(|item| item["reference"].to_string());
+        references.collect()
+    }
+
+    /// Calls of the duty desk of `id`, from now on.
+    pub(crate) async fn calls(&self, id: &str) -> Calls {
+        let mut desk = self.net.desk(id, Role::Duty).await;
+        let events = desk.watch(WatchRequest::default()).await;
+        Calls(events.expect("watched").into_inner())
+    }
+
     async fn run(&self, id: &str, line: &str) -> (bool, String, String) {
         let profile: PathBuf = self.net.home(id).join("officer.toml");
         // What stands in quotes is one word.
@@ -102,6 +122,21 @@ impl Scene {
             text(&output.stdout),
             text(&output.stderr),
         )
+    }
+}
+
+/// What a duty desk is called for.
+pub(crate) struct Calls(Streaming<WatchResponse>);
+
+impl Calls {
+    /// The reference of the alert that the next call of this kind is about.
+    pub(crate) async fn next(&mut self, kind: &str) -> String {
+        loop {
+            let event = self.0.message().await.expect("goes on").expect("an event");
+            if event.call == kind {
+                return event.summary.expect("an alert").reference;
+            }
+        }
     }
 }
 

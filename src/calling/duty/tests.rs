@@ -8,6 +8,7 @@ use super::{
 };
 use crate::{
     domain::{
+        alert::touch::Why,
         receipt::{LeafHash, Receipt},
         terms::Terms,
         time::Clock,
@@ -77,10 +78,12 @@ impl Desk {
     }
 
     /// The node was restarted after so long; what was journaled is known.
-    async fn restarts(&mut self, after: Duration) {
-        self.duty = Duty::new(own(), NOW.plus(after), 15 * MINUTE);
+    async fn restarts(&mut self, after: Duration) -> Vec<Suspect> {
+        let now = NOW.plus(after);
+        self.duty = Duty::new(own(), now, 15 * MINUTE);
         let duty = &mut self.duty;
-        self.store.read(|ledger| duty.begin(ledger)).await.unwrap();
+        let reading = self.store.read(|ledger| duty.begin(ledger, now));
+        reading.await.unwrap()
     }
 
     async fn called(&mut self, due: &Due) {
@@ -426,4 +429,78 @@ fn a_partner_that_is_away_for_long_is_called_once_for_each_time() {
     assert_eq!(at(42, false), [""; 0]);
     assert_eq!(at(57, false), call);
     assert_eq!(duty.links(&[], NOW, MINUTE * 58), []);
+}
+
+/// A journey that states an order of its own, as real as said.
+fn bound_journey(status: Status) -> Routing {
+    Routing {
+        kind: Kind::TravelNotice,
+        status,
+        terms: Terms {
+            states_orders: true,
+            states_journey: true,
+            ..Terms::default()
+        },
+        ..routing("XB-POL", 1)
+    }
+}
+
+fn touched(journey: &Routing) -> Touched {
+    Touched {
+        journey: journey.statement,
+        ordered: journey.statement,
+        country: "XB".parse().unwrap(),
+        reference: "SDC 2027/7".parse().unwrap(),
+        clause: 1,
+        why: Why::NotNotified { days_before: 7 },
+    }
+}
+
+#[tokio::test]
+async fn a_journey_that_touches_an_order_is_called_once_also_over_a_restart() {
+    let mut desk = Desk::new();
+    let journey = bound_journey(Status::Actual);
+    let event = received(&journey);
+    assert!(Duty::cares_for(&event));
+    desk.happens(Duration::ZERO, event.clone()).await;
+    let suspects = |ledger: &Ledger| Duty::suspects(&event, ledger, NOW);
+    let alerts = desk.store.read(suspects).await.unwrap().unwrap();
+    let (one, other) = (touched(&journey), touched(&journey));
+    let dues = desk.duty.touched(&[one, other], &alerts, NOW);
+    assert_eq!(
+        told(&dues),
+        ["clause_touched XB-POL 1"],
+        "two clauses of one order"
+    );
+    assert_eq!(desk.duty.touched(&[touched(&journey)], &alerts, NOW), []);
+    // Killed before it was journaled, it is looked at again; afterwards it is not.
+    assert_eq!(desk.restarts(MINUTE).await.len(), 1);
+    desk.called(&dues[0]).await;
+    assert!(desk.restarts(2 * MINUTE).await.is_empty());
+}
+
+#[tokio::test]
+async fn no_journey_or_no_order_or_a_machines_test_calls_nobody() {
+    let mut desk = Desk::new();
+    let with = |states_orders, states_journey| Routing {
+        terms: Terms {
+            states_orders,
+            states_journey,
+            ..Terms::default()
+        },
+        ..routing("XB-POL", 2)
+    };
+    for routing in [with(true, false), with(false, true), with(false, false)] {
+        let event = received(&routing);
+        let mut desk = Desk::new();
+        desk.happens(Duration::ZERO, event.clone()).await;
+        let suspects = |ledger: &Ledger| Duty::suspects(&event, ledger, NOW);
+        assert_eq!(desk.store.read(suspects).await.unwrap(), None);
+    }
+    let machine = bound_journey(Status::System);
+    let event = received(&machine);
+    desk.happens(Duration::ZERO, event.clone()).await;
+    let suspects = |ledger: &Ledger| Duty::suspects(&event, ledger, NOW);
+    let alerts = desk.store.read(suspects).await.unwrap().unwrap();
+    assert_eq!(desk.duty.touched(&[touched(&machine)], &alerts, NOW), []);
 }

@@ -1,5 +1,6 @@
 //! `allpoints inbox` and `outbox`: what came in and what went out, newest first; routing only, no person.
 
+use super::touched;
 use crate::{
     cli::{
         csv,
@@ -150,8 +151,20 @@ fn render(page: &ListResponse, which: MailBox) -> String {
             },
         ]);
     }
+    // The alert that travels and the one that orders may both be here.
+    let mut touched = Vec::new();
+    for it in page.items.iter().flat_map(|item| &item.touched) {
+        if !touched.contains(it) {
+            touched.push(it.clone());
+        }
+    }
+    let touched = touched::lines(&touched);
+    let shown = match touched.trim_end() {
+        "" => shown.to_string(),
+        touched => format!("{shown}\n{touched}"),
+    };
     if page.next_cursor.is_empty() {
-        return shown.to_string();
+        return shown;
     }
     format!("{shown}\nmore: --cursor {}", escape(&page.next_cursor))
 }

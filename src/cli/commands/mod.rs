@@ -29,6 +29,7 @@ pub mod show;
 pub mod stats;
 pub mod status;
 pub mod store;
+mod touched;
 pub mod track;
 pub mod unreturned;
 pub mod watch;

@@ -14,7 +14,7 @@ use crate::{
     },
 };
 
-use super::{link, list::marked_kind};
+use super::{link, list::marked_kind, touched};
 
 /// Arguments of `show`.
 #[derive(Debug, clap::Args)]
@@ -58,6 +58,7 @@ fn render(thread: &ShowResponse, language: &Names) -> String {
         names::handling_life(thread.handling_life)
     ));
     shown.push_str(&link::same_person(thread.same_person.as_ref()));
+    shown.push_str(&touched::lines(&thread.touched));
     for view in &thread.statements {
         shown.push_str(&statement(view, language));
     }

@@ -18,7 +18,7 @@ use crate::{
     },
 };
 
-use super::{link, list::marked_kind};
+use super::{link, list::marked_kind, touched};
 
 mod course;
 
@@ -163,6 +163,7 @@ fn render(track: &TrackResponse, contacts: &BTreeMap<String, String>, now: Times
     shown.push('\n');
     shown.push_str(&extensions(&track.deliveries));
     shown.push_str(&link::same_person(track.same_person.as_ref()));
+    shown.push_str(&touched::lines(&track.touched));
     shown.push_str(&whom_to_call(track, contacts, now));
     shown.push_str(&owed(&track.running, now));
     shown.push_str(&course::table_of(&track.events));

@@ -132,6 +132,8 @@ pub struct TravelNotice {
     pub expected_return_on: Option<Day>,
     /// When the person must report; not before the return.
     pub report_by: Option<Day>,
+    /// When the person notified the journey; `None`: nobody says that it was notified.
+    pub notified_on: Option<Day>,
 }
 
 /// One leg of a journey.

@@ -134,6 +134,13 @@ pub enum Clause {
         /// Every so many days, 1 to 366.
         every_days: u16,
     },
+    /// Of telling somebody before leaving the country.
+    TravelNotification {
+        /// Whom.
+        to: Line,
+        /// So many days before the departure, or earlier: 1 to 366.
+        days_before: u16,
+    },
     /// Anything else.
     Other(Text),
 }

@@ -10,6 +10,7 @@ pub mod measure;
 pub mod offence;
 pub mod person;
 pub mod scales;
+pub mod touch;
 pub mod value;
 
 use std::fmt;

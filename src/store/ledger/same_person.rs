@@ -1,6 +1,6 @@
 //! Alerts that somebody says are about one person. Neither owns the other: each keeps its thread, its clocks and its end.
 //!
-//! The ways in are [`Ledger::same_person`] and [`Ledger::asks_differ`]. Made from records alone, and bounded: each statement
+//! The ways in are [`Ledger::same_person`], [`Ledger::asks_differ`] and [`Ledger::orders_and_journeys`]. Made from records alone, and bounded: each statement
 //! names one other alert.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -10,8 +10,9 @@ use crate::{
     domain::{
         alert::basis::AskedSet,
         id::{AuthorityId, StatementRef},
-        limits::SAME_PERSON_MAX_ALERTS,
+        limits::{SAME_PERSON_MAX_ALERTS, STATED_MAX_STATEMENTS},
         lives::AlertLife,
+        routing::Effect,
         time::Timestamp,
     },
     store::record::MessageRecord,
@@ -68,6 +69,49 @@ impl Ledger {
             next += 1;
         }
         found
+    }
+
+    /// Of the alerts about the person of this thread that live and are as real as it: what the origin of each said, the
+    /// alert first. Empty when no order stands beside a journey; bounded.
+    #[must_use]
+    pub fn orders_and_journeys(
+        &self,
+        thread: &StatementRef,
+        now: Timestamp,
+    ) -> Vec<Vec<MessageRecord>> {
+        let Some(first) = self.message(thread) else {
+            return Vec::new();
+        };
+        let linked = self.same_person(thread).into_iter();
+        let alerts = std::iter::once(*thread).chain(linked.map(|linked| linked.alert));
+        let said: Vec<Vec<MessageRecord>> = alerts
+            .map(|alert| self.said_by_its_origin(&alert))
+            .filter(|said| {
+                said.first().is_some_and(|alert| {
+                    alert.status == first.status && alert.life_at(now) == AlertLife::Live
+                })
+            })
+            .collect();
+        let any = |states: fn(&MessageRecord) -> bool| said.iter().flatten().any(states);
+        match any(|it| it.terms.states_orders) && any(|it| it.terms.states_journey) {
+            true => said,
+            false => Vec::new(),
+        }
+    }
+
+    /// An alert and its updates, the oldest first.
+    fn said_by_its_origin(&self, alert: &StatementRef) -> Vec<MessageRecord> {
+        let mut said = self.thread_in_order(alert);
+        said.retain(|record| {
+            let updates = record.effect == Effect::Updates && record.life == AlertLife::Live;
+            record.statement == *alert || updates && record.statement.origin == alert.origin
+        });
+        if said.first().is_none_or(|first| first.statement != *alert) {
+            return Vec::new();
+        }
+        let too_many = said.len().saturating_sub(STATED_MAX_STATEMENTS);
+        said.drain(1..=too_many);
+        said
     }
 
     /// True when alerts about the person of this thread that live, are here and are as real as it ask different things.

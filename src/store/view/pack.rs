@@ -122,12 +122,14 @@ impl Packer {
             terms.do_not_alert,
             terms.same_person.is_some(),
             !terms.asked.is_empty(),
+            terms.states_orders,
+            terms.states_journey,
         ];
         let bits = days.iter().map(Option::is_some).chain(said);
         let flags = bits
             .zip(0..)
-            .fold(0, |all, (bit, place)| all | u8::from(bit) << place);
-        self.0.push(flags);
+            .fold(0, |all, (bit, place)| all | u16::from(bit) << place);
+        self.raw(&flags.to_be_bytes());
         for day in days.into_iter().flatten() {
             self.raw(&day.number().to_be_bytes());
         }
@@ -338,7 +340,7 @@ impl<'a> Unpacker<'a> {
     }
 
     fn terms(&mut self) -> Option<Terms> {
-        let [flags] = self.raw()?;
+        let flags = u16::from_be_bytes(self.raw()?);
         let has = |bit: u8| flags & (1 << bit) != 0;
         let mut day = |bit: u8| match has(bit) {
             true => Day::from_number(i32::from_be_bytes(self.raw()?)).map(Some),
@@ -363,6 +365,8 @@ impl<'a> Unpacker<'a> {
             do_not_alert: has(5),
             asked: AskedSet::from_bits(asked),
             same_person,
+            states_orders: has(8),
+            states_journey: has(9),
         })
     }
 

@@ -140,7 +140,7 @@ fn terms() -> impl Strategy<Value = Terms> {
     let day = || prop::option::of((-43_829..84_005).prop_map(|day| Day::from_number(day).unwrap()));
     let asked = any::<u16>().prop_map(AskedSet::from_bits);
     let same_person = prop::option::of((0..99_usize).prop_map(statement));
-    (day(), day(), day(), any::<[bool; 3]>(), asked, same_person).prop_map(
+    (day(), day(), day(), any::<[bool; 5]>(), asked, same_person).prop_map(
         |(valid_until, review_on, expected_return_on, said, asked, same_person)| Terms {
             valid_until,
             review_on,
@@ -150,6 +150,8 @@ fn terms() -> impl Strategy<Value = Terms> {
             do_not_alert: said[2],
             asked,
             same_person,
+            states_orders: said[3],
+            states_journey: said[4],
         },
     )
 }

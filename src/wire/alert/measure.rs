@@ -121,8 +121,11 @@ fn clause(reader: &mut Reader, wire: &pb::Clause) -> Option<Clause> {
         }),
         Some(Wire::Reporting(wire)) => reader.within("reporting", |reader| reporting(reader, wire)),
         Some(Wire::Other(wire)) => reader.text("other", Some(wire)).map(Clause::Other),
+        Some(Wire::TravelNotification(wire)) => {
+            reader.within("travelNotification", |reader| notification(reader, wire))
+        }
         None => {
-            let expected = "one of contact, internet, foreignTravel, residence, reporting, other";
+            let expected = "one of contact, internet, foreignTravel, residence, reporting, travelNotification, other";
             reader.demand(false, "", expected);
             None
         }
@@ -182,16 +185,28 @@ fn travel_ban(reader: &mut Reader, wire: &pb::TravelClause) -> Option<Clause> {
 
 fn reporting(reader: &mut Reader, wire: &pb::ReportingClause) -> Option<Clause> {
     let to = reader.needed_line("to", &wire.to);
-    let every_days = u16::try_from(wire.every_days)
-        .ok()
-        .filter(|days| (1..=366).contains(days));
-    if every_days.is_none() {
-        reader.wrong("everyDays", &wire.every_days.to_string(), "1 to 366 days");
-    }
+    let every_days = days(reader, "everyDays", wire.every_days);
     Some(Clause::Reporting {
         to: to?,
         every_days: every_days?,
     })
+}
+
+fn notification(reader: &mut Reader, wire: &pb::TravelNotificationClause) -> Option<Clause> {
+    let to = reader.needed_line("to", &wire.to);
+    let days_before = days(reader, "daysBefore", wire.days_before);
+    Some(Clause::TravelNotification {
+        to: to?,
+        days_before: days_before?,
+    })
+}
+
+fn days(reader: &mut Reader, field: &'static str, found: u32) -> Option<u16> {
+    let days = { u16::try_from(found).ok() }.filter(|days| (1..=366).contains(days));
+    if days.is_none() {
+        reader.wrong(field, &found.to_string(), "1 to 366 days");
+    }
+    days
 }
 
 /// An outcome may be about what is only suspected; anything else is of a conviction or a charge.

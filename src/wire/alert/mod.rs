@@ -38,6 +38,7 @@ mod payload;
 mod person;
 mod reader;
 mod terms;
+mod touched;
 mod unreturned;
 mod zone;
 
@@ -47,6 +48,7 @@ pub use counted::{Corrections, known, report};
 pub use json::read_draft_json;
 pub use kinds::target_slot;
 pub use look::deceiving_texts;
+pub use touched::{Stated, Touched, touched};
 pub use unreturned::{Unprepared, Went, missing_offender};
 
 pub use crate::domain::alert::Fault;

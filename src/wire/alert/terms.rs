@@ -27,11 +27,13 @@ pub(super) fn of(payload: &pb::Payload) -> Terms {
         same_person: optional_reference(payload.same_person.as_ref())
             .ok()
             .flatten(),
+        states_orders: !payload.orders.is_empty(),
         ..Terms::default()
     };
     match &payload.kind {
         Some(Kind::TravelNotice(travel)) => {
             terms.expected_return_on = day(&travel.expected_return_on).max(day(&travel.report_by));
+            terms.states_journey = !travel.legs.is_empty();
         }
         Some(Kind::Sighting(sighting)) => {
             terms.person_present = sighting.presence == Presence::Present as i32;

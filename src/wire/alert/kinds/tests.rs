@@ -237,6 +237,11 @@ fn orders_are_read_clause_by_clause() {
                 "orders[0].clauses[0].reporting.everyDays",
             ),
             (
+                r#""travelNotification":{"to":"police","daysBefore":1}"#,
+                r#""travelNotification":{"to":"police","daysBefore":0}"#,
+                "orders[0].clauses[0].travelNotification.daysBefore",
+            ),
+            (
                 r#""other":{"text":"x","language":"en"}"#,
                 r#""other":{"text":"x","language":"English"}"#,
                 "orders[0].clauses[0].other.language",

@@ -37,6 +37,7 @@ pub(super) fn read(
         &wire.report_by,
         "expectedReturnOn",
     );
+    let notified_on = reader.optional("notifiedOn", &wire.notified_on);
     Some(TravelNotice {
         legs,
         purpose,
@@ -45,6 +46,7 @@ pub(super) fn read(
         document_number,
         expected_return_on,
         report_by,
+        notified_on,
     })
 }
 
