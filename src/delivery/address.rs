@@ -206,7 +206,7 @@ impl Addressed {
             supersedes: None,
             release: self.release()?,
             effect: draft.effect,
-            terms: draft.terms,
+            terms: draft.terms.clone(),
         })
     }
 

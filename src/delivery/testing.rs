@@ -119,7 +119,7 @@ pub(super) fn record(routing: &Routing, recorded_at: Timestamp) -> MessageRecord
         priority: routing.priority,
         handling: routing.handling,
         effect: routing.effect,
-        terms: routing.terms,
+        terms: routing.terms.clone(),
         called: CallSet::default(),
         leaf: LeafHash([1; 32]),
         index: 0,

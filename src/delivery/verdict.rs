@@ -9,6 +9,7 @@ use crate::{
     domain::{
         id::{AuthorityId, StatementRef},
         limits::CLOCK_TOLERANCE,
+        permission::Permission,
         reason::{Class, Reason},
         receipt::{LeafHash, Verdict},
         release::KindSet,
@@ -149,8 +150,9 @@ fn check_release(release: &Release) -> Result<(), Reason> {
 ///
 /// # Errors
 /// `NOT_IN_THREAD`, `NOT_OWNER`, `RECIPIENTS_NARROWED`, `EXERCISE_MIXED`, `TARGET_MISMATCH`, `NOT_A_REQUEST`,
-/// `NOT_ASKED`, `VALIDITY_EXCEEDED`, `MALFORMED`; and `THREAD_NOT_YET` when what must be here first is not.
+/// `NOT_ASKED`, `ASK_ORIGINATOR`, `NOTHING_ASKED`, `VALIDITY_EXCEEDED`, `MALFORMED`; and `THREAD_NOT_YET` when what must be here first is not.
 pub(super) fn check_thread(routing: &Routing, holdings: &impl Holdings) -> Result<(), Reason> {
+    check_asks(routing)?;
     if routing.is_first() {
         return check_first(routing.kind);
     }
@@ -254,8 +256,38 @@ fn check_reply(routing: &Routing, target: Option<&MessageRecord>) -> Result<(), 
         return Err(Reason::NotARequest);
     }
     match request.delivery(&routing.statement.origin) {
-        Some(_) => Ok(()),
+        Some(_) => check_grant(routing, request),
         None => Err(Reason::NotAsked),
+    }
+}
+
+/// Permission is asked of the thread's originator alone, whose it is to give.
+fn check_asks(routing: &Routing) -> Result<(), Reason> {
+    let Some(Permission::Asks(_)) = routing.terms.permission.as_deref() else {
+        return Ok(());
+    };
+    match routing.recipients.as_slice() {
+        [only] if only.authority == routing.thread.origin && !routing.is_first() => Ok(()),
+        _ => Err(Reason::AskOriginator),
+    }
+}
+
+/// Permission is the originator's to give, for what was asked or less.
+fn check_grant(reply: &Routing, request: &MessageRecord) -> Result<(), Reason> {
+    let said = reply.terms.permission.as_deref();
+    let Some(grant) = said.and_then(Permission::grant) else {
+        return Ok(());
+    };
+    if reply.statement.origin != reply.thread.origin {
+        return Err(Reason::NotOwner);
+    }
+    match request.terms.permission.as_deref() {
+        Some(Permission::Asks(wish))
+            if wish.act == grant.act && grant.to.iter().all(|to| wish.to.contains(to)) =>
+        {
+            Ok(())
+        }
+        _ => Err(Reason::NothingAsked),
     }
 }
 
@@ -321,6 +353,7 @@ fn check_extends(routing: &Routing) -> Result<(), Reason> {
         .all(|it| it.origin == first_origin);
     match routing.effect {
         Effect::Extends if !all_own => Err(Reason::NotOwner),
+        Effect::PassesOn => Err(Reason::NotOwner),
         _ => Ok(()),
     }
 }

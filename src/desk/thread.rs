@@ -11,7 +11,7 @@ use super::{
     carry,
     drafts::note,
     moment::Moment,
-    same_person,
+    permission, same_person,
     service::{DeskService, Permit, read_failed, store_failed, submit_failed},
     submit::recipient,
     summary::{deliveries, handling, overdue_line, reference_of, summary},
@@ -105,9 +105,11 @@ pub(super) async fn track(
     let now = desk.parts().clock.now();
     let reading = desk.parts().store.read(|ledger| {
         let same_person = same_person::of(ledger, &thread, now);
-        (ledger.kept_to(&thread), same_person)
+        let permissions = permission::of(ledger, &thread, now);
+        (ledger.kept_to(&thread), same_person, permissions)
     });
-    let (kept_to, same_person) = reading.await.map_err(|error| store_failed(&error))?;
+    let (kept_to, same_person, permissions) =
+        reading.await.map_err(|error| store_failed(&error))?;
     let moment = Moment::of(desk.parts());
     let mut events = records.iter().flat_map(events_of).collect::<Vec<_>>();
     events.sort_by_key(|event| event.at_us);
@@ -128,6 +130,7 @@ pub(super) async fn track(
         events,
         same_person,
         running: running.into_iter().map(overdue_line).collect(),
+        permissions,
     })
 }
 

@@ -44,6 +44,7 @@ impl AlertLife {
                 | Effect::Instructs
                 | Effect::Informs
                 | Effect::Extends
+                | Effect::PassesOn
                 | Effect::Answers(_),
             ) => Some(self),
             _ => None,
@@ -324,6 +325,7 @@ mod tests {
             Effect::Recalls,
             Effect::Closes,
             Effect::Extends,
+            Effect::PassesOn,
         ];
         effects.extend(AnswerCode::ALL.iter().map(|code| Effect::Answers(*code)));
         effects

@@ -448,6 +448,8 @@ pub enum Effect {
     Closes,
     /// Makes its recipients holders of its target.
     Extends,
+    /// The same by a holder who is not its origin; or tells the thread's originator of it.
+    PassesOn,
 }
 
 /// The routing header of a statement, decoded and legal.
@@ -483,6 +485,14 @@ pub struct Routing {
     pub effect: Effect,
     /// What the payload says of time and caution.
     pub terms: Terms,
+}
+
+impl Effect {
+    /// True for what brings a statement to who is new to its thread.
+    #[must_use]
+    pub const fn carries(self) -> bool {
+        matches!(self, Self::Extends | Self::PassesOn)
+    }
 }
 
 impl Routing {

@@ -18,7 +18,7 @@ use crate::{
     },
 };
 
-use super::{link, list::marked_kind};
+use super::{link, list::marked_kind, permission};
 
 mod course;
 
@@ -162,6 +162,7 @@ fn render(track: &TrackResponse, contacts: &BTreeMap<String, String>, now: Times
     shown.push_str(&recipients.to_string());
     shown.push('\n');
     shown.push_str(&extensions(&track.deliveries));
+    shown.push_str(&permission::lines(&track.permissions));
     shown.push_str(&link::same_person(track.same_person.as_ref()));
     shown.push_str(&whom_to_call(track, contacts, now));
     shown.push_str(&owed(&track.running, now));

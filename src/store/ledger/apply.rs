@@ -250,7 +250,7 @@ impl Ledger {
             priority: routing.priority,
             handling: routing.handling,
             effect: routing.effect,
-            terms: routing.terms,
+            terms: routing.terms.clone(),
             called: CallSet::default(),
             leaf,
             index,
@@ -339,7 +339,7 @@ impl Ledger {
             Effect::Recalls | Effect::Closes => self.change_target(&statement),
             Effect::Answers(code) => self.answer(&statement, code),
             Effect::Updates => self.amend(&statement),
-            Effect::Extends => self.extend(&statement),
+            Effect::Extends | Effect::PassesOn => self.extend(&statement),
             Effect::Informs if statement.terms.return_confirmed => self.confirm_return(&statement),
             Effect::Starts | Effect::Informs | Effect::Instructs | Effect::Corrects => {}
         }
@@ -368,7 +368,7 @@ impl Ledger {
             if record.statement.origin != by.statement.origin || record.status != by.status {
                 return;
             }
-            let was = record.terms;
+            let was = record.terms.clone();
             record.terms = was.amended_by(&by.terms, record.last_day());
             if record.terms.valid_until > was.valid_until {
                 record.life = record.life.extended().unwrap_or(record.life);
@@ -549,9 +549,7 @@ impl Ledger {
             delivery.life = delivery.life.after(step)?;
             delivery.since = time;
             delivery.receipt = receipt.or(delivery.receipt);
-            let carried = record
-                .in_reply_to
-                .filter(|_| record.effect == Effect::Extends);
+            let carried = record.in_reply_to.filter(|_| record.effect.carries());
             Some((place, delivery.clone(), carried))
         });
         let Some((place, delivery, carried)) = outcome.flatten() else {

@@ -10,7 +10,7 @@ use crate::{
         id::{AuthorityId, StatementRef},
         limits::THREAD_MAX_STATEMENTS,
         lives::{AlertLife, HandlingLife},
-        routing::{Effect, Routing},
+        routing::Routing,
     },
     store::record::{DeliveryRecord, Direction, Extended, MessageRecord},
 };
@@ -25,7 +25,7 @@ impl Ledger {
         std::iter::successors(newest, previous)
             .take(THREAD_MAX_STATEMENTS)
             .find(|record| {
-                record.effect == Effect::Extends
+                record.effect.carries()
                     && record.statement.origin == *peer
                     && record.in_reply_to == Some(carried.statement)
             })

@@ -9,6 +9,7 @@ mod ends;
 mod extending;
 mod ids;
 mod incidents;
+mod permissions;
 mod query;
 mod queues;
 mod rows;
@@ -22,7 +23,6 @@ use std::{
     sync::Arc,
 };
 
-pub use self::same_person::LinkedAlert;
 use self::{
     drafts::Drafts,
     ends::Ends,
@@ -36,6 +36,10 @@ use self::{
     units::Restrictions,
 };
 pub(in crate::store) use self::{ids::Refusal, rows::Row};
+pub use self::{
+    permissions::{AskedPermission, Replied},
+    same_person::LinkedAlert,
+};
 use super::{
     entry::{Actor, EntryIndex},
     event::Event,

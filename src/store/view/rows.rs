@@ -37,7 +37,7 @@ use crate::{
 };
 
 /// Of keys and values; another one is rebuilt.
-const FORMAT: u8 = 4;
+const FORMAT: u8 = 5;
 /// Writings whose numbers are kept: 13 minutes of ticks, beside a flush twice a second.
 const TICKS_KEPT: u64 = 4096;
 const META: &[u8] = b"m";
