@@ -186,4 +186,9 @@ impl Holdings for Shelf {
         });
         held.or_else(|| self.refused.get(statement).copied())
     }
+    fn is_expected(&self, thread: &StatementRef, authority: &AuthorityId) -> bool {
+        let grants = self.records.values().filter(|it| it.thread == *thread);
+        let mut grants = grants.filter_map(|it| it.terms.permission.as_ref()?.grant());
+        grants.any(|grant| grant.to.contains(authority))
+    }
 }

@@ -22,6 +22,7 @@ use crate::{
     domain::{
         id::StatementRef,
         limits::DESK_MESSAGE_MAX_BYTES,
+        permission::Permission,
         reason::Reason,
         routing::{Effect, Release, Routing},
         time::Timestamp,
@@ -271,8 +272,17 @@ fn events_of(record: &MessageRecord) -> Vec<pb::TrackEvent> {
 fn what(record: &MessageRecord) -> String {
     match record.effect {
         Effect::Answers(code) => format!("answer: {code}"),
+        Effect::PassesOn => passes_on(record),
         _ => record.kind.to_string(),
     }
+}
+
+/// `passes on: XD-POL`
+fn passes_on(record: &MessageRecord) -> String {
+    let said = record.terms.permission.as_deref();
+    let passed = said.map_or(&[][..], Permission::passed);
+    let to: Vec<String> = passed.iter().map(|it| it.to.to_string()).collect();
+    format!("passes on: {}", to.join(", "))
 }
 
 fn settled(life: crate::domain::lives::DeliveryLife) -> Option<String> {
@@ -284,6 +294,8 @@ fn settled(life: crate::domain::lives::DeliveryLife) -> Option<String> {
         DeliveryLife::Expired => Some("expired".to_owned()),
         DeliveryLife::Held(reason) => Some(format!("held: {reason}")),
         DeliveryLife::ByHand(hand) => Some(format!("by hand: {}", hand.name())),
+        // Told by the statement that says so.
+        DeliveryLife::PassedOn => None,
     }
 }
 

@@ -158,6 +158,8 @@ pub enum DeliveryLife {
     Held(Reason),
     /// Carried by people, as its recipient runs no node. Never called delivered: no node has receipted it.
     ByHand(Hand),
+    /// Somebody who holds it says that it was passed on there. Never called delivered: the receipt is theirs.
+    PassedOn,
 }
 
 /// How far what is carried by hand has come, as far as it was reported.

@@ -211,6 +211,12 @@ impl Kind {
             )
     }
 
+    /// True for statements that a holder passes on: what a newcomer is given, and what ends it.
+    #[must_use]
+    pub const fn is_passed_on(self) -> bool {
+        self.is_carried() || self.overtakes()
+    }
+
     /// True for kinds that are applied as soon as their target is here, whatever came between.
     #[must_use]
     pub const fn overtakes(self) -> bool {

@@ -194,6 +194,9 @@ impl Ledger {
         self.ends.add(record.ordinal, Days::of(record));
         self.same_person.note(record);
         let is_first = record.is_first();
+        if is_first && record.passed_on_by(self.own).next().is_some() {
+            self.passed_on.insert(statement);
+        }
         if record.addressed.is_some() && may_live(record) {
             self.addressed.insert(record.ordinal);
         }

@@ -69,6 +69,8 @@ pub struct Ledger {
     ends: Ends,
     /// Own first statements that are for a group or for all, and that nobody has closed or recalled.
     addressed: BTreeSet<Ordinal>,
+    /// Threads of others that we have passed on.
+    passed_on: BTreeSet<StatementRef>,
     directories: BTreeMap<u64, EntryIndex>,
     actors: HashMap<Actor, EntryIndex>,
     incidents: Incidents,
@@ -171,6 +173,7 @@ impl Ledger {
             unopened: Unopened::default(),
             ends: Ends::default(),
             addressed: BTreeSet::new(),
+            passed_on: BTreeSet::new(),
             directories: BTreeMap::new(),
             actors: HashMap::new(),
             incidents: Incidents::default(),

@@ -9,7 +9,7 @@ use crate::{
         alert::value::Day,
         id::{AuthorityId, StatementRef},
         lives::AlertLife,
-        permission::{Grant, Permission, Wish},
+        permission::{Grant, Permission, PermissionAct, Wish},
         reason::Reason,
     },
     store::record::MessageRecord,
@@ -96,6 +96,24 @@ impl Ledger {
             }
         }
         Err(refusal)
+    }
+
+    /// True for whom we have permitted a thread of ours to be passed on to: its first word may be here before that of who
+    /// passed it on.
+    #[must_use]
+    pub fn is_expected(&self, thread: &StatementRef, authority: &AuthorityId) -> bool {
+        if thread.origin != self.own {
+            return false;
+        }
+        let records = self.thread(thread);
+        let mut ours = records.iter().filter(|it| it.statement.origin == self.own);
+        ours.any(|record| {
+            let said = record.terms.permission.as_deref();
+            let grant = said.and_then(Permission::grant);
+            grant.is_some_and(|grant| {
+                grant.act == PermissionAct::PassOn && grant.to.contains(authority)
+            })
+        })
     }
 }
 

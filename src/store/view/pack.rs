@@ -188,6 +188,7 @@ impl Packer {
             DeliveryLife::Held(reason) => (4, Some(reason)),
             // 5 to 8: how far it has come.
             DeliveryLife::ByHand(hand) => (5 + hand as u8, None),
+            DeliveryLife::PassedOn => (15, None),
         };
         let flags = u8::from(delivery.receipt.is_some()) << 4
             | u8::from(delivery.opened_at.is_some()) << 5
@@ -460,6 +461,7 @@ impl<'a> Unpacker<'a> {
             2 => DeliveryLife::Refused(self.reason()?),
             3 => DeliveryLife::Expired,
             4 => DeliveryLife::Held(self.reason()?),
+            15 => DeliveryLife::PassedOn,
             hand => DeliveryLife::ByHand(Hand::from_number(hand.checked_sub(5)?)?),
         };
         Some(DeliveryRecord {

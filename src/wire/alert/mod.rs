@@ -41,8 +41,8 @@ mod terms;
 mod unreturned;
 mod zone;
 
-pub(super) use carried::carried;
-pub use carried::{carrying, without_carried};
+pub use carried::{Inside, carrying, passing, without_carried};
+pub(super) use carried::{carried, granted};
 pub use counted::{Corrections, known, report};
 pub use json::read_draft_json;
 pub use kinds::target_slot;
