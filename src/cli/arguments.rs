@@ -27,6 +27,7 @@ use super::{
         lists::ListsArgs,
         new::NewArgs,
         offers::OffersArgs,
+        permission::PermissionCommand,
         reasons::ReasonsArgs,
         restrict::RestrictArgs,
         resume::ResumeArgs,
@@ -119,6 +120,9 @@ pub enum Command {
     Extend(ExtendArgs),
     /// What was for a group or for all, and who joined since does not have
     Offers(OffersArgs),
+    /// Ask a thread's originator for what handling codes forbid; grant it, or refuse
+    #[command(subcommand)]
+    Permission(PermissionCommand),
     /// Take an own statement back: it was wrong
     Recall(RecallArgs),
     /// Stand an own alert down: its purpose is reached or gone

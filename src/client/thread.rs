@@ -74,6 +74,16 @@ pub struct FollowUp {
 }
 
 impl FollowUp {
+    /// Of what says nothing of the person: a restriction in words stays on what it is about, and is not repeated.
+    #[must_use]
+    pub fn without_words(mut self) -> Self {
+        self.handling.retain(|it| *it != Handling::H3);
+        if self.handling.is_empty() {
+            self.handling.push(Handling::H0);
+        }
+        self
+    }
+
     /// A draft of this kind.
     #[must_use]
     pub fn draft(&self, kind: Kind) -> Draft {

@@ -115,7 +115,7 @@ impl Addressed {
         verdict::check_part(&first, writer)?;
         verdict::check_owner(self.submission.kind, writer, &target.statement)?;
         let to = self.readers(&target, &first);
-        if self.submission.effect != Effect::Extends {
+        if !self.submission.effect.carries() {
             // Receivers believe the first origin whom it names; so who is new to the thread is first given the whole of it.
             to.iter()
                 .try_for_each(|to| verdict::check_part(&first, to))?;
@@ -135,8 +135,7 @@ impl Addressed {
         let own = self.statement.origin;
         let holders = |message: &MessageRecord| -> BTreeSet<AuthorityId> {
             message
-                .deliveries
-                .iter()
+                .given()
                 .map(|delivery| delivery.recipient)
                 .filter(|recipient| *recipient != own)
                 .collect()
@@ -206,7 +205,7 @@ impl Addressed {
             supersedes: None,
             release: self.release()?,
             effect: draft.effect,
-            terms: draft.terms,
+            terms: draft.terms.clone(),
         })
     }
 

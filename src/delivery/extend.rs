@@ -6,9 +6,9 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use bytes::Bytes;
-
-use super::{Accepted, SecondPerson, Submission, SubmitError, address, core::Core, hand_in::Draft};
+use super::{
+    Accepted, SecondPerson, Submission, SubmitError, address, core::Core, hand_in::Draft, pass_on,
+};
 use crate::{
     domain::{
         id::{AuthorityId, StatementRef},
@@ -21,13 +21,13 @@ use crate::{
     },
     store::{
         ledger::Ledger,
-        record::{Direction, MessageRecord, Ordinal},
+        record::{MessageRecord, Ordinal},
     },
     trust::{
-        batch::{Proof, Purpose, Unverified, UnverifiedItem},
+        batch::{Purpose, Unverified, UnverifiedItem},
         directory::Beginning,
     },
-    wire,
+    wire::{self, alert::Inside},
 };
 
 /// How often a thread that goes on meanwhile is looked at anew.
@@ -38,6 +38,16 @@ pub(super) const TRIES_MAX: usize = 8;
 pub(super) struct Seen {
     thread: StatementRef,
     tail: Option<Ordinal>,
+}
+
+impl Seen {
+    /// As it stands now.
+    pub(super) fn of(ledger: &Ledger, thread: StatementRef) -> Self {
+        Self {
+            thread,
+            tail: ledger.thread_tail(&thread),
+        }
+    }
 }
 
 /// Drafts as they are handed in, and those that are sent beside them.
@@ -76,7 +86,8 @@ pub(super) fn groups(submission: &Submission) -> Option<Arc<str>> {
         .filter(is_group)
         .map(String::as_str)
         .collect();
-    let remembers = submission.in_reply_to.is_none() || is_extension(submission);
+    let extends = submission.effect == Effect::Extends;
+    let remembers = submission.in_reply_to.is_none() || extends;
     (remembers && !groups.is_empty()).then(|| Vec::from_iter(groups).join(",").into())
 }
 
@@ -94,7 +105,11 @@ pub(super) async fn expand(
     };
     for submission in submissions {
         let drafts = &mut expanded.drafts;
-        if is_extension(&submission) {
+        if submission.effect == Effect::PassesOn {
+            let (carriers, told, seen) = pass_on::passing(core, submission).await?;
+            let all = carriers.into_iter().chain([told]);
+            drafts.extend(all.map(|one| Draft::new(core, one, seen)));
+        } else if is_extension(&submission) {
             let addressed = groups(&submission);
             let (carriers, head, seen) = extension(core, submission).await?;
             drafts.extend(carriers.into_iter().map(|one| Draft::new(core, one, seen)));
@@ -209,7 +224,7 @@ fn find(
         ));
     };
     check_first(&first, own, now)?;
-    let holders: BTreeSet<AuthorityId> = first.deliveries.iter().map(|it| it.recipient).collect();
+    let holders: BTreeSet<AuthorityId> = first.given().map(|it| it.recipient).collect();
     let newcomers: BTreeSet<AuthorityId> = to
         .iter()
         .filter(|to| first.is_lacked_by(to))
@@ -233,17 +248,9 @@ fn find(
             (!to.is_empty()).then_some(Given { record, to })
         })
         .collect();
-    if given.len() > EXTEND_MAX_STATEMENTS {
-        return Err(faulty(format!(
-            "{} statements stand in this thread: expected at most {EXTEND_MAX_STATEMENTS}; issue an alert anew",
-            given.len()
-        )));
-    }
+    check_count(given.len())?;
     Ok(Found::Thread(Box::new(Thread {
-        seen: Seen {
-            thread: first.statement,
-            tail: ledger.thread_tail(&first.statement),
-        },
+        seen: Seen::of(ledger, first.statement),
         everybody: holders.union(&newcomers).copied().collect(),
         given,
     })))
@@ -260,6 +267,14 @@ fn check_first(
     own: &AuthorityId,
     now: Timestamp,
 ) -> Result<(), SubmitError> {
+    if first.statement == first.thread && first.statement.origin != *own {
+        return Err(Reason::NotOwner.into());
+    }
+    check_live(first, now)
+}
+
+/// The first statement of a thread, that lives and may be given to others.
+pub(super) fn check_live(first: &MessageRecord, now: Timestamp) -> Result<(), SubmitError> {
     if first.statement != first.thread {
         return Err(SubmitError::refused(
             Reason::FaultyDraft,
@@ -268,9 +283,6 @@ fn check_first(
                 first.kind, first.thread
             ),
         ));
-    }
-    if first.statement.origin != *own {
-        return Err(Reason::NotOwner.into());
     }
     if !first.kind.is_carried() {
         return Err(SubmitError::refused(
@@ -284,25 +296,29 @@ fn check_first(
     }
 }
 
-/// What stands: our own word on the person that went to all whom the first statement names, and was not taken back. What
-/// we told one of them alone stays theirs, and what others said is theirs to give.
-fn current(ledger: &Ledger, first: &MessageRecord, now: Timestamp) -> Vec<MessageRecord> {
-    let named: Vec<AuthorityId> = first
-        .deliveries
-        .iter()
-        .filter(|delivery| delivery.extended.is_none())
-        .map(|delivery| delivery.recipient)
-        .collect();
+/// What stands: its origin's own word on the person that went to all whom the first statement names, and was not taken back. What
+/// was told to one of them alone stays theirs, and what others said is theirs to give.
+pub(super) fn current(
+    ledger: &Ledger,
+    first: &MessageRecord,
+    now: Timestamp,
+) -> Vec<MessageRecord> {
     let stands = |record: &MessageRecord| {
         record.statement != first.statement
-            && record.direction == Direction::Own
             && record.kind.is_carried()
             && record.life_at(now) == AlertLife::Live
-            && named.iter().all(|to| record.delivery(to).is_some())
+            && is_for_all(first, record)
     };
     let thread = ledger.thread_in_order(&first.statement);
     let later = thread.into_iter().filter(stands);
     [first.clone()].into_iter().chain(later).collect()
+}
+
+/// The word of a thread's first origin to all whom its first statement names.
+pub(super) fn is_for_all(first: &MessageRecord, record: &MessageRecord) -> bool {
+    let mut named = first.deliveries.iter().filter(|it| it.extended.is_none());
+    record.statement.origin == first.statement.origin
+        && named.all(|it| record.delivery(&it.recipient).is_some())
 }
 
 /// Reads the signed bytes, and makes a carrier of each.
@@ -315,16 +331,9 @@ fn read(
     let mut bytes = 0;
     let mut carriers = Vec::with_capacity(given.len());
     for one in given {
-        let (routing, document, proof) = signed(core, &one.record, now)?;
-        bytes += document.len();
-        if bytes > EXTEND_MAX_BYTES {
-            return Err(SubmitError::refused(
-                Reason::TooLarge,
-                format!(
-                    "what stands in this thread is more than {EXTEND_MAX_BYTES} bytes: issue an alert anew"
-                ),
-            ));
-        }
+        let (routing, inside) = signed(core, &one.record, now)?;
+        bytes += inside.document.len();
+        check_bytes(bytes)?;
         let target = routing.statement;
         carriers.push(Submission {
             id: None,
@@ -339,11 +348,43 @@ fn read(
             ground: head.ground.clone(),
             in_reply_to: Some(target),
             carried_hours: head.carried_hours,
-            payload: wire::alert::carrying(&head.payload, &target, document, &proof)?,
+            payload: wire::alert::carrying(&head.payload, &target, inside)?,
             release: head.release.clone(),
         });
     }
     Ok(carriers)
+}
+
+/// That a thread is not too large to be given to a newcomer.
+///
+/// # Errors
+/// `TOO_LARGE`.
+pub(super) fn check_bytes(bytes: usize) -> Result<(), SubmitError> {
+    match bytes > EXTEND_MAX_BYTES {
+        true => Err(SubmitError::refused(
+            Reason::TooLarge,
+            format!(
+                "what stands in this thread is more than {EXTEND_MAX_BYTES} bytes: issue an alert anew"
+            ),
+        )),
+        false => Ok(()),
+    }
+}
+
+/// That not too many statements stand in a thread to be given to a newcomer.
+///
+/// # Errors
+/// `FAULTY_DRAFT`.
+pub(super) fn check_count(count: usize) -> Result<(), SubmitError> {
+    match count > EXTEND_MAX_STATEMENTS {
+        true => Err(SubmitError::refused(
+            Reason::FaultyDraft,
+            format!(
+                "{count} statements stand in this thread: expected at most {EXTEND_MAX_STATEMENTS}; issue an alert anew"
+            ),
+        )),
+        false => Ok(()),
+    }
 }
 
 /// A kept statement of ours, with a signature that a newcomer can verify. Under a key that is revoked, or that the
@@ -352,35 +393,60 @@ fn signed(
     core: &Core,
     record: &MessageRecord,
     now: Timestamp,
-) -> Result<(Routing, Bytes, Proof), SubmitError> {
-    let damaged = |error: &dyn std::fmt::Display| {
-        tracing::error!(%error, index = record.index, "a kept statement cannot be read");
-        SubmitError::from(Reason::DamagedBody)
-    };
-    let entry = core
-        .store
-        .entry(record.index)
-        .map_err(|error| damaged(&error))?;
+) -> Result<(Routing, Inside), SubmitError> {
+    let (routing, inside) = kept(core, record)?;
+    match proves(core, &core.authority, &inside, now) {
+        Ok(()) => Ok((routing, inside)),
+        Err(_) => {
+            let again = core.statement_signer.sign(vec![record.leaf]).proof(0);
+            let proof = again.ok_or_else(|| damaged(&"it cannot be signed again"))?;
+            Ok((routing, Inside { proof, ..inside }))
+        }
+    }
+}
+
+/// A kept statement as it was signed.
+///
+/// # Errors
+/// `DAMAGED_BODY`.
+pub(super) fn kept(core: &Core, record: &MessageRecord) -> Result<(Routing, Inside), SubmitError> {
+    let entry = core.store.entry(record.index);
+    let entry = entry.map_err(|error| damaged(&error))?;
     let proof = entry.proof.ok_or_else(|| damaged(&"it has no signature"))?;
     let (routing, _) = wire::decode_kept_statement(&entry.body)?;
+    let document = entry.body;
+    Ok((routing, Inside { document, proof }))
+}
+
+fn damaged(error: &dyn std::fmt::Display) -> SubmitError {
+    tracing::error!(%error, "a kept statement cannot be read");
+    SubmitError::from(Reason::DamagedBody)
+}
+
+/// Whether a newcomer believes it by its own signature: under a key that is good now, or has retired since.
+///
+/// # Errors
+/// Why not.
+pub(super) fn proves(
+    core: &Core,
+    origin: &AuthorityId,
+    inside: &Inside,
+    now: Timestamp,
+) -> Result<(), Reason> {
     let alone = Unverified {
-        signed: proof.signed.as_ref().clone(),
+        signed: inside.proof.signed.as_ref().clone(),
         items: vec![UnverifiedItem {
-            document: entry.body.clone(),
-            index: proof.index,
-            path: proof.path.clone(),
+            document: inside.document.clone(),
+            index: inside.proof.index,
+            path: inside.proof.path.clone(),
         }],
     };
     let verified = core
         .verifier
-        .verify(Purpose::Statement, &core.authority, &alone, now);
-    let good = verified
-        .iter()
-        .all(|one| matches!(one, Ok(_) | Err(Reason::KeyRetired)));
-    if good {
-        return Ok((routing, entry.body, proof));
+        .verify(Purpose::Statement, origin, &alone, now);
+    let faults = verified.into_iter().filter_map(Result::err);
+    match faults.into_iter().find(|it| *it != Reason::KeyRetired) {
+        Some(reason) => Err(reason),
+        None => Ok(()),
     }
-    let again = core.statement_signer.sign(vec![record.leaf]).proof(0);
-    let proof = again.ok_or_else(|| damaged(&"it cannot be signed again"))?;
-    Ok((routing, entry.body, proof))
 }

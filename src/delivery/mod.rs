@@ -49,6 +49,8 @@ mod hand_in;
 mod life;
 mod link;
 mod links;
+mod pass_on;
+mod permit;
 mod quota;
 mod receipts;
 mod receive;

@@ -8,12 +8,14 @@ use std::sync::Arc;
 use prost::Message as _;
 
 use super::{
-    FrameOutcome, StatementOutcome, carried,
+    FrameOutcome, StatementOutcome,
+    carried::{self, Inside},
     core::{Committing, Core, Incident},
+    permit::{self, Newness},
     quota::{Asked, Entered},
     receipts::{self, ByHeader},
     refusals::Noted,
-    verdict::{self, Arrival, Recognised},
+    verdict::{self, Arrival, Clocks, Recognised},
 };
 use crate::{
     domain::{
@@ -21,7 +23,7 @@ use crate::{
         limits::{CARRIER_MAX_BYTES, FRAME_MAX_BYTES, FRAME_MAX_STATEMENTS},
         reason::{Class, Reason},
         receipt::{LeafHash, Verdict},
-        routing::Lane,
+        routing::{Effect, Lane, Routing},
         time::Timestamp,
     },
     planted::{self, Bug},
@@ -124,7 +126,7 @@ enum Candidate {
     /// Verified and legal.
     Statement(Box<wire::Statement>),
     /// The same, with another one inside that is verified and legal too.
-    Carrier(Box<wire::Statement>, Box<wire::Statement>),
+    Carrier(Box<wire::Statement>, Box<Inside>),
     /// Verified, its id is readable and the peer's own, but it is not legal: refused under a receipt.
     Illegal(StatementRef, Reason),
     /// Not verified, or not attributable: refused in band only, and journaled as such.
@@ -228,12 +230,12 @@ fn leaf_of(item: &UnverifiedItem) -> LeafHash {
 fn open(core: &Core, peer: &AuthorityId, verified: Verified, now: Timestamp) -> Candidate {
     let document = verified.document().clone();
     let opened = wire::decode_statement(verified).and_then(|statement| {
-        let carried = carried::open(core, &statement, now)?;
-        Ok((Box::new(statement), carried))
+        let inside = carried::open(core, &statement, now)?;
+        Ok((Box::new(statement), inside))
     });
     match opened {
         Ok((statement, None)) => Candidate::Statement(statement),
-        Ok((statement, Some(carried))) => Candidate::Carrier(statement, Box::new(carried)),
+        Ok((statement, Some(inside))) => Candidate::Carrier(statement, Box::new(inside)),
         // Too large for its kind: told as what is too large for any.
         Err(Reason::TooLarge) => Candidate::Input(Reason::TooLarge),
         Err(reason) => match named(&document).filter(|named| named.origin == *peer) {
@@ -276,8 +278,8 @@ impl Sitting<'_> {
                 }
             }
             Candidate::Statement(statement) => self.judge_statement(leaf, *statement, None),
-            Candidate::Carrier(statement, carried) => {
-                self.judge_statement(leaf, *statement, Some(*carried))
+            Candidate::Carrier(statement, inside) => {
+                self.judge_statement(leaf, *statement, Some(*inside))
             }
         }
     }
@@ -286,7 +288,7 @@ impl Sitting<'_> {
         &mut self,
         leaf: LeafHash,
         statement: wire::Statement,
-        carried: Option<wire::Statement>,
+        inside: Option<Inside>,
     ) -> Outcome {
         let subject = statement.routing.statement;
         match verdict::recognise(self.ledger.known(&subject), leaf) {
@@ -299,11 +301,11 @@ impl Sitting<'_> {
             return Outcome::Bare(Reason::StoreFull);
         }
         let admitted = verdict::admit(&self.arrival, &statement.routing, self.ledger)
-            .and_then(|()| self.admit_carried(carried.as_ref()));
+            .and_then(|()| self.admit_inside(&statement.routing, inside.as_ref()));
         match admitted {
             Ok(()) => {
                 let outcome = self.hold(leaf, statement);
-                self.hold_carried(carried);
+                self.hold_carried(inside.map(|inside| inside.carried));
                 outcome
             }
             Err(reason) if reason.class() == Class::Retry => {
@@ -341,12 +343,23 @@ impl Sitting<'_> {
         }
     }
 
-    /// What is inside is here already, the same, or was never refused; and its own origin lets it out as it promised.
-    fn admit_carried(&mut self, carried: Option<&wire::Statement>) -> Result<(), Reason> {
-        let Some(carried) = carried else {
+    /// What is inside may be brought by who brings it; it is here already, the same, or was never refused; and its own
+    /// origin lets it out as it promised.
+    fn admit_inside(&mut self, carrier: &Routing, inside: Option<&Inside>) -> Result<(), Reason> {
+        let Some(Inside { carried, grant }) = inside else {
             return Ok(());
         };
         let routing = &carried.routing;
+        if carrier.effect == Effect::PassesOn {
+            let grant = grant.as_ref().map(|grant| &grant.routing);
+            // Between clocks that differ, ours is no ground for a final no.
+            let times = [carrier.issued_at, self.arrival.now];
+            let times = match self.arrival.clocks {
+                Clocks::Agree => &times[..],
+                Clocks::Differ => &times[..1],
+            };
+            permit::check_permitted(carrier, routing, grant, self.newness(carrier), times)?;
+        }
         let name = routing.statement;
         let demanded = self.core.demands_release(&name.origin);
         if routing.release.is_none() && demanded.contains(routing.kind) {
@@ -364,6 +377,16 @@ impl Sitting<'_> {
                 });
                 Err(Reason::CarriedFaulty)
             }
+        }
+    }
+
+    /// Whether who passes a thread on to us has done so before.
+    fn newness(&self, carrier: &Routing) -> Newness {
+        let first = self.ledger.message(&carrier.thread);
+        let extended = first.and_then(|first| first.delivery(&self.arrival.own)?.extended);
+        match extended.is_some_and(|it| it.by.origin == carrier.statement.origin) {
+            true => Newness::Follows,
+            false => Newness::New,
         }
     }
 

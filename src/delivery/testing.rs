@@ -119,7 +119,7 @@ pub(super) fn record(routing: &Routing, recorded_at: Timestamp) -> MessageRecord
         priority: routing.priority,
         handling: routing.handling,
         effect: routing.effect,
-        terms: routing.terms,
+        terms: routing.terms.clone(),
         called: CallSet::default(),
         leaf: LeafHash([1; 32]),
         index: 0,
@@ -185,5 +185,10 @@ impl Holdings for Shelf {
             index: record.index,
         });
         held.or_else(|| self.refused.get(statement).copied())
+    }
+    fn is_expected(&self, thread: &StatementRef, authority: &AuthorityId) -> bool {
+        let grants = self.records.values().filter(|it| it.thread == *thread);
+        let mut grants = grants.filter_map(|it| it.terms.permission.as_ref()?.grant());
+        grants.any(|grant| grant.to.contains(authority))
     }
 }

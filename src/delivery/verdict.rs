@@ -5,10 +5,12 @@
 
 use std::time::Duration;
 
+use super::permit;
 use crate::{
     domain::{
         id::{AuthorityId, StatementRef},
         limits::CLOCK_TOLERANCE,
+        permission::Permission,
         reason::{Class, Reason},
         receipt::{LeafHash, Verdict},
         release::KindSet,
@@ -28,6 +30,8 @@ pub(super) trait Holdings {
     fn message(&self, statement: &StatementRef) -> Option<MessageRecord>;
     /// What was said of an (origin, id).
     fn known(&self, statement: &StatementRef) -> Option<Known>;
+    /// True for whom we have permitted a thread of ours to be passed on to.
+    fn is_expected(&self, thread: &StatementRef, authority: &AuthorityId) -> bool;
 }
 
 impl Holdings for Ledger {
@@ -36,6 +40,9 @@ impl Holdings for Ledger {
     }
     fn known(&self, statement: &StatementRef) -> Option<Known> {
         Self::known(self, statement)
+    }
+    fn is_expected(&self, thread: &StatementRef, authority: &AuthorityId) -> bool {
+        Self::is_expected(self, thread, authority)
     }
 }
 
@@ -149,8 +156,9 @@ fn check_release(release: &Release) -> Result<(), Reason> {
 ///
 /// # Errors
 /// `NOT_IN_THREAD`, `NOT_OWNER`, `RECIPIENTS_NARROWED`, `EXERCISE_MIXED`, `TARGET_MISMATCH`, `NOT_A_REQUEST`,
-/// `NOT_ASKED`, `VALIDITY_EXCEEDED`, `MALFORMED`; and `THREAD_NOT_YET` when what must be here first is not.
+/// `NOT_ASKED`, `ASK_ORIGINATOR`, `NOTHING_ASKED`, `VALIDITY_EXCEEDED`, `MALFORMED`; and `THREAD_NOT_YET` when what must be here first is not.
 pub(super) fn check_thread(routing: &Routing, holdings: &impl Holdings) -> Result<(), Reason> {
+    check_asks(routing)?;
     if routing.is_first() {
         return check_first(routing.kind);
     }
@@ -165,7 +173,10 @@ pub(super) fn check_thread(routing: &Routing, holdings: &impl Holdings) -> Resul
     if first.status != routing.status {
         return Err(Reason::ExerciseMixed);
     }
-    check_participants(routing, &first)?;
+    if routing.effect == Effect::PassesOn {
+        return permit::check_passing(routing, Some(&first));
+    }
+    check_participants(routing, &first, holdings)?;
     check_writer(routing)?;
     check_extension(routing, &first)?;
     check_extends(routing)?;
@@ -222,7 +233,7 @@ fn check_target(
         let needs_target = routing.kind.owner_only()
             || matches!(
                 routing.effect,
-                Effect::Answers(_) | Effect::Instructs | Effect::Extends
+                Effect::Answers(_) | Effect::Instructs | Effect::Extends | Effect::PassesOn
             )
             || routing.kind == Kind::InformationReply;
         return if needs_target {
@@ -254,8 +265,38 @@ fn check_reply(routing: &Routing, target: Option<&MessageRecord>) -> Result<(), 
         return Err(Reason::NotARequest);
     }
     match request.delivery(&routing.statement.origin) {
-        Some(_) => Ok(()),
+        Some(_) => check_grant(routing, request),
         None => Err(Reason::NotAsked),
+    }
+}
+
+/// Permission is asked of the thread's originator alone, whose it is to give.
+fn check_asks(routing: &Routing) -> Result<(), Reason> {
+    let Some(Permission::Asks(_)) = routing.terms.permission.as_deref() else {
+        return Ok(());
+    };
+    match routing.recipients.as_slice() {
+        [only] if only.authority == routing.thread.origin && !routing.is_first() => Ok(()),
+        _ => Err(Reason::AskOriginator),
+    }
+}
+
+/// Permission is the originator's to give, for what was asked or less.
+fn check_grant(reply: &Routing, request: &MessageRecord) -> Result<(), Reason> {
+    let said = reply.terms.permission.as_deref();
+    let Some(grant) = said.and_then(Permission::grant) else {
+        return Ok(());
+    };
+    if reply.statement.origin != reply.thread.origin {
+        return Err(Reason::NotOwner);
+    }
+    match request.terms.permission.as_deref() {
+        Some(Permission::Asks(wish))
+            if wish.act == grant.act && grant.to.iter().all(|to| wish.to.contains(to)) =>
+        {
+            Ok(())
+        }
+        _ => Err(Reason::NothingAsked),
     }
 }
 
@@ -267,6 +308,8 @@ fn before_first(routing: &Routing, holdings: &impl Holdings) -> Result<(), Reaso
     );
     if refused {
         Err(Reason::NotInThread)
+    } else if routing.effect == Effect::PassesOn {
+        permit::check_passing(routing, None)
     } else if routing.thread.origin == routing.statement.origin {
         check_writer(routing)?;
         check_extends(routing)
@@ -277,8 +320,19 @@ fn before_first(routing: &Routing, holdings: &impl Holdings) -> Result<(), Reaso
 
 /// Writer and readers take part in the thread. Whom its first origin names takes part by that: what it says to a newcomer
 /// may overtake what tells us of the newcomer.
-fn check_participants(routing: &Routing, first: &MessageRecord) -> Result<(), Reason> {
-    check_part(first, &routing.statement.origin)?;
+fn check_participants(
+    routing: &Routing,
+    first: &MessageRecord,
+    holdings: &impl Holdings,
+) -> Result<(), Reason> {
+    let writer = &routing.statement.origin;
+    check_part(first, writer).map_err(|reason| {
+        // To whom we let it be passed on may be quicker than the word of who did.
+        match holdings.is_expected(&first.statement, writer) {
+            true => Reason::ThreadNotYet,
+            false => reason,
+        }
+    })?;
     if routing.statement.origin == first.statement.origin {
         return Ok(());
     }
@@ -330,11 +384,15 @@ fn check_extends(routing: &Routing) -> Result<(), Reason> {
 /// # Errors
 /// `CARRIED_FAULTY`.
 pub(super) fn check_carried(carrier: &Routing, carried: &Routing) -> Result<(), Reason> {
-    let fits = carrier.effect == Effect::Extends
+    let is_carried = match carrier.effect {
+        Effect::Extends => carried.kind.is_carried(),
+        Effect::PassesOn => carried.kind.is_passed_on(),
+        _ => false,
+    };
+    let fits = is_carried
         && carrier.in_reply_to == Some(carried.statement)
         && carried.thread == carrier.thread
         && carried.status == carrier.status
-        && carried.kind.is_carried()
         && carrier.handling.includes(carried.handling)
         && carried.issued_at <= carrier.issued_at.plus(CLOCK_TOLERANCE);
     if fits {
@@ -344,14 +402,13 @@ pub(super) fn check_carried(carrier: &Routing, carried: &Routing) -> Result<(), 
     }
 }
 
-/// What changes a statement goes to all who hold that statement.
+/// What changes a statement goes to all to whom its origin gave it; whoever passed it on sends it on.
 fn check_breadth(routing: &Routing, target: Option<&MessageRecord>) -> Result<(), Reason> {
     let Some(target) = target.filter(|_| routing.kind.reaches_all_holders()) else {
         return Ok(());
     };
     let all = target
-        .deliveries
-        .iter()
+        .given()
         .all(|delivery| routing.recipient(&delivery.recipient).is_some());
     if all {
         Ok(())

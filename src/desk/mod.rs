@@ -21,6 +21,7 @@ mod loaded;
 mod moment;
 mod offers;
 mod overview;
+mod permission;
 mod resume;
 pub mod rights;
 mod same_person;

@@ -193,6 +193,7 @@ fn settled(life: DeliveryLife) -> (pb::DeliveryState, String) {
         ),
         DeliveryLife::Held(reason) => (pb::DeliveryState::Held, reason.to_string()),
         DeliveryLife::ByHand(_) => (pb::DeliveryState::ByHand, none()),
+        DeliveryLife::PassedOn => (pb::DeliveryState::PassedOn, none()),
     }
 }
 

@@ -11,7 +11,7 @@ use super::{
     carry,
     drafts::note,
     moment::Moment,
-    same_person,
+    permission, same_person,
     service::{DeskService, Permit, read_failed, store_failed, submit_failed},
     submit::recipient,
     summary::{deliveries, handling, overdue_line, reference_of, summary},
@@ -22,6 +22,7 @@ use crate::{
     domain::{
         id::StatementRef,
         limits::DESK_MESSAGE_MAX_BYTES,
+        permission::Permission,
         reason::Reason,
         routing::{Effect, Release, Routing},
         time::Timestamp,
@@ -106,9 +107,11 @@ pub(super) async fn track(
     let now = desk.parts().clock.now();
     let reading = desk.parts().store.read(|ledger| {
         let same_person = same_person::of(ledger, &thread, now);
-        (ledger.kept_to(&thread), same_person)
+        let permissions = permission::of(ledger, &thread, now);
+        (ledger.kept_to(&thread), same_person, permissions)
     });
-    let (kept_to, same_person) = reading.await.map_err(|error| store_failed(&error))?;
+    let (kept_to, same_person, permissions) =
+        reading.await.map_err(|error| store_failed(&error))?;
     let moment = Moment::of(desk.parts());
     let mut events = records.iter().flat_map(events_of).collect::<Vec<_>>();
     events.sort_by_key(|event| event.at_us);
@@ -132,6 +135,7 @@ pub(super) async fn track(
         events,
         same_person,
         running: running.into_iter().map(overdue_line).collect(),
+        permissions,
     })
 }
 
@@ -273,8 +277,17 @@ fn events_of(record: &MessageRecord) -> Vec<pb::TrackEvent> {
 fn what(record: &MessageRecord) -> String {
     match record.effect {
         Effect::Answers(code) => format!("answer: {code}"),
+        Effect::PassesOn => passes_on(record),
         _ => record.kind.to_string(),
     }
+}
+
+/// `passes on: XD-POL`
+fn passes_on(record: &MessageRecord) -> String {
+    let said = record.terms.permission.as_deref();
+    let passed = said.map_or(&[][..], Permission::passed);
+    let to: Vec<String> = passed.iter().map(|it| it.to.to_string()).collect();
+    format!("passes on: {}", to.join(", "))
 }
 
 fn settled(life: crate::domain::lives::DeliveryLife) -> Option<String> {
@@ -286,6 +299,8 @@ fn settled(life: crate::domain::lives::DeliveryLife) -> Option<String> {
         DeliveryLife::Expired => Some("expired".to_owned()),
         DeliveryLife::Held(reason) => Some(format!("held: {reason}")),
         DeliveryLife::ByHand(hand) => Some(format!("by hand: {}", hand.name())),
+        // Told by the statement that says so.
+        DeliveryLife::PassedOn => None,
     }
 }
 

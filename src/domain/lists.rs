@@ -21,6 +21,7 @@ use super::{
             NoticeColour,
         },
     },
+    permission::PermissionAct,
     routing::{AnswerCode, Coded, Handling, Kind, Priority, Status, TransferGround},
     statistics::PriorReport,
 };
@@ -94,6 +95,7 @@ lists! {
     InstructionCode, OURS, own;
     RequestPurpose, "after Directive (EU) 2023/977, art. 1", own;
     ReplyResult, OURS, own;
+    PermissionAct, "Europol handling codes H1 and H2", own;
     RecallReason, OURS, own;
     ClosureReason, OURS, own;
     RetentionCode, OURS, own;
@@ -192,6 +194,7 @@ mod tests {
             "missing_offender travel_notice public_protection restriction_order information_request information_reply \
              sighting outcome update correction extend recall closure answer instruction statistics notice_of_service",
         ),
+        ("permission-act", "disclose pass_on"),
         (
             "answer-code",
             "opened assigned no_trace needs_information cannot_act actioned misidentified possible_hit hit",

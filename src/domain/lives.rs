@@ -44,6 +44,7 @@ impl AlertLife {
                 | Effect::Instructs
                 | Effect::Informs
                 | Effect::Extends
+                | Effect::PassesOn
                 | Effect::Answers(_),
             ) => Some(self),
             _ => None,
@@ -157,6 +158,8 @@ pub enum DeliveryLife {
     Held(Reason),
     /// Carried by people, as its recipient runs no node. Never called delivered: no node has receipted it.
     ByHand(Hand),
+    /// Somebody who holds it says that it was passed on there. Never called delivered: the receipt is theirs.
+    PassedOn,
 }
 
 /// How far what is carried by hand has come, as far as it was reported.
@@ -324,6 +327,7 @@ mod tests {
             Effect::Recalls,
             Effect::Closes,
             Effect::Extends,
+            Effect::PassesOn,
         ];
         effects.extend(AnswerCode::ALL.iter().map(|code| Effect::Answers(*code)));
         effects

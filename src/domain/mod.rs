@@ -9,6 +9,7 @@ pub mod limits;
 pub mod lists;
 pub mod lives;
 pub mod mrz;
+pub mod permission;
 pub mod rate;
 pub mod reason;
 pub mod receipt;

@@ -280,6 +280,18 @@ reasons! {
         "the delivery does not go by hand: its recipient runs a node, or it is over" "look at it with `allpoints track`; nodes carry what goes to nodes";
     153 NothingCarried "NOTHING_CARRIED" Final FailedPrecondition
         "nothing was written that could have been carried, or all of it is acknowledged" "write a bundle with `allpoints carry`, and report it when it was carried";
+    154 NotPermitted "NOT_PERMITTED" Final PermissionDenied
+        "its handling set or TLP lets nobody pass it on without the originator's permission, and none that is here names sender and recipient" "ask the originator: `allpoints permission ask ID --pass-on-to AUTHORITY`";
+    155 NeverPassedOn "NEVER_PASSED_ON" Final PermissionDenied
+        "its TLP keeps it to those whom its originator gave it" "ask the originator to give it to them: `allpoints extend` is its call";
+    156 PermissionOver "PERMISSION_OVER" Final PermissionDenied
+        "the last day of the originator's permission has passed" "ask the originator again: `allpoints permission ask ID --pass-on-to AUTHORITY`";
+    157 GrantFaulty "GRANT_FAULTY" Final InvalidArgument
+        "the permission inside does not verify, is not the originator's, or is not the one that is named" "an attack or a fault at the peer: look at the journal entry";
+    158 NothingAsked "NOTHING_ASKED" Final InvalidArgument
+        "permission is granted for something that was not asked, or to somebody else" "reply to the request that asks it, with what it asks or less";
+    159 AskOriginator "ASK_ORIGINATOR" Final InvalidArgument
+        "permission is asked outside of a thread, or not of its originator alone" "ask it in the thread, of its originator alone: `allpoints permission ask`";
 }
 
 impl fmt::Display for Reason {

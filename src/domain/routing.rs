@@ -211,6 +211,12 @@ impl Kind {
             )
     }
 
+    /// True for statements that a holder passes on: what a newcomer is given, and what ends it.
+    #[must_use]
+    pub const fn is_passed_on(self) -> bool {
+        self.is_carried() || self.overtakes()
+    }
+
     /// True for kinds that are applied as soon as their target is here, whatever came between.
     #[must_use]
     pub const fn overtakes(self) -> bool {
@@ -448,6 +454,8 @@ pub enum Effect {
     Closes,
     /// Makes its recipients holders of its target.
     Extends,
+    /// The same by a holder who is not its origin; or tells the thread's originator of it.
+    PassesOn,
 }
 
 /// The routing header of a statement, decoded and legal.
@@ -483,6 +491,14 @@ pub struct Routing {
     pub effect: Effect,
     /// What the payload says of time and caution.
     pub terms: Terms,
+}
+
+impl Effect {
+    /// True for what brings a statement to who is new to its thread.
+    #[must_use]
+    pub const fn carries(self) -> bool {
+        matches!(self, Self::Extends | Self::PassesOn)
+    }
 }
 
 impl Routing {

@@ -6,10 +6,11 @@
 use super::{
     alert::{basis::AskedSet, value::Day},
     id::StatementRef,
+    permission::{Onward, Said},
 };
 
 /// What a statement says of its thread's end, review and return, and of how to go about it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub struct Terms {
     /// Last day on which the alert may be acted on.
     pub valid_until: Option<Day>,
@@ -31,13 +32,17 @@ pub struct Terms {
     pub states_orders: bool,
     /// It states a journey, leg by leg.
     pub states_journey: bool,
+    /// What TLP and marked paragraphs demand of who passes it on; handling codes of the whole stand in the header.
+    pub onward: Onward,
+    /// What it says of permission.
+    pub permission: Said,
 }
 
 impl Terms {
     /// The terms of an alert after an update of its originator. The latest end counts, and none past `last_day`: to
     /// end sooner, an alert is closed; to stand longer, it is issued anew.
     #[must_use]
-    pub fn amended_by(self, update: &Self, last_day: Option<Day>) -> Self {
+    pub fn amended_by(&self, update: &Self, last_day: Option<Day>) -> Self {
         let until = update
             .valid_until
             .filter(|until| last_day.is_some_and(|last| *until <= last));
@@ -55,6 +60,8 @@ impl Terms {
             same_person: self.same_person,
             states_orders: self.states_orders,
             states_journey: self.states_journey,
+            onward: self.onward.max(update.onward),
+            permission: self.permission.clone(),
         }
     }
 }

@@ -191,6 +191,9 @@ reply-result-nothing_known = nothing known
 reply-result-refused = refused
 reply-result-partly = answered in part
 
+permission-act-disclose = disclose in court
+permission-act-pass_on = pass on
+
 recall-reason-wrong_person = wrong person
 recall-reason-wrong_facts = wrong facts
 recall-reason-sent_by_mistake = sent by mistake

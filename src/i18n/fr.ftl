@@ -191,6 +191,9 @@ reply-result-nothing_known = rien de connu
 reply-result-refused = refusé
 reply-result-partly = répondu en partie
 
+permission-act-disclose = produire en justice
+permission-act-pass_on = transmettre à d'autres
+
 recall-reason-wrong_person = erreur de personne
 recall-reason-wrong_facts = faits inexacts
 recall-reason-sent_by_mistake = envoyé par erreur

@@ -107,7 +107,8 @@ impl DeliveryRecord {
     /// True when it was extended, and its carrier was refused for good or ended on its way.
     #[must_use]
     pub fn came_to_nothing(&self) -> bool {
-        self.extended.is_some() && self.life.is_settled() && self.life != DeliveryLife::Delivered
+        let is_there = matches!(self.life, DeliveryLife::Delivered | DeliveryLife::PassedOn);
+        self.extended.is_some() && self.life.is_settled() && !is_there
     }
 }
 /// A statement was extended to a recipient: another one carried it there, whose delivery this one follows.
@@ -153,6 +154,27 @@ impl MessageRecord {
     #[must_use]
     pub fn delivery(&self, recipient: &AuthorityId) -> Option<&DeliveryRecord> {
         self.deliveries.iter().find(|d| d.recipient == *recipient)
+    }
+    /// Those to whom its own origin gave it: whom it names, and to whom it was extended. Not those to whom others have
+    /// passed it on, who send on what follows it.
+    pub fn given(&self) -> impl Iterator<Item = &DeliveryRecord> {
+        let by_its_origin = |it: &&DeliveryRecord| {
+            it.extended
+                .is_none_or(|extended| extended.by.origin == self.statement.origin)
+        };
+        self.deliveries.iter().filter(by_its_origin)
+    }
+    /// Those to whom this authority, which is not its origin, has passed it on.
+    pub fn passed_on_by(&self, holder: AuthorityId) -> impl Iterator<Item = &DeliveryRecord> {
+        let by_holder = move |it: &&DeliveryRecord| {
+            it.extended
+                .is_some_and(|extended| extended.by.origin == holder)
+        };
+        let is_holders = self.statement.origin == holder;
+        self.deliveries
+            .iter()
+            .filter(by_holder)
+            .filter(move |_| !is_holders)
     }
     /// True when the statement itself names this recipient; false when it was extended to it, or does not hold it.
     #[must_use]

@@ -74,6 +74,18 @@ pub fn carried(kind: Kind, payload: &[u8]) -> Result<Option<Unverified>, Reason>
     }
 }
 
+/// The originator's grant inside a legal statement by which a holder passes on, as it was signed: not verified by that.
+/// `None`: there is none.
+///
+/// # Errors
+/// `MALFORMED` when what stands there is no signed document.
+pub fn granted(kind: Kind, payload: &[u8]) -> Result<Option<Unverified>, Reason> {
+    match kind {
+        Kind::Extend => alert::granted(payload),
+        _ => Ok(None),
+    }
+}
+
 /// When a statement says that it was issued, read before its signature is verified: it chooses at which time its key must
 /// have been good, and is believed only if it was.
 #[must_use]

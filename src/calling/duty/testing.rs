@@ -101,7 +101,7 @@ pub(in crate::calling) fn alert(origin: &str, number: u64) -> MessageRecord {
         priority: routing.priority,
         handling: routing.handling,
         effect: routing.effect,
-        terms: routing.terms,
+        terms: routing.terms.clone(),
         called: <_>::default(),
         leaf: LeafHash([1; 32]),
         index: 0,

@@ -14,7 +14,7 @@ use crate::{
     client::Target,
     proto::{
         alert::v1::{Draft, Extend, payload::Kind},
-        envelope::v1::{Handling, TransferGround},
+        envelope::v1::TransferGround,
     },
 };
 
@@ -80,12 +80,7 @@ pub(super) fn draft(target: &Target, to: Vec<String>, ground: GroundArgs) -> Dra
         text: words(ground.why),
         ..Extend::default()
     };
-    let mut follow_up = target.follow_up(to, None);
-    // A restriction in words stands on what is given; this says nothing of the person.
-    follow_up.handling.retain(|it| *it != Handling::H3);
-    if follow_up.handling.is_empty() {
-        follow_up.handling.push(Handling::H0);
-    }
+    let follow_up = target.follow_up(to, None).without_words();
     let mut draft = follow_up.draft(Kind::Extend(extend));
     // A thread is given as a whole, whatever of it was named.
     draft.in_reply_to = names::statement(Some(&target.first));
@@ -111,7 +106,10 @@ mod tests {
     use clap::Parser as _;
 
     use super::*;
-    use crate::proto::{desk::v1::Summary, envelope::v1::StatementRef};
+    use crate::proto::{
+        desk::v1::Summary,
+        envelope::v1::{Handling, StatementRef},
+    };
 
     #[derive(clap::Parser)]
     struct Line {

@@ -20,6 +20,7 @@ pub mod list;
 pub mod lists;
 pub mod new;
 pub mod offers;
+pub mod permission;
 pub mod reasons;
 pub mod restrict;
 pub mod resume;

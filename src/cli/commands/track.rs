@@ -18,7 +18,7 @@ use crate::{
     },
 };
 
-use super::{link, list::marked_kind, touched};
+use super::{link, list::marked_kind, permission, touched};
 
 mod course;
 
@@ -63,8 +63,7 @@ pub async fn run(args: TrackArgs, session: &Session) -> Result<(), CliError> {
             behind = track
                 .deliveries
                 .iter()
-                // What goes by hand is never delivered, and nobody waits for it here.
-                .filter(|it| it.state() != DeliveryState::ByHand && !stage.is_reached(it))
+                .filter(|it| is_awaited(it) && !stage.is_reached(it))
                 .cloned()
                 .collect();
             let hopeless = behind.iter().any(is_ended);
@@ -99,6 +98,14 @@ impl Stage {
             Self::Answered => delivery.handling() == HandlingLife::Answered,
         }
     }
+}
+
+/// What goes by hand, or was passed on by others, is never delivered, and nobody waits for it here.
+fn is_awaited(delivery: &Delivery) -> bool {
+    !matches!(
+        delivery.state(),
+        DeliveryState::ByHand | DeliveryState::PassedOn
+    )
 }
 
 fn is_ended(delivery: &Delivery) -> bool {
@@ -162,6 +169,7 @@ fn render(track: &TrackResponse, contacts: &BTreeMap<String, String>, now: Times
     shown.push_str(&recipients.to_string());
     shown.push('\n');
     shown.push_str(&extensions(&track.deliveries));
+    shown.push_str(&permission::lines(&track.permissions));
     shown.push_str(&link::same_person(track.same_person.as_ref()));
     shown.push_str(&touched::lines(&track.touched));
     shown.push_str(&whom_to_call(track, contacts, now));
@@ -174,8 +182,12 @@ fn render(track: &TrackResponse, contacts: &BTreeMap<String, String>, now: Times
 fn extensions(deliveries: &[Delivery]) -> String {
     let extended = deliveries.iter().filter_map(|delivery| {
         let by = delivery.extended_by.as_ref()?;
+        let how = match delivery.state() {
+            DeliveryState::PassedOn => format!("passed on by {}", escape(&by.origin)),
+            _ => "extended".to_owned(),
+        };
         Some(format!(
-            "extended to {} at {}: {}\n",
+            "{how} to {} at {}: {}\n",
             escape(&delivery.recipient),
             time(delivery.extended_at_us),
             names::statement(Some(by)),

@@ -157,7 +157,7 @@ fn prove(
     if statement.routing.statement != name {
         return Err(Reason::TargetMismatch);
     }
-    let carried = carried::open(core, &statement, now)?;
+    let carried = carried::open(core, &statement, now)?.map(|inside| inside.carried);
     // Of our own statement the giver's receipt; of the giver's, our own.
     let giver = if name.origin == core.authority {
         *peer

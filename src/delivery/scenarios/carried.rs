@@ -23,14 +23,18 @@ use crate::{
         batch::{BatchSigner, Purpose, Unverified, UnverifiedItem},
         pae::{self, DocumentType},
     },
-    wire::{self, alert::carrying},
+    wire::{
+        self,
+        alert::{Inside, carrying},
+    },
 };
 
-/// A statement of XA's own node that its desk would never make.
-fn forged(net: &Net, routing: &Routing, payload: &[u8]) -> Unverified {
-    let member = net.federation.member("XA-POL");
+/// A statement of its origin's own node that its desk would never make.
+pub(super) fn forged(net: &Net, routing: &Routing, payload: &[u8]) -> Unverified {
+    let origin = routing.statement.origin;
+    let member = net.federation.member(origin.as_str());
     let key = net::copy(&member.statement);
-    let signer = BatchSigner::new(&net.federation.name, id("XA"), Purpose::Statement, key);
+    let signer = BatchSigner::new(&net.federation.name, origin, Purpose::Statement, key);
     let document = wire::encode_statement(routing, [9; 16], payload);
     let leaf = pae::leaf_hash(DocumentType::Statement, &document);
     let batch = signer.sign(vec![leaf]);
@@ -134,7 +138,11 @@ async fn a_carrier_with_a_false_inside_is_refused_and_leaves_nothing() {
     ];
     for (number, (name, thread, target, document, proof, refused)) in table.into_iter().enumerate()
     {
-        let payload = carrying(&why, &target, document, proof).unwrap();
+        let inside = Inside {
+            document,
+            proof: proof.clone(),
+        };
+        let payload = carrying(&why, &target, inside).unwrap();
         let routing = carrier(u8::try_from(number).unwrap(), thread, target);
         let frame = vec![forged(&net, &routing, &payload)];
         let outcome = net.node("XD").broker.receive(id("XA"), Lane::Bulk, frame);

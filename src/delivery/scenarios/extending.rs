@@ -29,7 +29,7 @@ use crate::{
     },
 };
 
-fn correction() -> pb::payload::Kind {
+pub(super) fn correction() -> pb::payload::Kind {
     pb::payload::Kind::Correction(pb::Correction {
         changes: vec![pb::Change {
             path: "subject.birthDate".to_owned(),
@@ -47,7 +47,7 @@ fn instruction() -> pb::payload::Kind {
     })
 }
 
-fn hit() -> pb::payload::Kind {
+pub(super) fn hit() -> pb::payload::Kind {
     pb::payload::Kind::Answer(pb::Answer {
         code: pb::AnswerCode::Hit.into(),
         ..<_>::default()
@@ -91,13 +91,13 @@ fn reason(refused: SubmitError) -> Reason {
     }
 }
 
-async fn holders(net: &Net, at: &str, statement: StatementRef) -> Vec<String> {
+pub(super) async fn holders(net: &Net, at: &str, statement: StatementRef) -> Vec<String> {
     let record = net.record(at, statement).await.unwrap();
     let recipients = record.deliveries.iter().map(|it| it.recipient.to_string());
     recipients.collect()
 }
 
-async fn thread(net: &Net, at: &str, first: StatementRef) -> Vec<MessageRecord> {
+pub(super) async fn thread(net: &Net, at: &str, first: StatementRef) -> Vec<MessageRecord> {
     let read = net
         .node(at)
         .store
@@ -105,14 +105,14 @@ async fn thread(net: &Net, at: &str, first: StatementRef) -> Vec<MessageRecord> 
     read.await.unwrap()
 }
 
-async fn until_held(net: &Net, at: &str, statement: StatementRef) {
+pub(super) async fn until_held(net: &Net, at: &str, statement: StatementRef) {
     until(&format!("{at} holds it"), async || {
         net.record(at, statement).await.is_some()
     })
     .await;
 }
 
-async fn until_alert_is(net: &Net, at: &str, alert: StatementRef, life: AlertLife) {
+pub(super) async fn until_alert_is(net: &Net, at: &str, alert: StatementRef, life: AlertLife) {
     until(&format!("{life:?} at {at}"), async || {
         let record = net.record(at, alert).await;
         record.is_some_and(|record| record.life == life)

@@ -17,6 +17,8 @@ mod extending;
 mod faults;
 mod flow;
 mod net;
+mod passing;
+mod permission;
 mod receiving;
 mod reclaim;
 mod release;

@@ -320,6 +320,17 @@ impl Net {
         draft
     }
 
+    /// A draft by which a holder passes a thread on to newcomers.
+    pub(super) fn passing(&self, thread: StatementRef, to: &[&str]) -> Submission {
+        let extend = pb::payload::Kind::Extend(pb::Extend {
+            passing_on: Some(pb::PassingOn::default()),
+            ..<_>::default()
+        });
+        let mut draft = self.about(thread, extend);
+        draft.to = to.iter().map(|name| id(name).to_string()).collect();
+        draft
+    }
+
     /// A routine alert.
     pub(super) async fn send(&self, from: &str, to: &[&str]) -> StatementRef {
         let draft = self.draft(Priority::Routine, to);

@@ -13,7 +13,9 @@ use crate::domain::{
 
 mod question;
 
-pub use question::{InformationReply, InformationRequest, ReplyResult, RequestPurpose, Vetting};
+pub use question::{
+    Granted, InformationReply, InformationRequest, ReplyResult, RequestPurpose, Vetting,
+};
 
 /// What a statement is, with what only this kind says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -300,6 +302,17 @@ pub struct Extend {
     pub target: Target,
     /// Why.
     pub text: Option<Text>,
+    /// By whom.
+    pub by: Extender,
+}
+
+/// Who gives a thread to others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Extender {
+    /// Its own origin.
+    Origin,
+    /// Somebody who holds it: it is passed on.
+    Holder,
 }
 
 /// Take it back.

@@ -194,6 +194,9 @@ impl Ledger {
         self.ends.add(record.ordinal, Days::of(record));
         self.same_person.note(record);
         let is_first = record.is_first();
+        if is_first && record.passed_on_by(self.own).next().is_some() {
+            self.passed_on.insert(statement);
+        }
         if record.addressed.is_some() && may_live(record) {
             self.addressed.insert(record.ordinal);
         }
@@ -250,7 +253,7 @@ impl Ledger {
             priority: routing.priority,
             handling: routing.handling,
             effect: routing.effect,
-            terms: routing.terms,
+            terms: routing.terms.clone(),
             called: CallSet::default(),
             leaf,
             index,
@@ -339,7 +342,7 @@ impl Ledger {
             Effect::Recalls | Effect::Closes => self.change_target(&statement),
             Effect::Answers(code) => self.answer(&statement, code),
             Effect::Updates => self.amend(&statement),
-            Effect::Extends => self.extend(&statement),
+            Effect::Extends | Effect::PassesOn => self.extend(&statement),
             Effect::Informs if statement.terms.return_confirmed => self.confirm_return(&statement),
             Effect::Starts | Effect::Informs | Effect::Instructs | Effect::Corrects => {}
         }
@@ -368,7 +371,7 @@ impl Ledger {
             if record.statement.origin != by.statement.origin || record.status != by.status {
                 return;
             }
-            let was = record.terms;
+            let was = record.terms.clone();
             record.terms = was.amended_by(&by.terms, record.last_day());
             if record.terms.valid_until > was.valid_until {
                 record.life = record.life.extended().unwrap_or(record.life);
@@ -549,9 +552,7 @@ impl Ledger {
             delivery.life = delivery.life.after(step)?;
             delivery.since = time;
             delivery.receipt = receipt.or(delivery.receipt);
-            let carried = record
-                .in_reply_to
-                .filter(|_| record.effect == Effect::Extends);
+            let carried = record.in_reply_to.filter(|_| record.effect.carries());
             Some((place, delivery.clone(), carried))
         });
         let Some((place, delivery, carried)) = outcome.flatten() else {

@@ -9,7 +9,8 @@ use crate::{
     domain::{
         id::{AuthorityId, StatementRef},
         limits::THREAD_MAX_STATEMENTS,
-        lives::{AlertLife, HandlingLife},
+        lives::{AlertLife, DeliveryLife, HandlingLife},
+        permission::{Passed, Permission},
         routing::{Effect, Routing},
     },
     store::record::{DeliveryRecord, Direction, Extended, MessageRecord},
@@ -25,30 +26,38 @@ impl Ledger {
         std::iter::successors(newest, previous)
             .take(THREAD_MAX_STATEMENTS)
             .find(|record| {
-                record.effect == Effect::Extends
+                record.effect.carries()
                     && record.statement.origin == *peer
                     && record.in_reply_to == Some(carried.statement)
             })
     }
 
-    /// Whoever its origin extends a statement to holds it from now on, as far as its carrier is delivered.
+    /// Whoever its origin extends a statement to holds it from now on, as far as its carrier is delivered; so does whom a
+    /// holder passes its thread's originator's word on to.
     pub(super) fn extend(&mut self, by: &MessageRecord) {
         let Some(ordinal) = by.in_reply_to.and_then(|target| self.ids.ordinal(&target)) else {
             return;
         };
-        self.rows.change(ordinal, |record| {
-            let is_its_own = record.statement.origin == by.statement.origin;
-            if !is_its_own || record.thread != by.thread || record.status != by.status {
-                return;
+        let passed = self.rows.change(ordinal, |record| {
+            if record.thread != by.thread || record.status != by.status {
+                return None;
             }
-            for delivery in &by.deliveries {
+            for delivery in record.newcomers(by) {
                 if record.is_lacked_by(&delivery.recipient) {
                     let others = |it: &DeliveryRecord| it.recipient != delivery.recipient;
                     record.deliveries.retain(others);
-                    record.deliveries.push(delivery.extended_by(by));
+                    record.deliveries.push(delivery);
                 }
             }
+            let ours = by.direction == Direction::Own && by.effect == Effect::PassesOn;
+            (ours && record.is_first()).then_some(record.thread)
         });
+        self.passed_on.extend(passed.flatten());
+    }
+
+    /// Threads of others that we have passed on: what follows in them is sent on.
+    pub fn passed_on(&self) -> impl Iterator<Item = &StatementRef> {
+        self.passed_on.iter()
     }
 
     /// What travels inside a statement is where that is.
@@ -117,6 +126,48 @@ impl Came<'_> {
         match self {
             Self::OfUs => Direction::Own,
             Self::ToUs | Self::Inside(_) => Direction::Foreign,
+        }
+    }
+}
+
+impl MessageRecord {
+    /// Who holds it from now on, by the word of this statement.
+    fn newcomers(&self, by: &Self) -> Vec<DeliveryRecord> {
+        let is_its_own = self.statement.origin == by.statement.origin;
+        match by.effect {
+            Effect::Extends if is_its_own => by
+                .deliveries
+                .iter()
+                .map(|delivery| delivery.extended_by(by))
+                .collect(),
+            // Nobody passes on but the originator's word, and that only who is not the originator.
+            Effect::PassesOn if !is_its_own && self.statement.origin == self.thread.origin => {
+                let said = by.terms.permission.as_deref();
+                let passed = said.map_or(&[][..], Permission::passed);
+                passed.iter().map(|passed| by.passed(passed)).collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    /// The delivery of what it passes on, in its own numbers; where it only tells of that, no number is known.
+    fn passed(&self, passed: &Passed) -> DeliveryRecord {
+        match self.delivery(&passed.to) {
+            Some(delivery) => delivery.extended_by(self),
+            None => DeliveryRecord {
+                recipient: passed.to,
+                thread_seq: 0,
+                life: DeliveryLife::PassedOn,
+                since: self.recorded_at,
+                receipt: None,
+                handling: HandlingLife::default(),
+                opened_at: None,
+                answered_at: None,
+                extended: Some(Extended {
+                    by: self.statement,
+                    at: self.recorded_at,
+                }),
+            },
         }
     }
 }

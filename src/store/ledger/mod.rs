@@ -9,6 +9,7 @@ mod ends;
 mod extending;
 mod ids;
 mod incidents;
+mod permissions;
 mod query;
 mod queues;
 mod rows;
@@ -22,7 +23,6 @@ use std::{
     sync::Arc,
 };
 
-pub use self::same_person::LinkedAlert;
 use self::{
     drafts::Drafts,
     ends::Ends,
@@ -36,6 +36,10 @@ use self::{
     units::Restrictions,
 };
 pub(in crate::store) use self::{ids::Refusal, rows::Row};
+pub use self::{
+    permissions::{AskedPermission, Replied},
+    same_person::LinkedAlert,
+};
 use super::{
     entry::{Actor, EntryIndex},
     event::Event,
@@ -65,6 +69,8 @@ pub struct Ledger {
     ends: Ends,
     /// Own first statements that are for a group or for all, and that nobody has closed or recalled.
     addressed: BTreeSet<Ordinal>,
+    /// Threads of others that we have passed on.
+    passed_on: BTreeSet<StatementRef>,
     directories: BTreeMap<u64, EntryIndex>,
     actors: HashMap<Actor, EntryIndex>,
     incidents: Incidents,
@@ -167,6 +173,7 @@ impl Ledger {
             unopened: Unopened::default(),
             ends: Ends::default(),
             addressed: BTreeSet::new(),
+            passed_on: BTreeSet::new(),
             directories: BTreeMap::new(),
             actors: HashMap::new(),
             incidents: Incidents::default(),

@@ -70,7 +70,8 @@ impl Thread {
         let (mut turn_of, mut thread_seq) = (origin, None);
         match record.direction {
             Direction::Own => {
-                for delivery in &record.deliveries {
+                // What others passed on has their numbers.
+                for delivery in record.given() {
                     self.note_sent(delivery.recipient, delivery.thread_seq);
                 }
             }

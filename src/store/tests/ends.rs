@@ -220,7 +220,7 @@ fn a_return_is_confirmed_by_an_outcome_of_anybody_and_by_an_own_update() {
     };
     let open = vec![day(4)];
     for (event, left) in [
-        (received(&outcome(back)), vec![]),
+        (received(&outcome(back.clone())), vec![]),
         (received(&outcome(Terms::default())), open.clone()),
         (accepted(&update(back)), vec![]),
         (accepted(&update(Terms::default())), open.clone()),

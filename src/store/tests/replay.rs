@@ -13,6 +13,7 @@ use crate::{
     domain::{
         alert::value::Day,
         call::CallKind,
+        permission::{Passed, Permission},
         reason::Reason,
         receipt::{LeafHash, Verdict},
         routing::{AnswerCode, Effect, Lane, Queue, Routing, Status},
@@ -78,6 +79,7 @@ fn effect() -> impl Strategy<Value = Effect> {
         Effect::Recalls,
         Effect::Closes,
         Effect::Extends,
+        Effect::PassesOn,
     ])
 }
 
@@ -99,6 +101,11 @@ fn statement() -> impl Strategy<Value = Routing> {
                 return_confirmed,
                 ..until(own_number)
             };
+            if effect == Effect::PassesOn {
+                let to = authority(PARTNERS[0]);
+                let passed = vec![Passed { to, under: None }];
+                routing.terms.permission = Some(Permission::Passes(passed).into());
+            }
             if let Some(target) = target {
                 routing.in_reply_to = Some(name(by, target));
             }

@@ -110,7 +110,7 @@ pub(super) fn follow(
             Effect::Corrects => Kind::Correction,
             Effect::Recalls => Kind::Recall,
             Effect::Closes => Kind::Closure,
-            Effect::Extends => Kind::Extend,
+            Effect::Extends | Effect::PassesOn => Kind::Extend,
         },
         effect,
         in_reply_to: Some(first.statement),

@@ -6,6 +6,7 @@ use crate::{
         call::CallSet,
         id::{AuthorityId, MessageId, StatementRef},
         lives::{AlertLife, DeliveryLife, DraftLife, Hand, HandlingLife},
+        permission::{Grant, Onward, Passed, Permission, PermissionAct, Said, Wish},
         reason::Reason,
         receipt::LeafHash,
         release::Outline,
@@ -20,7 +21,7 @@ use crate::{
 };
 
 /// Numbers of [`Effect`]; an answer is `ANSWERS` with its code added.
-const EFFECTS: [(u8, Effect); 8] = [
+const EFFECTS: [(u8, Effect); 9] = [
     (0, Effect::Starts),
     (1, Effect::Informs),
     (2, Effect::Instructs),
@@ -29,6 +30,7 @@ const EFFECTS: [(u8, Effect); 8] = [
     (5, Effect::Recalls),
     (6, Effect::Closes),
     (7, Effect::Extends),
+    (8, Effect::PassesOn),
 ];
 const ANSWERS: u8 = 0x40;
 
@@ -139,6 +141,42 @@ impl Packer {
         if !terms.asked.is_empty() {
             self.number(u64::from(terms.asked.bits()));
         }
+        self.0.push(terms.onward as u8);
+        self.permission(terms.permission.as_deref());
+    }
+
+    fn permission(&mut self, said: Option<&Permission>) {
+        match said {
+            None => self.0.push(0),
+            Some(Permission::Asks(wish)) => {
+                self.raw(&[1, wish.act as u8]);
+                self.authorities(&wish.to);
+            }
+            Some(Permission::Grants(grant)) => {
+                self.raw(&[2, grant.act as u8]);
+                self.raw(&grant.until.number().to_be_bytes());
+                self.authorities(&grant.to);
+            }
+            Some(Permission::Refuses) => self.0.push(3),
+            Some(Permission::Passes(passed)) => {
+                self.0.push(4);
+                self.number(passed.len() as u64);
+                for one in passed {
+                    self.authority(&one.to);
+                    self.0.push(u8::from(one.under.is_some()));
+                    if let Some(under) = &one.under {
+                        self.statement(under);
+                    }
+                }
+            }
+        }
+    }
+
+    fn authorities(&mut self, all: &[AuthorityId]) {
+        self.number(all.len() as u64);
+        for one in all {
+            self.authority(one);
+        }
     }
 
     fn delivery(&mut self, delivery: &DeliveryRecord) {
@@ -152,6 +190,7 @@ impl Packer {
             DeliveryLife::Held(reason) => (4, Some(reason)),
             // 5 to 8: how far it has come.
             DeliveryLife::ByHand(hand) => (5 + hand as u8, None),
+            DeliveryLife::PassedOn => (15, None),
         };
         let flags = u8::from(delivery.receipt.is_some()) << 4
             | u8::from(delivery.opened_at.is_some()) << 5
@@ -356,7 +395,10 @@ impl<'a> Unpacker<'a> {
             false => 0,
         };
         let [valid_until, review_on, expected_return_on] = days;
+        let [onward] = self.raw()?;
         Some(Terms {
+            onward: Onward::from_number(onward)?,
+            permission: self.permission()?,
             valid_until,
             review_on,
             expected_return_on,
@@ -370,6 +412,48 @@ impl<'a> Unpacker<'a> {
         })
     }
 
+    fn permission(&mut self) -> Option<Said> {
+        let [tag] = self.raw()?;
+        let said = match tag {
+            0 => return Some(None),
+            1 => Permission::Asks(Wish {
+                act: self.act()?,
+                to: self.authorities()?,
+            }),
+            2 => Permission::Grants(Grant {
+                act: self.act()?,
+                until: Day::from_number(i32::from_be_bytes(self.raw()?))?,
+                to: self.authorities()?,
+            }),
+            3 => Permission::Refuses,
+            4 => {
+                let count = self.number()?;
+                Permission::Passes((0..count).map(|_| self.passed()).collect::<Option<_>>()?)
+            }
+            _ => return None,
+        };
+        Some(Some(said.into()))
+    }
+
+    fn act(&mut self) -> Option<PermissionAct> {
+        let [number] = self.raw()?;
+        PermissionAct::from_number(number)
+    }
+
+    fn passed(&mut self) -> Option<Passed> {
+        let to = self.authority()?;
+        let under = match self.raw()? {
+            [0] => None,
+            _ => Some(self.statement()?),
+        };
+        Some(Passed { to, under })
+    }
+
+    fn authorities(&mut self) -> Option<Vec<AuthorityId>> {
+        let count = self.number()?;
+        (0..count).map(|_| self.authority()).collect()
+    }
+
     fn delivery(&mut self) -> Option<DeliveryRecord> {
         let recipient = self.authority()?;
         let thread_seq = u32::try_from(self.number()?).ok()?;
@@ -381,6 +465,7 @@ impl<'a> Unpacker<'a> {
             2 => DeliveryLife::Refused(self.reason()?),
             3 => DeliveryLife::Expired,
             4 => DeliveryLife::Held(self.reason()?),
+            15 => DeliveryLife::PassedOn,
             hand => DeliveryLife::ByHand(Hand::from_number(hand.checked_sub(5)?)?),
         };
         Some(DeliveryRecord {

@@ -9,6 +9,7 @@ use crate::{
         call::CallSet,
         id::{AuthorityId, MessageId, StatementRef},
         lives::{AlertLife, DeliveryLife, DraftLife, HandlingLife},
+        permission::{Grant, Onward, Passed, Permission, PermissionAct, Wish},
         reason::Reason,
         receipt::LeafHash,
         release::Outline,
@@ -131,6 +132,7 @@ fn effect() -> impl Strategy<Value = Effect> {
         Effect::Recalls,
         Effect::Closes,
         Effect::Extends,
+        Effect::PassesOn,
     ]);
     let answers = prop::sample::select(AnswerCode::ALL.to_vec()).prop_map(Effect::Answers);
     prop_oneof![plain, answers]
@@ -140,8 +142,10 @@ fn terms() -> impl Strategy<Value = Terms> {
     let day = || prop::option::of((-43_829..84_005).prop_map(|day| Day::from_number(day).unwrap()));
     let asked = any::<u16>().prop_map(AskedSet::from_bits);
     let same_person = prop::option::of((0..99_usize).prop_map(statement));
-    (day(), day(), day(), any::<[bool; 5]>(), asked, same_person).prop_map(
-        |(valid_until, review_on, expected_return_on, said, asked, same_person)| Terms {
+    let onward = prop::sample::select(vec![Onward::Free, Onward::Permitted, Onward::Never]);
+    let more = (same_person, onward, prop::option::of(permission()));
+    (day(), day(), day(), any::<[bool; 5]>(), asked, more).prop_map(
+        |(valid_until, review_on, expected_return_on, said, asked, more)| Terms {
             valid_until,
             review_on,
             expected_return_on,
@@ -149,11 +153,32 @@ fn terms() -> impl Strategy<Value = Terms> {
             person_present: said[1],
             do_not_alert: said[2],
             asked,
-            same_person,
+            same_person: more.0,
             states_orders: said[3],
             states_journey: said[4],
+            onward: more.1,
+            permission: more.2.map(Arc::new),
         },
     )
+}
+
+fn permission() -> impl Strategy<Value = Permission> {
+    let act = || prop::sample::select(PermissionAct::ALL.to_vec());
+    let to = || prop::collection::vec((0..99_usize).prop_map(authority), 0..4);
+    let until = (-43_829..84_005).prop_map(|day| Day::from_number(day).unwrap());
+    let under = prop::option::of((0..99_usize).prop_map(statement));
+    let passed =
+        ((0..99_usize).prop_map(authority), under).prop_map(|(to, under)| Passed { to, under });
+    prop_oneof![
+        (act(), to()).prop_map(|(act, to)| Permission::Asks(Wish { act, to })),
+        (act(), to(), until).prop_map(|(act, to, until)| Permission::Grants(Grant {
+            act,
+            to,
+            until
+        })),
+        Just(Permission::Refuses),
+        prop::collection::vec(passed, 0..4).prop_map(Permission::Passes),
+    ]
 }
 
 prop_compose! {

@@ -8,7 +8,7 @@ use prost::Message as _;
 
 use super::decode_payload;
 use crate::{
-    domain::{id::StatementRef, reason::Reason},
+    domain::{id::StatementRef, permission::Passed, reason::Reason},
     proto::{alert::v1 as pb, envelope::v1 as envelope},
     trust::{
         batch::{Proof, SignedHeader, Unverified, UnverifiedItem},
@@ -17,37 +17,77 @@ use crate::{
     wire::fields::encode_reference,
 };
 
+/// A signed document with what proves it, to be put into a payload.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Inside {
+    /// The exact signed bytes.
+    pub document: Bytes,
+    /// Their signature.
+    pub proof: Proof,
+}
+
 /// The payload that gives a newcomer this statement, for the reason that `why` gives.
 ///
 /// # Errors
 /// `MALFORMED` when `why` is not the payload of an extension.
-pub fn carrying(
+pub fn carrying(why: &[u8], target: &StatementRef, inside: Inside) -> Result<Bytes, Reason> {
+    let extend = pb::Extend {
+        target: Some(encode_reference(target)),
+        carried: Some(batch_of(inside)),
+        ..extend_of(why)?
+    };
+    Ok(payload_of(extend))
+}
+
+/// The payload by which a holder passes a statement on to these: with the statement and its originator's grant inside, or,
+/// for the originator itself, with none.
+///
+/// # Errors
+/// `MALFORMED` when `why` is not the payload of an extension.
+pub fn passing(
     why: &[u8],
     target: &StatementRef,
-    document: Bytes,
-    proof: &Proof,
+    passed: &[Passed],
+    inside: Option<Inside>,
+    grant: Option<Inside>,
 ) -> Result<Bytes, Reason> {
-    let extend = extend_of(why)?;
+    let one = |passed: &Passed| pb::PassedOn {
+        to: passed.to.to_string(),
+        grant: passed.under.as_ref().map(encode_reference),
+    };
+    let extend = pb::Extend {
+        target: Some(encode_reference(target)),
+        carried: inside.map(batch_of),
+        passing_on: Some(pb::PassingOn {
+            passed: passed.iter().map(one).collect(),
+            grant: grant.map(batch_of),
+        }),
+        ..extend_of(why)?
+    };
+    Ok(payload_of(extend))
+}
+
+fn batch_of(inside: Inside) -> envelope::SignedBatch {
+    let Inside { document, proof } = inside;
     let path = proof.path.iter();
     let item = envelope::SignedItem {
         document,
         index: proof.index,
         path: path.map(|hash| Bytes::copy_from_slice(hash)).collect(),
     };
-    let extend = pb::Extend {
-        target: Some(encode_reference(target)),
-        carried: Some(envelope::SignedBatch {
-            header: proof.signed.header.clone(),
-            signature: proof.signed.signature.clone(),
-            items: vec![item],
-        }),
-        ..extend
-    };
+    envelope::SignedBatch {
+        header: proof.signed.header.clone(),
+        signature: proof.signed.signature.clone(),
+        items: vec![item],
+    }
+}
+
+fn payload_of(extend: pb::Extend) -> Bytes {
     let payload = pb::Payload {
         kind: Some(pb::payload::Kind::Extend(extend)),
         ..pb::Payload::default()
     };
-    Ok(payload.encode_to_vec().into())
+    payload.encode_to_vec().into()
 }
 
 /// What an extension carries; `None`: its recipients hold it already, or get it beside this.
@@ -55,9 +95,19 @@ pub fn carrying(
 /// # Errors
 /// `MALFORMED` when what stands there is no single signed document.
 pub(in crate::wire) fn carried(payload: &[u8]) -> Result<Option<Unverified>, Reason> {
-    let Some(batch) = extend_of(payload)?.carried else {
-        return Ok(None);
-    };
+    extend_of(payload)?.carried.map(single).transpose()
+}
+
+/// The originator's grant inside an extension by which a holder passes on; `None`: there is none.
+///
+/// # Errors
+/// `MALFORMED` when what stands there is no single signed document.
+pub(in crate::wire) fn granted(payload: &[u8]) -> Result<Option<Unverified>, Reason> {
+    let passing_on = extend_of(payload)?.passing_on;
+    passing_on.and_then(|it| it.grant).map(single).transpose()
+}
+
+fn single(batch: envelope::SignedBatch) -> Result<Unverified, Reason> {
     let [item] = batch.items.as_slice() else {
         return Err(Reason::Malformed);
     };
@@ -67,23 +117,27 @@ pub(in crate::wire) fn carried(payload: &[u8]) -> Result<Option<Unverified>, Rea
         .map(|hash| Hash::try_from(hash.as_ref()))
         .collect::<Result<_, _>>()
         .map_err(|_| Reason::Malformed)?;
-    Ok(Some(Unverified {
+    let items = vec![UnverifiedItem {
+        document: item.document.clone(),
+        index: item.index,
+        path,
+    }];
+    Ok(Unverified {
         signed: SignedHeader {
             header: batch.header,
             signature: batch.signature,
         },
-        items: vec![UnverifiedItem {
-            document: item.document.clone(),
-            index: item.index,
-            path,
-        }],
-    }))
+        items,
+    })
 }
 
 /// A payload as people see it: a statement inside has its own place in the thread, and is not shown twice.
 pub fn without_carried(payload: &mut pb::Payload) {
     if let Some(pb::payload::Kind::Extend(extend)) = &mut payload.kind {
         extend.carried = None;
+        if let Some(passing_on) = &mut extend.passing_on {
+            passing_on.grant = None;
+        }
     }
 }
 
@@ -129,7 +183,11 @@ mod tests {
         };
         let why = extend(pb::Extend::default()).encode_to_vec();
         let document = Bytes::from_static(b"a signed statement");
-        let payload = carrying(&why, &target(), document.clone(), &proof).unwrap();
+        let one = || Inside {
+            document: document.clone(),
+            proof: proof.clone(),
+        };
+        let payload = carrying(&why, &target(), one()).unwrap();
         let inside = carried(&payload).unwrap().expect("a statement");
         assert_eq!(inside.signed, *proof.signed);
         let [item] = inside.items.as_slice() else {
@@ -141,6 +199,23 @@ mod tests {
         let mut shown = decode_payload(&payload).unwrap();
         without_carried(&mut shown);
         assert_eq!(carried(&shown.encode_to_vec()).unwrap().map(drop), None);
+
+        let passed = [Passed {
+            to: "XD-POL".parse().unwrap(),
+            under: Some(target()),
+        }];
+        assert_eq!(granted(&payload).unwrap().map(drop), None);
+        let payload = passing(&why, &target(), &passed, Some(one()), Some(one())).unwrap();
+        for inside in [carried(&payload), granted(&payload)] {
+            let inside = inside.unwrap().expect("a statement");
+            assert_eq!(inside.signed, *proof.signed);
+            assert_eq!(inside.items[0].document, document);
+        }
+        let told = passing(&why, &target(), &passed, None, None).unwrap();
+        assert!(carried(&told).unwrap().is_none() && granted(&told).unwrap().is_none());
+        let mut shown = decode_payload(&payload).unwrap();
+        without_carried(&mut shown);
+        assert_eq!(shown, decode_payload(&told).unwrap());
     }
 
     #[test]

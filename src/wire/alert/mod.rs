@@ -35,6 +35,7 @@ mod look;
 mod marks;
 mod measure;
 mod payload;
+mod permission;
 mod person;
 mod reader;
 mod terms;
@@ -42,8 +43,8 @@ mod touched;
 mod unreturned;
 mod zone;
 
-pub(super) use carried::carried;
-pub use carried::{carrying, without_carried};
+pub use carried::{Inside, carrying, passing, without_carried};
+pub(super) use carried::{carried, granted};
 pub use counted::{Corrections, known, report};
 pub use json::read_draft_json;
 pub use kinds::target_slot;
@@ -148,7 +149,7 @@ pub fn inspect_payload(kind: Kind, payload: &[u8]) -> Result<Inspected, Reason> 
 }
 
 /// What the routing layer may know of a payload.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Inspected {
     /// What it does to its thread; [`Effect::Informs`] of a sighting or outcome that begins one is a start.
     pub effect: Effect,
@@ -266,7 +267,8 @@ pub(super) fn effect_of(kind: Kind, payload: &[u8]) -> Result<(Effect, Terms), R
         Some(pb::payload::Kind::Answer(answer)) => coded(answer.code, AnswerCode::of_number)
             .map(|code| (Effect::Answers(code), terms))
             .ok_or(Reason::Malformed),
-        _ if kind == Kind::Answer => Err(Reason::KindMismatch),
+        Some(pb::payload::Kind::Extend(extend)) => Ok((kinds::effect_of_extend(&extend), terms)),
+        _ if matches!(kind, Kind::Answer | Kind::Extend) => Err(Reason::KindMismatch),
         _ => Ok((kinds::plain_effect(kind), terms)),
     }
 }
@@ -275,6 +277,6 @@ pub(super) fn effect_of(kind: Kind, payload: &[u8]) -> Result<(Effect, Terms), R
 const fn says_more_than_its_kind(kind: Kind) -> bool {
     match Shared::of(kind) {
         Shared::Whole | Shared::Optional => true,
-        Shared::Nothing => matches!(kind, Kind::Answer),
+        Shared::Nothing => matches!(kind, Kind::Answer | Kind::Extend),
     }
 }

@@ -383,7 +383,7 @@ mod tests {
     use crate::{
         domain::{
             alert::{basis, kinds, marking, measure, offence, person},
-            routing, statistics,
+            permission, routing, statistics,
         },
         proto::envelope::v1 as envelope,
     };
@@ -417,6 +417,7 @@ mod tests {
             kinds::RetentionCode = pb::RetentionCode; kinds::InstructionCode = pb::InstructionCode;
             kinds::ProtectionGround = pb::ProtectionGround; kinds::RequestPurpose = pb::RequestPurpose;
             kinds::ReplyResult = pb::ReplyResult; kinds::ServiceCode = pb::ServiceCode;
+            permission::PermissionAct = pb::PermissionAct;
             marking::SourceReliability = pb::SourceReliability; marking::Tlp = pb::Tlp; marking::Pap = pb::Pap;
             marking::InformationReliability = pb::InformationReliability;
             statistics::PriorReport = pb::PriorReport;

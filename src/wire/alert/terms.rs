@@ -3,13 +3,17 @@
 //! The way in is [`of`]: the same for a payload that was just judged and for one that is read back, so that live work
 //! and replay keep the same. What is not legal is absent; judging is not its business.
 
+use super::permission;
 use crate::{
     domain::{
         alert::{
             basis::{AskedAction, AskedSet},
             kinds::{OutcomeCode, Presence},
+            marking::Tlp,
             value::Day,
         },
+        permission::Onward,
+        routing::{Handling, HandlingSet},
         terms::Terms,
     },
     proto::alert::v1::{self as pb, payload::Kind},
@@ -28,6 +32,8 @@ pub(super) fn of(payload: &pb::Payload) -> Terms {
             .ok()
             .flatten(),
         states_orders: !payload.orders.is_empty(),
+        onward: onward(payload),
+        permission: permission::of(payload),
         ..Terms::default()
     };
     match &payload.kind {
@@ -48,6 +54,22 @@ pub(super) fn of(payload: &pb::Payload) -> Terms {
         _ => {}
     }
     terms
+}
+
+/// What TLP and marked paragraphs demand of who passes it on: a part that may not go holds back the whole.
+fn onward(payload: &pb::Payload) -> Onward {
+    let marks = payload.paragraph_marking.iter();
+    let parts = marks.clone().map(|mark| mark.tlp);
+    let by_tlp = parts
+        .chain([payload.tlp])
+        .filter_map(|tlp| coded(tlp, Tlp::from_number))
+        .map(Onward::of_tlp);
+    let by_handling = marks
+        .flat_map(|mark| &mark.handling)
+        .filter_map(|code| coded(*code, Handling::from_number))
+        .filter_map(|code| HandlingSet::new([code]).ok())
+        .map(Onward::of_handling);
+    by_tlp.chain(by_handling).max().unwrap_or_default()
 }
 
 fn actions(payload: &pb::Payload) -> impl Iterator<Item = AskedAction> + '_ {

@@ -37,6 +37,7 @@ fn one_hit_one_silent() -> TrackResponse {
     TrackResponse {
         same_person: None,
         touched: Vec::new(),
+        permissions: Vec::new(),
         running: vec![overdue.clone(), instruction],
         summary: Some(Summary {
             statement: Some(statement("XA-POL")),

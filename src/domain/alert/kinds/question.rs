@@ -4,7 +4,10 @@ use super::{
     super::value::{Day, Line, Moment, Text},
     Target,
 };
-use crate::domain::routing::coded;
+use crate::domain::{
+    permission::{Grant, Wish},
+    routing::coded,
+};
 
 /// A question between authorities; at least one question.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,6 +24,8 @@ pub struct InformationRequest {
     pub reason: Option<Text>,
     /// Of a disclosure check, and there always.
     pub vetting: Option<Vetting>,
+    /// Permission that it asks of the thread's originator.
+    pub permission: Option<Wish>,
 }
 
 /// What a check before work with children rests on.
@@ -65,6 +70,17 @@ pub struct InformationReply {
     pub reason: Option<Text>,
     /// Article of a legal reason.
     pub article: Option<Line>,
+    /// Permission that it gives to who asked.
+    pub grant: Option<Granted>,
+}
+
+/// Permission with what it hangs on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Granted {
+    /// What is permitted, to whom, until when.
+    pub grant: Grant,
+    /// On what conditions.
+    pub conditions: Option<Text>,
 }
 
 coded! {

@@ -1,8 +1,12 @@
 //! Recipients are added to a thread.
 
-use super::read_target;
+use super::{read_reference, read_target};
 use crate::{
-    domain::{alert::kinds::Extend, limits::BATCH_HEADER_MAX_BYTES},
+    domain::{
+        alert::kinds::{Extend, Extender},
+        id::AuthorityId,
+        limits::{BATCH_HEADER_MAX_BYTES, RECIPIENTS_MAX},
+    },
     proto::{alert::v1 as pb, envelope::v1 as envelope},
     wire::alert::reader::{Reader, TargetRule},
 };
@@ -23,10 +27,36 @@ pub(super) fn read(
         }
         (None, _) => {}
     }
+    if let Some(passing_on) = &wire.passing_on {
+        reader.within("passingOn", |reader| check_passing_on(reader, passing_on));
+    }
     Some(Extend {
         target: target?,
         text,
+        by: match wire.passing_on {
+            None => Extender::Origin,
+            Some(_) => Extender::Holder,
+        },
     })
+}
+
+/// The node says to whom, and on what permission.
+fn check_passing_on(reader: &mut Reader, wire: &pb::PassingOn) {
+    if reader.target_rule == TargetRule::MayBeOfHeader {
+        let why = "nothing: the node fills it in";
+        reader.forbid(!wire.passed.is_empty(), "passed", why);
+        reader.forbid(wire.grant.is_some(), "grant", why);
+        return;
+    }
+    let within = (1..=RECIPIENTS_MAX).contains(&wire.passed.len());
+    reader.demand(within, "passed", "to whom it is passed on");
+    reader.list("passed", &wire.passed, |reader, passed| {
+        let _: Option<AuthorityId> = reader.needed("to", &passed.to);
+        reader.message("grant", passed.grant.as_ref(), read_reference)
+    });
+    if let Some(grant) = &wire.grant {
+        reader.demand(is_one(grant), "grant", "one document with its path");
+    }
 }
 
 /// The shape alone: what is inside is verified where keys are known.

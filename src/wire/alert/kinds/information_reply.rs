@@ -4,7 +4,7 @@ use super::read_target;
 use crate::{
     domain::alert::kinds::{InformationReply, ReplyResult},
     proto::alert::v1 as pb,
-    wire::alert::reader::Reader,
+    wire::alert::{permission, reader::Reader},
 };
 
 pub(super) fn read(
@@ -18,6 +18,7 @@ pub(super) fn read(
     let valid_as_of = reader.optional("validAsOf", &wire.valid_as_of);
     let reason = reader.text("reason", wire.reason.as_ref());
     let article = reader.line("article", &wire.article);
+    let grant = reader.message("grant", wire.grant.as_ref(), permission::grant);
     if let Some(result) = result {
         check_result(reader, wire, result);
     }
@@ -28,6 +29,7 @@ pub(super) fn read(
         valid_as_of,
         reason,
         article,
+        grant,
     })
 }
 
@@ -58,6 +60,12 @@ fn check_result(reader: &mut Reader, wire: &pb::InformationReply, result: ReplyR
             "article",
             !wire.article.is_empty(),
             refused.contains(&result),
+            false,
+        ),
+        (
+            "grant",
+            wire.grant.is_some(),
+            something.contains(&result),
             false,
         ),
     ] {

@@ -6,7 +6,7 @@ use crate::{
         value::{Day, Moment},
     },
     proto::alert::v1 as pb,
-    wire::alert::reader::Reader,
+    wire::alert::{permission, reader::Reader},
 };
 
 pub(super) fn read(
@@ -32,6 +32,7 @@ pub(super) fn read(
     );
     let reason = reader.text("reason", wire.reason.as_ref());
     let vetting = vetting(reader, wire, purpose);
+    let permission = reader.message("permission", wire.permission.as_ref(), permission::request);
     Some(InformationRequest {
         purpose: purpose?,
         questions,
@@ -39,6 +40,7 @@ pub(super) fn read(
         wanted_by,
         reason,
         vetting,
+        permission,
     })
 }
 

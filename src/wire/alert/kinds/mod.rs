@@ -4,7 +4,7 @@
 
 use crate::{
     domain::{
-        alert::kinds::{Content, Target},
+        alert::kinds::{Content, Extender, Target},
         id::StatementRef,
         routing::{Effect, Kind},
     },
@@ -89,7 +89,19 @@ pub(super) use self::statistics::write as write_statistics;
 pub(super) fn effect(content: &Content) -> Effect {
     match content {
         Content::Answer(answer) => Effect::Answers(answer.code),
+        Content::Extend(extend) => match extend.by {
+            Extender::Origin => Effect::Extends,
+            Extender::Holder => Effect::PassesOn,
+        },
         content => plain_effect(kind_of_content(content)),
+    }
+}
+
+/// The same of the extension of a payload.
+pub(super) const fn effect_of_extend(extend: &pb::Extend) -> Effect {
+    match extend.passing_on {
+        None => Effect::Extends,
+        Some(_) => Effect::PassesOn,
     }
 }
 
