@@ -20,6 +20,7 @@ use std::{
 
 use allpoints::{
     domain::{id::AuthorityId, limits::SEGMENT_BYTES, time::Clock},
+    failpoint::SEGMENT_VARIABLE,
     node::{
         config::{self, Config},
         system::SystemClock,
@@ -51,7 +52,6 @@ pub(crate) struct Fleet {
     program: PathBuf,
     clock: Arc<SystemClock>,
     members: Vec<Member>,
-    segment_bytes: Option<u64>,
 }
 
 /// One authority.
@@ -63,6 +63,7 @@ pub(crate) struct Member {
     /// How its officers come in.
     pub(crate) door: Door,
     home: PathBuf,
+    segment_bytes: u64,
     through: Vec<String>,
     child: Option<Child>,
     said: Option<mpsc::Receiver<String>>,
@@ -115,13 +116,14 @@ impl Fleet {
             program: program.to_owned(),
             clock,
             members,
-            segment_bytes: None,
         })
     }
 
     /// From now on journals are written in segments of this size. The program must be built with the feature `faults`.
     pub(crate) fn in_segments_of(mut self, bytes: u64) -> Self {
-        self.segment_bytes = Some(bytes);
+        for member in &mut self.members {
+            member.segment_bytes = bytes;
+        }
         self
     }
 
@@ -178,8 +180,6 @@ impl Fleet {
     }
 
     fn launch_with(&mut self, at: usize, environment: &[(&str, &str)]) -> Outcome<()> {
-        let segments = self.segment_bytes.map(|bytes| bytes.to_string());
-        let segments = segments.map(|it| (allpoints::failpoint::SEGMENT_VARIABLE, it));
         let member = self.members.get_mut(at).ok_or("no such member")?;
         let log = fs::OpenOptions::new()
             .create(true)
@@ -200,7 +200,7 @@ impl Fleet {
             .stdout(Stdio::piped())
             .stderr(log)
             .envs(environment.iter().copied())
-            .envs(segments)
+            .env(SEGMENT_VARIABLE, member.segment_bytes.to_string())
             .spawn()?;
         let (say, said) = mpsc::channel();
         let stdout = child.stdout.take();
@@ -285,7 +285,7 @@ impl Member {
         JournalConfig {
             folder: self.config.store.folder.clone(),
             key_file: self.config.store.key.clone(),
-            segment_bytes: SEGMENT_BYTES,
+            segment_bytes: self.segment_bytes,
             clock: Arc::clone(clock) as Arc<dyn Clock>,
         }
     }
@@ -383,6 +383,7 @@ fn member(
         config: config::check(&file)?,
         door: door(&home, id, *desk, Role::Officer, clock)?,
         home,
+        segment_bytes: SEGMENT_BYTES,
         through: Vec::new(),
         child: None,
         said: None,
