@@ -264,6 +264,12 @@ impl Final<'_> {
                         let (id, statement) = (kept.id, record.statement);
                         return Err(format!("{id} sent {statement}, which nobody handed in"));
                     }
+                    if let Some(reason) = said.refused.get(&record.statement) {
+                        return Err(format!(
+                            "{} was refused as {reason}, and is kept",
+                            record.statement
+                        ));
+                    }
                     let stuck = stuck.get(&record.thread);
                     self.delivered_or_over(record, stuck, kept, &all, &mut found)?;
                 } else if record.life == AlertLife::Waiting && !is_stuck {
