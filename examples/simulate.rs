@@ -151,8 +151,9 @@ fn told(sum: &Sum) -> ExitCode {
     let of = |figure: fn(&Report) -> u64| sum.reports.iter().map(figure).sum::<u64>();
     println!(
         "{} seeds kept every promise, {} did not: {} events, {} accepted, {} delivered, {} messages lost, {} frames \
-         doubled, {} repeated, {} power cuts that lost {} bytes, {} kills, {} failed and {} full disks, {} partitions, \
-         {} clock jumps, {} rotten bodies and {} repairs, {} directories, {} days in leaps, {} expired",
+         doubled, {} repeated, {} handed in together, {} power cuts that lost {} bytes, {} kills, {} orderly stops, {} failed \
+         and {} full disks, {} partitions, {} clock jumps, {} rotten bodies and {} repairs, {} directories, {} keys, {} \
+         certificates and {} CAs that gave way, {} dials disbelieved, {} days in leaps, {} expired",
         sum.reports.len(),
         sum.failures.len(),
         of(|report| report.events),
@@ -161,9 +162,11 @@ fn told(sum: &Sum) -> ExitCode {
         of(|report| report.lost),
         of(|report| report.doubled),
         of(|report| report.repeats),
+        of(|report| report.tally.together),
         of(|report| report.tally.cuts),
         of(|report| report.tally.lost_bytes),
         of(|report| report.tally.kills),
+        of(|report| report.tally.stops),
         of(|report| report.tally.failed_disks),
         of(|report| report.tally.full_disks),
         of(|report| report.tally.partitions),
@@ -171,6 +174,10 @@ fn told(sum: &Sum) -> ExitCode {
         of(|report| report.tally.rotten),
         of(|report| report.tally.repairs),
         of(|report| report.tally.directories),
+        of(|report| report.tally.keys),
+        of(|report| report.tally.certificates),
+        of(|report| report.tally.cas),
+        of(|report| report.disbelieved),
         of(|report| report.tally.days),
         of(|report| report.expired),
     );

@@ -12,7 +12,7 @@ use super::{
     dice::Dice,
     model::{Model, Said},
     network::{End, Network},
-    node::Node,
+    node::{Node, Up},
     view::CrashingView,
 };
 use crate::{
@@ -43,7 +43,9 @@ use crate::{
 
 /// What must hold of a running node at any moment.
 pub(super) fn passing(node: &Node, model: &Model) {
-    let Some(up) = node.up.as_ref().filter(|_| node.is_up()) else {
+    // A store that is being closed shows nothing.
+    let running = |up: &&Up| node.is_up() && !up.stopping;
+    let Some(up) = node.up.as_ref().filter(running) else {
         return;
     };
     let said = model.said().rotten;
@@ -263,6 +265,12 @@ impl Final<'_> {
                     if !by_the_node && !said.attempted.contains(&record.statement) {
                         let (id, statement) = (kept.id, record.statement);
                         return Err(format!("{id} sent {statement}, which nobody handed in"));
+                    }
+                    if let Some(reason) = said.refused.get(&record.statement) {
+                        return Err(format!(
+                            "{} was refused as {reason}, and is kept",
+                            record.statement
+                        ));
                     }
                     let stuck = stuck.get(&record.thread);
                     self.delivered_or_over(record, stuck, kept, &all, &mut found)?;

@@ -6,6 +6,7 @@
 //! inside to make a run go well. In tests only: nothing of it is in a shipped build.
 
 mod audit;
+mod certificates;
 mod clock;
 mod desk;
 mod dice;
@@ -13,6 +14,7 @@ mod federation;
 mod model;
 mod network;
 mod node;
+mod rotation;
 mod run;
 #[cfg(test)]
 mod tests;

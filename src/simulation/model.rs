@@ -14,7 +14,7 @@ use crate::{
     delivery::{Accepted, StatementOutcome},
     domain::{
         id::{AuthorityId, MessageId, StatementRef},
-        reason::Class,
+        reason::{Class, Reason},
         receipt::{LeafHash, Verdict},
         time::Timestamp,
     },
@@ -44,6 +44,8 @@ pub(super) struct Said {
     pub(super) acknowledged: BTreeMap<StatementRef, Acknowledged>,
     /// Ids that officers handed in, whatever became of them.
     pub(super) attempted: BTreeSet<StatementRef>,
+    /// Ids of which officers were told that they are refused, for good.
+    pub(super) refused: BTreeMap<StatementRef, Reason>,
     /// Exact bytes of each receipt, as it was given first.
     pub(super) receipts: BTreeMap<ReceiptKey, Bytes>,
     /// Log heads that a node showed as durable, by size.
@@ -57,6 +59,11 @@ impl Model {
     /// An officer hands this in.
     pub(super) fn attempted(&self, statement: StatementRef) {
         self.said().attempted.insert(statement);
+    }
+
+    /// An officer was told that it is refused.
+    pub(super) fn refused(&self, statement: StatementRef, reason: Reason) {
+        self.said().refused.insert(statement, reason);
     }
 
     /// An officer was told that it is accepted.

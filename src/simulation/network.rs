@@ -20,7 +20,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{dice::Dice, model::Model, trace::Trace};
+use super::{certificates::Certificate, dice::Dice, model::Model, trace::Trace};
 use crate::{
     delivery::{
         Broker, Connector, FrameOutcome, Greeting, Incoming, Link, LinkError, Outgoing, ReclaimAsk,
@@ -30,15 +30,13 @@ use crate::{
     store::Machine,
     trust::{
         batch::Unverified,
+        directory::Directory,
         pae::{self, DocumentType},
     },
 };
 
 /// Until a dial into the dark is given up.
 const DARK_DIAL: Duration = Duration::from_secs(5);
-
-/// Messages after which one is doubled, if none has been.
-const DOUBLED_AT_LATEST: u64 = 100;
 
 /// A process that can be reached.
 pub(super) struct Process {
@@ -59,9 +57,11 @@ pub(super) struct Weather {
 /// What became of messages.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Counts {
-    on_their_way: u64,
     pub(super) lost: u64,
+    /// Frames.
     pub(super) doubled: u64,
+    /// Dials that ended because a certificate was not believed.
+    pub(super) disbelieved: u64,
 }
 
 /// All ways.
@@ -78,7 +78,20 @@ struct State {
     cut: BTreeSet<(AuthorityId, AuthorityId)>,
     weather: Weather,
     counts: Counts,
-    streams: Vec<(AuthorityId, AuthorityId, CancellationToken)>,
+    streams: Vec<Standing>,
+    /// What each node shows.
+    certificates: BTreeMap<AuthorityId, Certificate>,
+    /// By what each node judges what it is shown.
+    directories: BTreeMap<AuthorityId, Arc<Directory>>,
+    /// The next frame arrives twice, whatever the weather.
+    doubles: bool,
+}
+
+/// A stream that stands, and what its ends have shown each other.
+struct Standing {
+    from: (AuthorityId, Option<Certificate>),
+    to: (AuthorityId, Option<Certificate>),
+    broken: CancellationToken,
 }
 
 impl Network {
@@ -99,7 +112,7 @@ impl Network {
     /// The process is gone. Killed: the system ends its streams. Dark: nobody is told.
     pub(super) fn gone(&self, id: AuthorityId, end: End) {
         self.lock().processes.remove(&id);
-        if end == End::Killed {
+        if end != End::Dark {
             self.end_streams(|from, to| from == id || to == id);
         }
     }
@@ -126,13 +139,27 @@ impl Network {
 
     /// Ends all streams between such two.
     pub(super) fn end_streams(&self, which: impl Fn(AuthorityId, AuthorityId) -> bool) {
+        self.lock().end_streams(|it| which(it.from.0, it.to.0));
+    }
+
+    /// From now on a node shows this certificate; gives the one that it showed.
+    pub(super) fn shows(&self, id: AuthorityId, certificate: Certificate) -> Option<Certificate> {
+        self.lock().certificates.insert(id, certificate)
+    }
+
+    /// A node has this directory in force: what stands to whom it does not believe any more is cut.
+    pub(super) fn judges_by(&self, id: AuthorityId, directory: Arc<Directory>) {
         let mut state = self.lock();
-        state.streams.retain(|(from, to, broken)| {
-            if which(*from, *to) {
-                broken.cancel();
-            }
-            !broken.is_cancelled()
+        let disbelieved = |shown: &Option<Certificate>| !is_believed(&directory, shown.as_ref());
+        state.end_streams(|it| {
+            (it.from.0 == id && disbelieved(&it.to.1)) || (it.to.0 == id && disbelieved(&it.from.1))
         });
+        state.directories.insert(id, directory);
+    }
+
+    /// The next frame arrives twice.
+    pub(super) fn double_next(&self) {
+        self.lock().doubles = true;
     }
 
     /// What became of frames so far.
@@ -166,31 +193,66 @@ impl Network {
         self.dice.between(Duration::from_millis(1), longest)
     }
 
-    fn fate(&self) -> Fate {
+    /// Whether a message is lost.
+    fn loses(&self) -> bool {
         let mut state = self.lock();
-        let weather = state.weather;
-        if self.dice.happens(weather.lost) {
-            state.counts.lost += 1;
+        let lost = self.dice.happens(state.weather.lost);
+        state.counts.lost += u64::from(lost);
+        lost
+    }
+
+    /// Of a frame.
+    fn fate(&self) -> Fate {
+        if self.loses() {
             return Fate::Lost;
         }
-        state.counts.on_their_way += 1;
-        // In a short run the dice may never say so, and the run would show nothing about repeats.
-        let late = weather.doubled > 0
-            && state.counts.doubled == 0
-            && state.counts.on_their_way >= DOUBLED_AT_LATEST;
-        if self.dice.happens(weather.doubled) || late {
-            state.counts.doubled += 1;
+        let mut state = self.lock();
+        let by_chance = self.dice.happens(state.weather.doubled);
+        if std::mem::take(&mut state.doubles) || by_chance {
             return Fate::Doubled;
         }
-        if self.dice.happens(weather.breaks) {
+        if self.dice.happens(state.weather.breaks) {
             return Fate::Breaks;
         }
         Fate::Passes
     }
 
+    /// Both ends of a stream that is being made show their certificates and judge the other's.
+    fn handshake(&self, from: AuthorityId, to: AuthorityId) -> Result<(), LinkError> {
+        let mut state = self.lock();
+        let judges = |by: &AuthorityId, of: &AuthorityId| match (
+            state.directories.get(by),
+            state.certificates.get(of),
+        ) {
+            (Some(directory), Some(shown)) => shown.is_believed(directory),
+            _ => Err(Reason::TlsRefused),
+        };
+        // Whoever is refused by the other is told no more than that.
+        let outcome = judges(&from, &to).and(judges(&to, &from).map_err(|_| Reason::TlsRefused));
+        outcome.map_err(|reason| {
+            state.counts.disbelieved += 1;
+            ended(reason)
+        })
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+impl State {
+    fn end_streams(&mut self, which: impl Fn(&Standing) -> bool) {
+        self.streams.retain(|stream| {
+            if which(stream) {
+                stream.broken.cancel();
+            }
+            !stream.broken.is_cancelled()
+        });
+    }
+}
+
+fn is_believed(directory: &Directory, shown: Option<&Certificate>) -> bool {
+    shown.is_some_and(|shown| shown.is_believed(directory).is_ok())
 }
 
 /// How a process ends.
@@ -200,6 +262,8 @@ pub(super) enum End {
     Killed,
     /// The machine lost its power.
     Dark,
+    /// It stopped in order, and its store is closed.
+    Stopped,
 }
 
 /// What becomes of a message.
@@ -235,8 +299,15 @@ impl Connector for Gate {
         let theirs = process.broker.greeting(lane);
         sleep(network.way_time()).await;
         let broken = CancellationToken::new();
-        let streams = &mut network.lock().streams;
-        streams.push((self.from, peer, broken.clone()));
+        let mut state = network.lock();
+        let end = |id: AuthorityId| (id, state.certificates.get(&id).cloned());
+        let standing = Standing {
+            from: end(self.from),
+            to: end(peer),
+            broken: broken.clone(),
+        };
+        state.streams.push(standing);
+        drop(state);
         let (said, hears) = mpsc::unbounded_channel();
         Ok(Box::new(Stream {
             way: Way {
@@ -288,10 +359,12 @@ impl Gate {
             sleep(DARK_DIAL).await;
             return Err(ended(Reason::Unreachable));
         }
-        network
+        let process = network
             .process(&peer)
             .filter(|process| !process.machine.is_dead())
-            .ok_or_else(|| ended(Reason::Unreachable))
+            .ok_or_else(|| ended(Reason::Unreachable))?;
+        network.handshake(self.from, peer)?;
+        Ok(process)
     }
 }
 
@@ -365,7 +438,7 @@ impl Way {
     }
 
     async fn beat(self, number: u64) {
-        if self.network.fate() != Fate::Lost
+        if !self.network.loses()
             && self.passes().await
             && !self.process.machine.is_dead()
             && self.passes().await
@@ -385,6 +458,7 @@ impl Way {
             return;
         }
         if fate == Fate::Doubled {
+            self.network.lock().counts.doubled += 1;
             let (again, batches) = (self.clone(), batches.clone());
             tokio::spawn(async move { again.deliver(number, batches).await });
         }
@@ -393,7 +467,7 @@ impl Way {
         };
         if fate == Fate::Breaks {
             self.broken.cancel();
-        } else if self.network.fate() != Fate::Lost && self.passes().await {
+        } else if !self.network.loses() && self.passes().await {
             drop(self.said.send(result));
         }
     }

@@ -16,13 +16,14 @@ use crate::{
     delivery::{Broker, BrokerParts},
     domain::{id::AuthorityId, time::Clock},
     store::{
-        Effort, Machine, OpenError, Recovery, Store, StoreConfig,
+        Effort, Machine, OpenError, Recovery, Store, StoreConfig, StoreFailed,
         disk::simulated::SimulatedDisk,
         journal::{self, JournalConfig, RepairReport},
     },
     trust::{
         batch::{BatchSigner, Purpose, Verifier},
         directory::{Directory, DirectoryHandle},
+        keys::KeyUse,
     },
 };
 
@@ -43,12 +44,28 @@ pub(super) struct Node {
     /// Faults of the disk that have not shown yet.
     pub(super) faults_planted: u64,
     pub(super) disk_is_full: bool,
+    /// How it ended last, and that nothing has happened to its disk since.
+    pub(super) left: Left,
     workers: usize,
     dice: Dice,
 }
 
+/// What a node left behind when its process ended.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum Left {
+    /// Whatever a crash leaves.
+    #[default]
+    Anything,
+    /// All in order; then the power was cut.
+    Journal,
+    /// All in order.
+    Everything,
+}
+
 /// The process of a node.
 pub(super) struct Up {
+    /// It was told to stop.
+    pub(super) stopping: bool,
     pub(super) process: Arc<Process>,
     pub(super) store: Store,
     pub(super) directory: DirectoryHandle,
@@ -72,6 +89,7 @@ impl Node {
             up: None,
             faults_planted: 0,
             disk_is_full: false,
+            left: Left::Anything,
             segment_bytes: (128 * 1024) << dice.below(3),
             workers: 1 + usize::from(dice.happens(500)),
             dice,
@@ -116,12 +134,28 @@ impl Node {
         let process = Arc::new(Process { broker, machine });
         network.serve(self.id, Arc::clone(&process));
         self.up = Some(Up {
+            stopping: false,
             process,
             store,
             directory,
         });
-        self.adopt(Arc::clone(&self.directory));
+        self.adopt(Arc::clone(&self.directory), network);
         Ok(recovery)
+    }
+
+    /// Stops in order, as a signal lets a node stop; answers when its store is closed.
+    pub(super) fn stop(&mut self) -> oneshot::Receiver<Result<(), StoreFailed>> {
+        if let Some(up) = &mut self.up {
+            up.stopping = true;
+        }
+        let store = self.up.as_ref().map(|up| up.store.clone());
+        self.ask(|broker| async move {
+            broker.stop().await;
+            match store {
+                Some(store) => store.close_on_machine().await,
+                None => Ok(()),
+            }
+        })
     }
 
     /// Ends the process. What its disk keeps, the end decides; gives the bytes that are lost by it.
@@ -132,15 +166,37 @@ impl Node {
         up.process.machine.die();
         network.gone(self.id, end);
         self.faults_planted = 0;
-        self.disk = match end {
-            End::Killed => self.disk.killed(),
-            End::Dark => self.disk.cut(self.dice.next()),
+        self.left = match end {
+            End::Killed | End::Dark => Left::Anything,
+            End::Stopped if self.dice.happens(500) => Left::Journal,
+            End::Stopped => Left::Everything,
         };
-        self.view.crash(&self.dice);
-        match end {
-            End::Killed => 0,
-            End::Dark => self.disk.lost_bytes(),
+        let is_cut = end == End::Dark || self.left == Left::Journal;
+        self.disk = match is_cut {
+            true => self.disk.cut(self.dice.next()),
+            false => self.disk.killed(),
+        };
+        if self.left != Left::Everything {
+            self.view.crash(&self.dice);
         }
+        match is_cut {
+            true => self.disk.lost_bytes(),
+            false => 0,
+        }
+    }
+
+    /// What must not be, when it starts after it had stopped in order.
+    pub(super) fn shows_less(&mut self, found: &Recovery) -> Option<String> {
+        let left = std::mem::take(&mut self.left);
+        let journal_is_whole = found.tail_cut_bytes == 0;
+        let view_is_whole = found.replayed == 0 && found.view_rebuilt.is_none();
+        let is_well = match left {
+            Left::Anything => true,
+            Left::Journal => journal_is_whole,
+            Left::Everything => journal_is_whole && view_is_whole,
+        };
+        let id = self.id;
+        (!is_well).then(|| format!("{id} stopped in order, and starts as after a crash: {found:?}"))
     }
 
     /// Lets its power fail in the midst of what it does next.
@@ -154,6 +210,7 @@ impl Node {
     /// After a start that failed: the disk as the next one finds it.
     pub(super) fn after_failed_start(&mut self) {
         self.faults_planted = 0;
+        self.left = Left::Anything;
         self.disk = match self.disk.is_dark() {
             true => self.disk.cut(self.dice.next()),
             false => self.disk.killed(),
@@ -165,21 +222,34 @@ impl Node {
     /// # Errors
     /// When the disk fails or is full; nothing is lost by that.
     pub(super) fn repair(&mut self, key_file: &Path) -> Result<RepairReport, OpenError> {
+        self.left = Left::Anything;
         // First: it shows what the journal has lost.
         self.view = CrashingView::default();
         journal::repair(&self.journal_config(key_file), &self.disk)
     }
 
     /// Takes a directory, now or at its next start.
-    pub(super) fn adopt(&mut self, directory: Arc<Directory>) {
+    pub(super) fn adopt(&mut self, directory: Arc<Directory>, network: &Network) {
         self.directory = Arc::clone(&directory);
         if let Some(up) = &self.up {
+            network.judges_by(self.id, Arc::clone(&directory));
             up.directory.store(directory);
             let broker = up.process.broker.clone();
             up.process.machine.spawn(async move {
                 // Only a store that failed refuses, and its machine is dead.
                 drop(broker.adopt_directory().await);
             });
+        }
+    }
+
+    /// Signs with this key from now on, without a restart when it runs.
+    pub(super) fn use_key(&mut self, key_use: KeyUse, number: u64) {
+        self.keys.take(key_use, number);
+        if let Some(up) = self.up.as_ref().filter(|_| self.is_up()) {
+            match key_use {
+                KeyUse::Receipt => up.process.broker.use_receipt_key(self.keys.receipt()),
+                _ => up.process.broker.use_statement_key(self.keys.statement()),
+            }
         }
     }
 

@@ -60,6 +60,8 @@ pub struct Report {
     pub doubled: u64,
     /// Messages that were lost on their way.
     pub lost: u64,
+    /// Dials that ended because a certificate was not believed.
+    pub disbelieved: u64,
     /// Drafts that were handed in again after they had been accepted.
     pub repeats: u64,
     /// The trace, when it was kept.
@@ -276,6 +278,7 @@ fn report(world: &World, seed: u64, found: Found) -> Report {
         entries: found.entries,
         doubled: counts.doubled,
         lost: counts.lost,
+        disbelieved: counts.disbelieved,
         repeats: world.model.said().repeats,
         lines: Vec::new(),
     }
@@ -291,6 +294,8 @@ impl Report {
             ("lost messages", self.lost, 1),
             ("power cuts", self.tally.cuts, 1),
             ("bytes lost by power cuts", self.tally.lost_bytes, 1),
+            ("orderly stops", self.tally.stops, 1),
+            ("keys that gave way", self.tally.keys, 1),
         ];
         for (what, found, least) in floors {
             if found < least {

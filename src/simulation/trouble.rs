@@ -7,6 +7,7 @@ use tokio::time::sleep;
 use super::{
     audit,
     network::{End, Weather},
+    rotation,
     world::World,
 };
 use crate::{
@@ -16,7 +17,7 @@ use crate::{
         entry::Act,
         journal::{self, Place},
     },
-    trust::testing::DAY,
+    trust::{keys::KeyUse, testing::DAY},
 };
 
 const fn seconds(count: u64) -> Duration {
@@ -35,14 +36,33 @@ pub(super) async fn trouble(world: &Arc<World>, lasting: Duration) {
         one(world).await;
         world.look();
     }
-    // Whatever the dice said: a power cut that loses something, at least once.
+    at_least_once(world).await;
+}
+
+/// Whatever the dice said: a power cut that loses something, an orderly stop, a key that gives way, a frame that comes twice.
+async fn at_least_once(world: &Arc<World>) {
+    let somebody = || world.dice.one_of(&world.members).copied();
     for _ in 0..50 {
-        if world.lock().tally.lost_bytes > 0 {
+        let tally = world.lock().tally;
+        let doubled = world.network.counts().doubled;
+        if let Some(victim) = somebody().filter(|_| tally.lost_bytes == 0) {
+            cut_while_writing(world, victim).await;
+        }
+        if let Some(victim) = somebody().filter(|_| tally.stops == 0) {
+            world.stop(victim);
+        }
+        if let Some(victim) = somebody().filter(|_| tally.keys == 0) {
+            rotation::rotate_key(world, victim, KeyUse::Statement);
+        }
+        if doubled == 0 {
+            world.network.double_next();
+        }
+        let missing = tally.lost_bytes == 0 || tally.stops == 0 || tally.keys == 0 || doubled == 0;
+        if !missing || world.model.violation().is_some() {
             return;
         }
-        if let Some(victim) = world.dice.one_of(&world.members) {
-            cut_while_writing(world, *victim).await;
-        }
+        sleep(seconds(30)).await;
+        world.look();
     }
 }
 
@@ -67,11 +87,12 @@ async fn one(world: &Arc<World>) {
         20..25 => isolate(world, victim, dice.between(seconds(5), seconds(180))),
         25..36 => cut_while_writing(world, victim).await,
         36..42 => fail_power(world, victim),
-        42..50 => world.end(victim, End::Killed),
+        42..47 => world.end(victim, End::Killed),
+        47..50 => world.stop(victim),
         50..58 => fail_disk(world, victim),
         58..64 => fill_disk(world, victim),
         64..70 => jump_clock(world, victim),
-        70..76 => rotate_key(world, victim),
+        70..76 => rotation::rotate(world, victim),
         76..82 => suspend(world, victim),
         82..90 => world.publish(seconds(30)),
         90..93 => rot(world, victim),
@@ -130,6 +151,11 @@ async fn weeks(world: &Arc<World>) {
         tokio::time::advance(DAY - seconds(5)).await;
         sleep(seconds(5)).await;
         world.publish(seconds(3));
+        if let Some(victim) = world.dice.one_of(&world.members)
+            && world.dice.happens(200)
+        {
+            rotation::rotate(world, *victim);
+        }
         world.lock().tally.days += 1;
         world.look();
     }
@@ -287,24 +313,6 @@ fn set_clock(world: &World, victim: AuthorityId, wrong_by_us: i64) {
             .trace
             .note(format_args!("{victim}'s clock is wrong by {seconds} s"));
     }
-}
-
-/// As an operator does it: the new key is listed beside the old one, and used when all have the list.
-fn rotate_key(world: &Arc<World>, victim: AuthorityId) {
-    let now = world.now();
-    let generation = world.lock().federation.add_key(victim, now);
-    world
-        .trace
-        .note(format_args!("{victim} lists statement key {generation}"));
-    world.publish(seconds(20));
-    let world = Arc::clone(world);
-    tokio::spawn(async move {
-        sleep(seconds(25)).await;
-        if let Some(node) = world.lock().nodes.get_mut(&victim) {
-            node.keys.generation = node.keys.generation.max(generation);
-        }
-        world.end(victim, End::Killed);
-    });
 }
 
 fn suspend(world: &Arc<World>, victim: AuthorityId) {

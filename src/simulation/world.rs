@@ -21,7 +21,7 @@ use super::{
     dice::Dice,
     federation::Federation,
     model::Model,
-    network::{End, Network},
+    network::{End, Network, Process},
     node::Node,
     trace::Trace,
 };
@@ -61,6 +61,9 @@ pub(super) struct State {
     pub(super) tally: Tally,
 }
 
+/// A draft under its id.
+type Handed = (StatementRef, Submission);
+
 /// What happened so far.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Tally {
@@ -86,6 +89,16 @@ pub struct Tally {
     pub repairs: u64,
     /// Clocks that jumped.
     pub clock_jumps: u64,
+    /// Nodes that stopped in order.
+    pub stops: u64,
+    /// Keys that gave way to others.
+    pub keys: u64,
+    /// Certificates that did, and were revoked.
+    pub certificates: u64,
+    /// CAs that did.
+    pub cas: u64,
+    /// Times that several drafts were accepted together.
+    pub together: u64,
     /// Directory versions after the first.
     pub directories: u64,
     /// Days that passed in leaps, with a node cut off.
@@ -108,6 +121,11 @@ impl World {
         let nodes = nodes.collect();
         let model = Arc::new(Model::default());
         let network = Network::new(Arc::clone(&trace), Arc::clone(&model), dice.apart());
+        for id in &members {
+            if let Some(offices) = federation.offices(*id) {
+                network.shows(*id, offices.issue());
+            }
+        }
         Some(Arc::new(Self {
             network: Arc::new(network),
             desk: Desk::new(dice.apart()),
@@ -160,6 +178,9 @@ impl World {
             Ok(recovery) => {
                 self.trace
                     .note(format_args!("{id} starts: {}", recovery_line(&recovery)));
+                if let Some(what) = node.shows_less(&recovery) {
+                    self.model.violate(what);
+                }
                 tokio::spawn(Arc::clone(self).watch(id));
             }
             // It waits for room, as its operator would.
@@ -232,7 +253,9 @@ impl World {
         if !by_itself {
             return;
         }
-        if node.faults_planted == 0 {
+        // A store that is closed on a full disk leaves what finds no room, and says so.
+        let no_room = node.disk_is_full && node.up.as_ref().is_some_and(|up| up.stopping);
+        if node.faults_planted == 0 && !no_room {
             let failed = node
                 .up
                 .as_ref()
@@ -247,6 +270,52 @@ impl World {
         };
         drop(state);
         self.end(id, end);
+    }
+
+    /// Stops a node in order, and starts it again after a while.
+    pub(super) fn stop(self: &Arc<Self>, id: AuthorityId) {
+        let mut state = self.lock();
+        let running = state.nodes.get_mut(&id).filter(|node| node.is_up());
+        let Some(node) = running else { return };
+        let Some(process) = node
+            .up
+            .as_ref()
+            .filter(|up| !up.stopping)
+            .map(|up| Arc::clone(&up.process))
+        else {
+            return;
+        };
+        let stopped = node.stop();
+        self.trace.note(format_args!("{id} is told to stop"));
+        let world = Arc::clone(self);
+        tokio::spawn(async move {
+            // An error: it died before; or its store failed, and the process ends by that.
+            if let Ok(Ok(())) = stopped.await {
+                world.stopped(id, &process);
+            }
+        });
+    }
+
+    /// A node stopped in order: nothing that it wrote can be lost any more.
+    fn stopped(self: &Arc<Self>, id: AuthorityId, process: &Arc<Process>) {
+        let mut state = self.lock();
+        let State { nodes, tally, .. } = &mut *state;
+        let still = |node: &&mut Node| {
+            let up = node.up.as_ref();
+            up.is_some_and(|up| Arc::ptr_eq(&up.process, process))
+        };
+        let Some(node) = nodes.get_mut(&id).filter(still) else {
+            return;
+        };
+        tally.stops += 1;
+        let unsynced = node.disk.unsynced_bytes();
+        if unsynced > 0 {
+            self.model.violate(format!(
+                "{id} stopped in order and left {unsynced} bytes that no sync covers"
+            ));
+        }
+        drop(state);
+        self.end(id, End::Stopped);
     }
 
     /// Ends a process, and starts it again after a while.
@@ -271,6 +340,7 @@ impl World {
                 tally.lost_bytes += lost;
             }
             End::Killed => tally.kills += 1,
+            End::Stopped => {}
         }
         self.trace.note(format_args!(
             "{id} ends: {end:?} after {writes} writes and {syncs} syncs, {lost} bytes lost"
@@ -287,96 +357,116 @@ impl World {
         tokio::spawn(Arc::clone(self).start_after(id, wait));
     }
 
-    /// An officer of this node says something.
+    /// An officer of this node says something, or several things together.
     pub(super) fn compose(self: &Arc<Self>, id: AuthorityId) {
         let mut state = self.lock();
-        let composed = self
-            .desk
-            .compose(id, &self.members, &state.threads, self.now());
-        let Some(mut submission) = composed else {
-            self.model.violate("the desk writes illegal drafts".into());
-            return;
+        let count = match self.dice.happens(150) {
+            true => 2 + self.dice.below(3),
+            false => 1,
         };
-        let message = submission.id.unwrap_or_else(|| {
+        let mut drafts = Vec::new();
+        for _ in 0..count {
+            let composed = self
+                .desk
+                .compose(id, &self.members, &state.threads, self.now());
+            let Some(mut submission) = composed else {
+                self.model.violate("the desk writes illegal drafts".into());
+                return;
+            };
             let unix_ms = u64::try_from(self.now().as_micros() / 1000).unwrap_or(0);
             let mut random = [0; 10];
             crate::delivery::Random::fill(&self.dice, &mut random);
-            MessageId::from_parts(unix_ms, random)
-        });
-        submission.id = Some(message);
-        let statement = StatementRef {
-            origin: id,
-            id: message,
-        };
-        self.model.attempted(statement);
+            let message = MessageId::from_parts(unix_ms, random);
+            submission.id = Some(message);
+            let statement = StatementRef {
+                origin: id,
+                id: message,
+            };
+            self.model.attempted(statement);
+            drafts.push((statement, submission));
+        }
         state.asking += 1;
-        tokio::spawn(Arc::clone(self).hand_in(statement, submission));
+        tokio::spawn(Arc::clone(self).hand_in(id, drafts));
     }
 
     /// Hands in until there is an answer; sometimes once more after that.
-    async fn hand_in(self: Arc<Self>, statement: StatementRef, submission: Submission) {
-        let answer = self.insist(statement, &submission).await;
-        self.trace.note(format_args!(
-            "{statement} {:?}: {}",
-            submission.kind,
-            match &answer {
-                Ok(accepted) => format!("accepted for {}", accepted.recipients.len()),
-                Err(reason) => reason.to_string(),
-            }
-        ));
-        if let Ok(accepted) = &answer {
-            self.model.acknowledged(accepted);
-            let mut state = self.lock();
-            state.tally.accepted += 1;
-            if submission.in_reply_to.is_none() {
-                state.threads.push(Thread {
-                    first: statement,
-                    recipients: accepted.recipients.iter().map(|to| to.authority).collect(),
-                });
-            }
-        } else {
-            self.lock().tally.refused += 1;
+    async fn hand_in(self: Arc<Self>, origin: AuthorityId, drafts: Vec<Handed>) {
+        let answer = self.insist(origin, &drafts).await;
+        for ((statement, submission), place) in drafts.iter().zip(0..) {
+            let told = match &answer {
+                Ok(accepted) => self.accepted(submission, accepted.get(place)),
+                Err(reason) => {
+                    self.lock().tally.refused += 1;
+                    self.model.refused(*statement, *reason);
+                    reason.to_string()
+                }
+            };
+            self.trace
+                .note(format_args!("{statement} {:?}: {told}", submission.kind));
+        }
+        if answer.is_ok() {
+            self.lock().tally.together += u64::from(drafts.len() > 1);
         }
         if answer.is_ok() && self.dice.happens(200) {
             sleep(self.dice.between(Duration::ZERO, Duration::from_secs(60))).await;
-            match self.insist(statement, &submission).await {
-                Ok(again) => self.model.acknowledged(&again),
-                Err(reason) => self.model.violate(format!(
-                    "{statement} was accepted, and is refused as {reason} when it is repeated"
-                )),
+            match self.insist(origin, &drafts).await {
+                Ok(again) => again
+                    .iter()
+                    .for_each(|again| self.model.acknowledged(again)),
+                Err(reason) => {
+                    let first = drafts.first().map(|(statement, _)| statement);
+                    self.model.violate(format!(
+                        "{first:?} was accepted, and is refused as {reason} when it is repeated"
+                    ));
+                }
             }
         }
         self.lock().asking -= 1;
     }
 
+    /// Notes that one draft was accepted, and tells for whom.
+    fn accepted(&self, submission: &Submission, accepted: Option<&Accepted>) -> String {
+        let Some(accepted) = accepted else {
+            self.model.violate("an answer is missing".into());
+            return "no answer".to_owned();
+        };
+        self.model.acknowledged(accepted);
+        let mut state = self.lock();
+        state.tally.accepted += 1;
+        if submission.in_reply_to.is_none() {
+            state.threads.push(Thread {
+                first: accepted.statement,
+                recipients: accepted.recipients.iter().map(|to| to.authority).collect(),
+            });
+        }
+        format!("accepted for {}", accepted.recipients.len())
+    }
+
     async fn insist(
         self: &Arc<Self>,
-        statement: StatementRef,
-        submission: &Submission,
-    ) -> Result<Accepted, Reason> {
+        origin: AuthorityId,
+        drafts: &[Handed],
+    ) -> Result<Vec<Accepted>, Reason> {
         loop {
             let asked = {
                 let state = self.lock();
-                let node = state
-                    .nodes
-                    .get(&statement.origin)
-                    .filter(|node| node.is_up());
+                let node = state.nodes.get(&origin).filter(|node| node.is_up());
                 node.map(|node| {
-                    let draft = submission.clone();
-                    node.ask(|broker| async move { broker.submit(officer(), vec![draft]).await })
+                    let drafts = drafts.iter().map(|(_, draft)| draft.clone()).collect();
+                    node.ask(|broker| async move { broker.submit(officer(), drafts).await })
                 })
             };
             if let Some(asked) = asked
                 && let Ok(answer) = asked.await
             {
                 match answer {
-                    Ok(mut accepted) => return accepted.pop().ok_or(Reason::NotFound),
+                    Ok(accepted) => return Ok(accepted),
                     // Its operator sees that, too: a restart shows what is damaged.
                     Err(SubmitError::Refused {
                         reason: Reason::DamagedBody,
                         ..
-                    }) if self.model.said().is_rotten(statement.origin) => {
-                        self.end(statement.origin, End::Killed);
+                    }) if self.model.said().is_rotten(origin) => {
+                        self.end(origin, End::Killed);
                     }
                     Err(SubmitError::Refused { reason, .. }) if !comes_right(reason) => {
                         return Err(reason);
@@ -441,7 +531,7 @@ impl World {
         {
             self.trace
                 .note(format_args!("{id} takes directory {}", directory.version()));
-            node.adopt(directory);
+            node.adopt(directory, &self.network);
         }
     }
 

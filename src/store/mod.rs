@@ -329,6 +329,17 @@ impl Store {
             .unwrap_or_else(|_| Err(StoreFailed("closing panicked".into())))
     }
 
+    /// The same on a simulated machine, by its tasks and in its time.
+    ///
+    /// # Errors
+    /// As [`Self::close`].
+    #[cfg(any(test, feature = "faults"))]
+    pub async fn close_on_machine(self) -> Result<(), StoreFailed> {
+        ticker::reached(&self.shared).await?;
+        self.shared.close()?;
+        self.shared.closed().await
+    }
+
     /// Told of every decision's events after they are durable, in order. For `watch`, metrics and dispatchers.
     #[must_use]
     pub fn subscribe(&self) -> tokio::sync::broadcast::Receiver<Told> {

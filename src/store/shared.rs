@@ -263,6 +263,17 @@ impl Shared {
         }
     }
 
+    /// Resolves when the journal, which was told to close, has written its seal.
+    #[cfg(any(test, feature = "faults"))]
+    pub(super) async fn closed(&self) -> Result<(), StoreFailed> {
+        let mut log = self.log_failure.clone();
+        match log.wait_for(Option::is_some).await {
+            Ok(why) => Err(StoreFailed(why.clone().unwrap_or_default())),
+            // Whoever could fail is gone.
+            Err(_) => Ok(()),
+        }
+    }
+
     pub(super) fn close(&self) -> Result<(), StoreFailed> {
         self.ticker.stop();
         let log = self

@@ -185,6 +185,18 @@ fn header_before(shared: &Shared, next: EntryIndex) -> Result<[u8; HEADER_BYTES]
     }
 }
 
+/// Waits until the view is where the journal is: the last tick of a simulated machine.
+#[cfg(any(test, feature = "faults"))]
+pub(super) async fn reached(shared: &Shared) -> Result<(), super::StoreFailed> {
+    while shared.view_lag() > 0 {
+        if let Some(failed) = shared.has_failed() {
+            return Err(failed);
+        }
+        tokio::time::sleep(DURABLE_POLL).await;
+    }
+    Ok(())
+}
+
 /// The same ticks by a task of a simulated machine.
 #[cfg(any(test, feature = "faults"))]
 mod stepped {

@@ -8,7 +8,7 @@ use std::{sync::Arc, time::Duration};
 use prost::Message as _;
 use rcgen::{
     BasicConstraints, CertificateParams, CertificateRevocationListParams, IsCa, Issuer,
-    KeyIdMethod, KeyPair, KeyUsagePurpose, SerialNumber,
+    KeyIdMethod, KeyPair, KeyUsagePurpose, RevokedCertParams, SerialNumber,
 };
 
 use super::{
@@ -73,13 +73,18 @@ impl TestMember {
 
     /// An empty revocation list.
     pub(crate) fn crl(&self, number: u64) -> Vec<u8> {
+        self.crl_of(number, &[])
+    }
+
+    /// A list that revokes the certificates with these serial numbers.
+    pub(crate) fn crl_of(&self, number: u64, revoked: &[u64]) -> Vec<u8> {
         let at = time::OffsetDateTime::from_unix_timestamp(NOW.as_micros() / 1_000_000).unwrap();
         CertificateRevocationListParams {
             this_update: at,
             next_update: at + time::Duration::days(7),
             crl_number: SerialNumber::from(number),
             issuing_distribution_point: None,
-            revoked_certs: Vec::new(),
+            revoked_certs: revoked.iter().map(revoking).collect(),
             key_identifier_method: KeyIdMethod::Sha256,
         }
         .signed_by(&self.ca)
@@ -144,6 +149,15 @@ impl TestMember {
             crl: self.crl(number),
             other_crls: Vec::new(),
         }
+    }
+}
+
+fn revoking(serial: &u64) -> RevokedCertParams {
+    RevokedCertParams {
+        serial_number: SerialNumber::from(*serial),
+        revocation_time: time::OffsetDateTime::UNIX_EPOCH,
+        reason_code: None,
+        invalidity_date: None,
     }
 }
 

@@ -226,7 +226,9 @@ impl SimulatedDisk {
     #[must_use]
     pub fn unsynced_bytes(&self) -> u64 {
         let state = held(&self.state);
-        let contents = state.contents.values();
+        // A file that has no name any more is nobody's.
+        let named = state.names.values();
+        let contents = named.filter_map(|number| state.contents.get(number));
         let changes = contents.flat_map(|content| &content.unsynced);
         changes
             .map(|change| match change {

@@ -162,13 +162,19 @@ impl Commit {
         while self.waiting.contains_key(&self.next_ticket) {
             self.write_waiting()?;
         }
-        if let Some(ticket) = self.waiting.keys().next() {
-            return Err(format!(
+        self.nothing_waits()?;
+        if self.sealed { Ok(()) } else { self.seal() }
+    }
+
+    /// At the end: what is handed over is written.
+    pub(super) fn nothing_waits(&self) -> Result<(), String> {
+        match self.waiting.keys().next() {
+            None => Ok(()),
+            Some(ticket) => Err(format!(
                 "closed with block {ticket} waiting for block {}, which never came",
                 self.next_ticket
-            ));
+            )),
         }
-        if self.sealed { Ok(()) } else { self.seal() }
     }
 
     fn seal(&mut self) -> Result<(), String> {

@@ -21,10 +21,12 @@ use crate::{
     store::runs::{Effort, Machine},
 };
 
+/// What waits for room when the store is closed is not acknowledged.
+const NO_ROOM: &str = "no room for the next segment, and the store is closed";
 /// The store has told the cause already.
 const UNPREPARED: &str = "the next segment cannot be prepared";
 
-/// Commits until the machine dies. A store that failed ends its process: the machine dies with it.
+/// Commits until it is told to close, or the machine dies. A store that failed ends its process: the machine dies with it.
 pub(super) async fn run(
     mut commit: Commit,
     mut orders: UnboundedReceiver<Order>,
@@ -41,6 +43,7 @@ async fn serve(
     orders: &mut UnboundedReceiver<Order>,
     machine: &Machine,
 ) -> Result<(), String> {
+    let mut closing = false;
     loop {
         if !commit.waiting.contains_key(&commit.next_ticket) {
             let next = if commit.sealed {
@@ -49,6 +52,7 @@ async fn serve(
                 timeout(SEAL_AFTER, orders.recv()).await
             };
             match next {
+                Ok(Some(Order::Close)) => closing = true,
                 Ok(Some(order)) => commit.take(order)?,
                 // Dropped without closing: as if killed, so without a seal.
                 Ok(None) => return Ok(()),
@@ -58,16 +62,36 @@ async fn serve(
                 }
             }
         }
-        while commit.waiting_bytes < GROUP_MAX_BYTES
+        while !closing
+            && commit.waiting_bytes < GROUP_MAX_BYTES
             && let Ok(order) = orders.try_recv()
         {
-            commit.take(order)?;
+            match order {
+                Order::Close => closing = true,
+                order => commit.take(order)?,
+            }
         }
         let blocks = commit.next_group()?;
         if !blocks.is_empty() {
             write(commit, machine, GroupKind::Entries, blocks).await?;
         }
+        if closing {
+            return close(commit, machine).await;
+        }
     }
+}
+
+/// Writes what waits, and a seal.
+async fn close(commit: &mut Commit, machine: &Machine) -> Result<(), String> {
+    while commit.waiting.contains_key(&commit.next_ticket) {
+        let blocks = commit.next_group()?;
+        write(commit, machine, GroupKind::Entries, blocks).await?;
+    }
+    commit.nothing_waits()?;
+    if commit.sealed {
+        return Ok(());
+    }
+    write(commit, machine, GroupKind::Seal, Vec::new()).await
 }
 
 async fn write(
@@ -101,6 +125,7 @@ async fn make_room(commit: &mut Commit, bytes: usize) -> Result<(), String> {
     loop {
         match stock.prepare_wanted(&commit.shared) {
             Tried::Ready => return Ok(()),
+            Tried::Full if stock.is_closing() => return Err(NO_ROOM.to_owned()),
             Tried::Full => sleep(SEGMENT_RETRY).await,
             Tried::Failed => return Err(UNPREPARED.to_owned()),
         }

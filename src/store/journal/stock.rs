@@ -143,6 +143,11 @@ impl Stock {
         self.changed.notify_all();
         tried
     }
+    /// True when nobody waits for room any more.
+    #[cfg(any(test, feature = "faults"))]
+    pub(super) fn is_closing(&self) -> bool {
+        held(&self.state).closing
+    }
     /// The same for one who does not wait: makes what is wanted, if anything is.
     #[cfg(any(test, feature = "faults"))]
     pub(super) fn prepare_wanted(&self, shared: &Shared) -> Tried {
