@@ -303,7 +303,16 @@ async fn who_joins_is_offered_and_one_command_extends_all_that_was_to_all() {
     let none = xa.offers(pb::OffersRequest::default()).await;
     assert!(none.expect("asked").into_inner().items.is_empty());
 
+    let watch = xa.watch(pb::WatchRequest::default()).await;
+    let mut watch = watch.expect("watched").into_inner();
     net.join("XD-POL").await;
+    loop {
+        let event = watch.message().await.expect("goes on").expect("an event");
+        if event.call == "offers_wait" {
+            assert_eq!(event.peer, "XD-POL");
+            break;
+        }
+    }
     let offered = until("offered", || async {
         let offers = xa.clone().offers(pb::OffersRequest::default()).await;
         let items = offers.expect("asked").into_inner().items;

@@ -132,6 +132,11 @@ impl Ledger {
             Event::Addressed {
                 statement, names, ..
             } => self.address(statement, names),
+            Event::OfferDeclined {
+                statement,
+                recipient,
+                ..
+            } => self.address(statement, &format!("!{recipient}")),
             Event::Called {
                 statement: Some(statement),
                 kind,
