@@ -13,6 +13,7 @@ use crate::store::Machine;
 use crate::{
     domain::{
         id::{AuthorityId, MessageId, StatementRef},
+        limits::OFFERS_LOOK_RECORDS,
         lives::DraftStep,
         reason::Reason,
         release::Why,
@@ -49,6 +50,7 @@ mod hand_in;
 mod life;
 mod link;
 mod links;
+mod offers;
 mod pass_on;
 mod permit;
 mod quota;
@@ -63,6 +65,7 @@ mod submit;
 mod touched;
 mod turns;
 mod under_way;
+mod unreturned;
 mod verdict;
 mod workers;
 
@@ -72,10 +75,12 @@ pub use self::{
         Connector, Greeting, Incoming, Link, LinkError, LinkLimits, Outgoing, StatementOutcome,
     },
     links::{LaneState, LinkState, Waiting},
+    offers::{Found, Offer, Question},
     quota::PeerQuota,
     reclaim::{Given, ReclaimAsk, ReclaimPage, ReclaimState, Reclaimed},
     touched::touched,
     under_way::UnderWay,
+    unreturned::Setting,
 };
 
 /// What a node's broker is made of.
@@ -339,6 +344,25 @@ impl Broker {
         self.core.under_way.clone()
     }
 
+    /// For whom alerts that are for a group or for all are offered now, under the directory in force.
+    ///
+    /// # Errors
+    /// When the store has failed.
+    pub async fn newcomers(&self) -> Result<BTreeSet<AuthorityId>, StoreFailed> {
+        let core = &self.core;
+        let directory = core.directory.load_full();
+        let question = Question {
+            directory: &directory,
+            own: core.authority,
+            now: core.now(),
+        };
+        let reading = core
+            .store
+            .read(|ledger| question.offers(ledger, None, OFFERS_LOOK_RECORDS));
+        let offers = reading.await?.offers.into_iter();
+        Ok(offers.flat_map(|offer| offer.newcomers).collect())
+    }
+
     /// What we say first on a stream, for both directions.
     #[must_use]
     pub fn greeting(&self, lane: Lane) -> Greeting {
@@ -401,6 +425,19 @@ impl Broker {
         report: Bytes,
     ) -> Result<(), SubmitError> {
         hand::carried(&self.core, actor, statements, recipient, word, report).await
+    }
+
+    /// Somebody who travelled is not known to be back: keeps a filled draft of a missing offender for a second person,
+    /// once for each return. Answers when durable; nothing leaves.
+    ///
+    /// # Errors
+    /// As [`Self::submit`] would: such a draft must be legal, and its ground somebody's.
+    pub async fn prepare_missing(
+        &self,
+        travel: StatementRef,
+        setting: Setting,
+    ) -> Result<(), SubmitError> {
+        unreturned::prepare(&self.core, travel, setting).await
     }
 
     /// A second person releases a kept draft, which `submission` says anew: signed, and accepted in the commit that ends
@@ -530,6 +567,6 @@ pub struct FrameOutcome {
 }
 
 #[cfg(test)]
-mod scenarios;
+pub(crate) mod scenarios;
 #[cfg(test)]
 mod testing;

@@ -7,9 +7,10 @@ use std::sync::Arc;
 use super::entry::{Actor, EntryIndex};
 use crate::domain::{
     alert::{basis::Validity, value::Day},
-    call::CallSet,
-    id::{AuthorityId, StatementRef},
+    call::{CallKind, CallSet},
+    id::{AuthorityId, MessageId, StatementRef},
     lives::{AlertLife, DeliveryLife, DraftLife, HandlingLife},
+    reason::Reason,
     receipt::LeafHash,
     release::Outline,
     routing::{AnswerCode, Effect, HandlingSet, Kind, Priority, Status},
@@ -78,7 +79,8 @@ pub struct MessageRecord {
     pub opened_at: Option<Timestamp>,
     /// The statement recorded before it in the same thread.
     pub previous_in_thread: Option<Ordinal>,
-    /// Own first statements: groups and `all`, commas between, for which they are, whoever belongs to them one day.
+    /// Own first statements: groups and `all`, commas between, for which they are, whoever belongs to them one day; with
+    /// `!` before it, an authority to whom an officer has declined to give them.
     pub addressed: Option<Arc<str>>,
 }
 /// One statement, one recipient.
@@ -149,6 +151,41 @@ pub struct HandoverRecord {
     /// Who took it over, and when.
     pub taken: Option<(Actor, Timestamp)>,
 }
+/// A call that has not arrived on each of its ways yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CallRecord {
+    /// The same for every way and each try.
+    pub id: MessageId,
+    /// When it was made.
+    pub at: Timestamp,
+    /// Why.
+    pub kind: CallKind,
+    /// What it is about.
+    pub statement: Option<StatementRef>,
+    /// Who owes what is due, or the partner that it is about.
+    pub peer: Option<AuthorityId>,
+    /// When that was or is due.
+    pub due: Option<Timestamp>,
+    /// Since when it is so.
+    pub since: Timestamp,
+    /// The named reason, of refusals and links.
+    pub reason: Option<Reason>,
+    /// Which call about this it is, from 1.
+    pub count: u32,
+    /// The ways on which it waits, by their names in the configuration, commas between.
+    pub ways: Arc<str>,
+}
+impl CallRecord {
+    /// What tells one matter from another: a later call takes the place of an earlier one about the same.
+    #[must_use]
+    pub fn matter(&self) -> (CallKind, Option<AuthorityId>, Option<StatementRef>) {
+        (self.kind, self.peer, self.statement)
+    }
+    /// The ways on which it waits.
+    pub fn waits_on(&self) -> impl Iterator<Item = &str> {
+        self.ways.split(',').filter(|way| !way.is_empty())
+    }
+}
 impl MessageRecord {
     /// The delivery to one recipient.
     #[must_use]
@@ -189,6 +226,17 @@ impl MessageRecord {
             && self
                 .delivery(recipient)
                 .is_none_or(DeliveryRecord::came_to_nothing)
+    }
+    /// Groups and `all` for which it is.
+    pub fn is_for(&self) -> impl Iterator<Item = &str> {
+        let names = self.addressed.as_deref().unwrap_or_default().split(',');
+        names.filter(|name| !name.is_empty() && !name.starts_with('!'))
+    }
+    /// True when an officer has declined to give it to this authority.
+    #[must_use]
+    pub fn is_declined_to(&self, authority: &AuthorityId) -> bool {
+        let mut names = self.addressed.as_deref().unwrap_or_default().split(',');
+        names.any(|name| name.strip_prefix('!') == Some(authority.as_str()))
     }
     /// True for what begins a thread.
     #[must_use]

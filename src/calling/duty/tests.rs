@@ -14,6 +14,7 @@ use crate::{
         time::Clock,
     },
     store::{Store, entry::Actor, event::Peek, testing::TestDisk},
+    wire::alert::Touched,
 };
 
 #[derive(Debug)]
@@ -321,6 +322,45 @@ async fn a_hit_is_called_at_once_and_its_overdue_instruction_at_the_originators_
 }
 
 #[tokio::test]
+async fn a_hit_on_a_flash_is_called_again_each_five_minutes_until_our_word_also_over_a_restart() {
+    let mut desk = Desk::new();
+    let alert = flash("XA-POL", 1);
+    desk.happens(Duration::ZERO, accepted(&alert)).await;
+    desk.happens(Duration::ZERO, receipt(&alert, "XB-POL", Verdict::Held))
+        .await;
+    desk.happens(Duration::ZERO, receipt(&alert, "XC-POL", Verdict::Held))
+        .await;
+    let hit = reply(&alert, "XB-POL", 8, Effect::Answers(AnswerCode::Hit));
+    let dues = desk.happens(MINUTE, received(&hit)).await;
+    assert_eq!(told(&dues), ["hit_waiting XB-POL 1"]);
+    let again = async |desk: &mut Desk, minutes: u32| {
+        let (dues, ended) = desk.seen(MINUTE * minutes).await;
+        let hits = |dues: &[Due]| {
+            let all = told(dues).into_iter();
+            all.filter(|it| it.starts_with("hit")).collect::<Vec<_>>()
+        };
+        (hits(&dues), hits(&ended))
+    };
+    let call = |count: u32| vec![format!("hit_waiting XB-POL {count}")];
+    let none = Vec::<String>::new;
+    assert_eq!(again(&mut desk, 1).await, (none(), none()));
+    assert_eq!(again(&mut desk, 5).await, (none(), none()));
+    assert_eq!(again(&mut desk, 6).await, (call(2), none()));
+    assert_eq!(again(&mut desk, 11).await, (call(3), none()));
+    // Killed before anything was journaled: the next process calls at once.
+    desk.restarts(12 * MINUTE).await;
+    assert_eq!(again(&mut desk, 12).await, (call(1), none()));
+    desk.called(&dues[0]).await;
+    desk.restarts(12 * MINUTE).await;
+    assert_eq!(again(&mut desk, 12).await, (none(), none()));
+    assert_eq!(again(&mut desk, 17).await, (call(2), none()));
+    let word = reply(&alert, "XA-POL", 9, Effect::Instructs);
+    desk.happens(18 * MINUTE, accepted(&word)).await;
+    assert_eq!(again(&mut desk, 22).await, (none(), call(2)), "how often");
+    assert_eq!(again(&mut desk, 30).await, (none(), none()));
+}
+
+#[tokio::test]
 async fn what_stops_a_delivery_is_called_and_what_is_tried_again_is_not() {
     let mut desk = Desk::new();
     let alert = routing("XA-POL", 1);
@@ -503,4 +543,18 @@ async fn no_journey_or_no_order_or_a_machines_test_calls_nobody() {
     let suspects = |ledger: &Ledger| Duty::suspects(&event, ledger, NOW);
     let alerts = desk.store.read(suspects).await.unwrap().unwrap();
     assert_eq!(desk.duty.touched(&[touched(&machine)], &alerts, NOW), []);
+}
+
+#[test]
+fn who_joins_is_called_about_once_when_alerts_wait_for_it() {
+    let mut duty = Duty::new(own(), NOW, 15 * MINUTE);
+    let offered = |duty: &mut Duty, names: &[&str]| {
+        let newcomers = names.iter().map(|name| name.parse().unwrap());
+        told(&duty.offered(newcomers.collect(), NOW))
+    };
+    assert_eq!(offered(&mut duty, &[]), [""; 0]);
+    assert_eq!(offered(&mut duty, &["XD-POL"]), ["offers_wait XD-POL 1"]);
+    assert_eq!(offered(&mut duty, &["XD-POL"]), [""; 0]);
+    let both = offered(&mut duty, &["XD-POL", "XE-POL"]);
+    assert_eq!(both, ["offers_wait XE-POL 1"]);
 }
