@@ -12,5 +12,7 @@ mod scene;
 
 #[path = "scenarios/found_at_a_border.rs"]
 mod found_at_a_border;
+#[path = "scenarios/travels_on.rs"]
+mod travels_on;
 #[path = "scenarios/wrong_person.rs"]
 mod wrong_person;

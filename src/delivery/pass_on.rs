@@ -37,6 +37,39 @@ pub(super) struct Passing {
     pub(super) grant: Option<MessageRecord>,
 }
 
+/// One statement that would be passed on.
+#[derive(Debug, Clone)]
+pub struct GivenOn {
+    /// The statement.
+    pub record: MessageRecord,
+    /// To whom.
+    pub to: Vec<AuthorityId>,
+    /// The originator's grant; `None`: its markings ask none.
+    pub under: Option<StatementRef>,
+}
+
+/// What a draft would give to whom.
+///
+/// # Errors
+/// As [`passing`].
+pub(super) async fn given(
+    core: &Arc<Core>,
+    draft: &Submission,
+) -> Result<Vec<GivenOn>, SubmitError> {
+    if draft.effect != Effect::PassesOn {
+        return Ok(Vec::new());
+    }
+    let Found::Thread(_, all) = look(core, draft).await? else {
+        return Ok(Vec::new());
+    };
+    let given = all.into_iter().map(|one| GivenOn {
+        under: one.grant.as_ref().map(|grant| grant.statement),
+        record: one.record,
+        to: one.to,
+    });
+    Ok(given.collect())
+}
+
 impl Passing {
     fn passed(&self) -> Vec<Passed> {
         let under = self.grant.as_ref().map(|grant| grant.statement);

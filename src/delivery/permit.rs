@@ -121,3 +121,79 @@ pub(super) fn check_permitted(
     let mut recipients = carrier.recipients.iter();
     recipients.try_for_each(|to| times.iter().try_for_each(|at| allows(&to.authority, *at)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        delivery::testing::{Shelf, first, id, later, named},
+        delivery::verdict::check_thread,
+        domain::{id::StatementRef, routing::Kind},
+    };
+
+    /// XB's statement that says to whom it passes XA's alert on.
+    fn passing(to: &[&str], target: StatementRef, newcomers: &[&str]) -> Routing {
+        let thread = named("XA", 1);
+        let mut routing = Routing {
+            effect: Effect::PassesOn,
+            ..later("XB", 9, to, Kind::Extend, target, thread)
+        };
+        let passed = newcomers.iter().map(|name| Passed {
+            to: id(name),
+            under: None,
+        });
+        let said = Permission::Passes(passed.collect());
+        routing.terms.permission = Some(said.into());
+        routing
+    }
+
+    #[test]
+    fn a_holder_gives_newcomers_the_originators_word_and_tells_the_originator_alone() {
+        let alert = first("XA", 1, &["XB", "XC"]);
+        let target = alert.statement;
+        let by = |origin: &str| Routing {
+            statement: named(origin, 9),
+            ..passing(&["XA"], target, &["XD"])
+        };
+        let table = [
+            ("to a newcomer", passing(&["XD"], target, &["XD"]), Ok(())),
+            (
+                "to another than it says",
+                passing(&["XC"], target, &["XD"]),
+                Err(Reason::Malformed),
+            ),
+            (
+                "to the originator beside the newcomer",
+                passing(&["XA", "XD"], target, &["XA", "XD"]),
+                Err(Reason::Malformed),
+            ),
+            ("it tells", passing(&["XA"], target, &["XD"]), Ok(())),
+            (
+                "it tells of nobody",
+                passing(&["XA"], target, &[]),
+                Err(Reason::Malformed),
+            ),
+            (
+                "who is not in the thread tells",
+                by("XE"),
+                Err(Reason::NotInThread),
+            ),
+            ("the originator itself", by("XA"), Err(Reason::Malformed)),
+            (
+                "somebody else's word",
+                passing(&["XD"], named("XC", 3), &["XD"]),
+                Err(Reason::NotOwner),
+            ),
+        ];
+        let shelf = Shelf::with(&[alert]);
+        for (name, routing, expected) in table {
+            assert_eq!(check_thread(&routing, &shelf), expected, "{name}");
+        }
+        // To who is new to it, the thread comes inside.
+        let empty = Shelf::default();
+        let new = passing(&["XD"], target, &["XD"]);
+        assert_eq!(check_thread(&new, &empty), Ok(()));
+        let told = passing(&["XA"], target, &["XD"]);
+        assert_eq!(check_thread(&told, &empty), Err(Reason::ThreadNotYet));
+    }
+}

@@ -34,6 +34,7 @@ mod summary;
 #[cfg(test)]
 mod testing;
 mod thread;
+mod tree;
 mod units;
 mod watch;
 mod work;

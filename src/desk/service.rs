@@ -21,7 +21,7 @@ use super::{
     actor::{ActorFault, Actors},
     audit, calls, carry, drafts, exercise, export, handover, inbox, offers, overview, resume,
     rights::{self, Call, may},
-    statistics, stream, submit, thread, units, watch,
+    statistics, stream, submit, thread, tree, units, watch,
 };
 use crate::{
     delivery::SubmitError,
@@ -371,6 +371,16 @@ impl Desk for DeskService {
     ) -> Result<Response<pb::OffersResponse>, Status> {
         self.permit(&request, Call::Offers).await?;
         offers::list(self, &request.into_inner())
+            .await
+            .map(Response::new)
+    }
+
+    async fn tree(
+        &self,
+        request: Request<pb::TreeRequest>,
+    ) -> Result<Response<pb::TreeResponse>, Status> {
+        self.permit(&request, Call::Tree).await?;
+        tree::tree(self, &request.into_inner())
             .await
             .map(Response::new)
     }

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use allpoints::trust::tls::Role;
 use serde_json::Value;
 
-use crate::common::Net;
+use crate::common::{Net, until};
 
 /// Some authorities, and one officer at the desk of each.
 pub(crate) struct Scene {
@@ -46,6 +46,29 @@ impl Scene {
         let (succeeded, said, error) = self.run(id, line).await;
         assert!(succeeded, "{id}: `allpoints {line}` failed: {error}");
         said
+    }
+
+    /// What the officer of `id` is told after this command, which must fail.
+    pub(crate) async fn refused(&self, id: &str, line: &str) -> String {
+        let (succeeded, said, error) = self.run(id, line).await;
+        assert!(!succeeded, "{id}: `allpoints {line}` succeeded: {said}");
+        error
+    }
+
+    /// Waits until the node of `id` holds this alert.
+    pub(crate) async fn until_held(&self, id: &str, reference: &str) {
+        self.until_life(id, reference, "ALERT_LIFE_LIVE").await;
+    }
+
+    /// Waits until an alert stands so at `id`.
+    pub(crate) async fn until_life(&self, id: &str, reference: &str, life: &str) {
+        let line = format!("track {reference} --json");
+        until("the alert's life", || async {
+            let (succeeded, said, _) = self.run(id, &line).await;
+            let track: Value = serde_json::from_str(&said).unwrap_or_default();
+            (succeeded && track["summary"]["life"] == life).then_some(())
+        })
+        .await;
     }
 
     /// The reference of the first statement that a command issues, once every recipient's node holds it.

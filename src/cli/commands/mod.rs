@@ -19,6 +19,7 @@ pub mod list;
 pub mod lists;
 pub mod new;
 pub mod offers;
+pub mod pass_on;
 pub mod permission;
 pub mod reasons;
 pub mod restrict;
@@ -30,6 +31,7 @@ pub mod stats;
 pub mod status;
 pub mod store;
 pub mod track;
+pub mod tree;
 pub mod unreturned;
 pub mod watch;
 
