@@ -19,10 +19,10 @@ use crate::{
         alert::value::Day,
         id::{AuthorityId, StatementRef},
         limits::FOLLOW_LOOK_THREADS,
-        lives::AlertLife,
-        permission::Onward,
+        lives::{AlertLife, DeliveryLife},
+        permission::{Onward, Passed},
         reason::Reason,
-        routing::{Effect, Kind, Lane, Priority},
+        routing::{Effect, Kind, Lane, Priority, Recipient, Routing},
         terms::Terms,
     },
     store::{
@@ -54,6 +54,14 @@ struct Look {
     tail: Option<Ordinal>,
     dues: Vec<Due>,
     kept: Vec<(MessageRecord, AuthorityId, Reason)>,
+    words: Vec<Word>,
+}
+
+/// That a newcomer's receipt is here, which the originator is told.
+struct Word {
+    passed: Passed,
+    /// The statement that told the originator of it.
+    before: MessageRecord,
 }
 
 impl Following {
@@ -74,7 +82,11 @@ impl Following {
                 })
             });
             core.record(told.collect()).await?;
-            match send(core, look.dues).await {
+            let sent = match send(core, look.dues).await {
+                Ok(()) => tell(core, look.words).await,
+                failed => failed,
+            };
+            match sent {
                 Ok(()) => drop(self.seen.insert(thread, look.tail)),
                 Err(SubmitError::Store(failed)) => return Err(failed),
                 // Looked at anew at the next tick: a full queue, a directory that has run out.
@@ -112,6 +124,7 @@ fn look(ledger: &Ledger, core: &Core, thread: &StatementRef) -> Look {
             continue;
         };
         let to = there.recipient;
+        look.words.extend(word(&records, there, core.authority));
         // What changes something that was not given there says nothing there.
         let mut given: Vec<StatementRef> = records
             .iter()
@@ -144,6 +157,51 @@ fn look(ledger: &Ledger, core: &Core, thread: &StatementRef) -> Look {
         }
     }
     look
+}
+
+/// What the originator is told when the receipt is here: once.
+fn word(records: &[MessageRecord], there: &DeliveryRecord, own: AuthorityId) -> Option<Word> {
+    if there.life != DeliveryLife::Delivered {
+        return None;
+    }
+    let told = records.iter().filter_map(|record| {
+        let is_ours = record.statement.origin == own && record.names(&record.thread.origin);
+        let said = record.terms.permission.as_deref().filter(|_| is_ours)?;
+        let mut passed = said.passed().iter();
+        let passed = passed.find(|it| it.to == there.recipient)?;
+        Some((record, *passed))
+    });
+    let (before, passed) = told.last()?;
+    passed.received_at.is_none().then(|| Word {
+        passed: Passed {
+            received_at: Some(there.since),
+            ..passed
+        },
+        before: before.clone(),
+    })
+}
+
+async fn tell(core: &Arc<Core>, words: Vec<Word>) -> Result<(), SubmitError> {
+    for word in words {
+        let lane = Lane::of(Kind::Extend, word.before.priority);
+        let told = core.run(lane, move |core| telling(core, &word)).await??;
+        hand_in::check_whole(core, std::slice::from_ref(&told))?;
+        let drafts = vec![Draft::new(core, told, None)];
+        hand_in::hand_in_drafts(core, Actor::NODE, drafts, Run::Real).await?;
+    }
+    Ok(())
+}
+
+/// On the ground, and by the release, on which the originator was told before.
+fn telling(core: &Core, word: &Word) -> Result<Submission, SubmitError> {
+    let (before, _) = extend::kept(core, &word.before)?;
+    let target = word.before.thread;
+    let line = before.recipient(&target.origin).ok_or(Reason::NotFound)?;
+    let head = Submission {
+        handling_text: before.handling_text.clone(),
+        ..head(&word.before, &before, line)
+    };
+    pass_on::telling(&head, target, std::slice::from_ref(&word.passed))
 }
 
 /// The originator's word to all that has had its turn here, stands, and does not go there by itself.
@@ -198,27 +256,35 @@ fn carriers(core: &Core, due: Due) -> Result<Vec<Submission>, SubmitError> {
     let record = &due.passing.record;
     let line = before.recipient(&due.to).ok_or(Reason::NotFound)?;
     let head = Submission {
+        // What takes a statement back overtakes inside its carrier, too.
+        priority: match record.kind.overtakes() {
+            true => record.priority.max(Priority::Urgent),
+            false => record.priority,
+        },
+        ..head(record, &before, line)
+    };
+    pass_on::carriers(core, &head, std::slice::from_ref(&due.passing), core.now())
+}
+
+/// What is said by itself, going on with what a person began: on the ground and by the release of then.
+fn head(record: &MessageRecord, before: &Routing, line: &Recipient) -> Submission {
+    Submission {
         id: None,
         to: Vec::new(),
         kind: Kind::Extend,
         effect: Effect::PassesOn,
         terms: Terms::default(),
         status: record.status,
-        // What takes a statement back overtakes inside its carrier, too.
-        priority: match record.kind.overtakes() {
-            true => record.priority.max(Priority::Urgent),
-            false => record.priority,
-        },
+        priority: record.priority,
         handling: record.handling,
         handling_text: String::new(),
         ground: Ground::named(line.ground, line.ground_reason.clone()),
-        in_reply_to: Some(record.statement),
+        in_reply_to: Some(record.thread),
         carried_hours: None,
         payload: wire::alert::extend_payload(),
         release: before
             .release
             .clone()
             .map_or(SecondPerson::NotNeeded, SecondPerson::Stands),
-    };
-    pass_on::carriers(core, &head, std::slice::from_ref(&due.passing), core.now())
+    }
 }

@@ -74,7 +74,12 @@ impl Passing {
     fn passed(&self) -> Vec<Passed> {
         let under = self.grant.as_ref().map(|grant| grant.statement);
         let to = self.to.iter();
-        to.map(|to| Passed { to: *to, under }).collect()
+        to.map(|to| Passed {
+            to: *to,
+            under,
+            received_at: None,
+        })
+        .collect()
     }
 }
 
@@ -147,6 +152,7 @@ fn find(
             to.iter().map(|to| Passed {
                 to: *to,
                 under: None,
+                received_at: None,
             })
         };
         return Ok(Found::Before(match same {
@@ -262,7 +268,10 @@ fn newcomers(all: &[Passing]) -> Vec<Passed> {
 }
 
 /// What tells the originator.
-fn telling(
+///
+/// # Errors
+/// `MALFORMED` when the submission is no extension.
+pub(super) fn telling(
     submission: &Submission,
     target: StatementRef,
     passed: &[Passed],

@@ -141,6 +141,7 @@ mod tests {
         let passed = newcomers.iter().map(|name| Passed {
             to: id(name),
             under: None,
+            received_at: None,
         });
         let said = Permission::Passes(passed.collect());
         routing.terms.permission = Some(said.into());

@@ -14,9 +14,9 @@ use super::{
 };
 use crate::{
     domain::{
-        id::{AuthorityId, StatementRef},
+        id::AuthorityId,
         lives::DeliveryLife,
-        permission::Permission,
+        permission::Passed,
         reason::Reason,
         routing::{AnswerCode, Effect},
         time::Timestamp,
@@ -129,7 +129,9 @@ fn holder(
     let received_at = match delivery.life {
         _ if is_here => Some(first.recorded_at),
         DeliveryLife::Delivered if is_ours(first, delivery, own) => Some(delivery.since),
-        _ => None,
+        _ => words(delivery, records)
+            .filter_map(|it| it.received_at)
+            .last(),
     };
     // Of ourselves the record says what our desk did; of others, what they said to us.
     let (life, opened_at) = match is_here {
@@ -143,7 +145,10 @@ fn holder(
         from: from.to_string(),
         way: way.into(),
         by: delivery.extended.map(|it| reference_of(&it.by)),
-        grant: grant(delivery, records).as_ref().map(reference_of),
+        grant: words(delivery, records)
+            .find_map(|it| it.under)
+            .as_ref()
+            .map(reference_of),
         given_at_us: given_at.as_micros(),
         received_at_us: micros(received_at),
         state: pb::DeliveryState::Unspecified.into(),
@@ -155,13 +160,18 @@ fn holder(
     }
 }
 
-/// The grant that the statement names by which it was passed on.
-fn grant(delivery: &DeliveryRecord, records: &[MessageRecord]) -> Option<StatementRef> {
-    let by = delivery.extended?.by;
-    let record = records.iter().find(|record| record.statement == by)?;
-    let said = record.terms.permission.as_deref();
-    let mut passed = said.map_or(&[][..], Permission::passed).iter();
-    passed.find(|it| it.to == delivery.recipient)?.under
+/// What whoever passed it on there has said of it, oldest first.
+fn words<'a>(
+    delivery: &'a DeliveryRecord,
+    records: &'a [MessageRecord],
+) -> impl Iterator<Item = &'a Passed> {
+    let giver = delivery.extended.map(|it| it.by.origin);
+    let of_giver = move |record: &&MessageRecord| Some(record.statement.origin) == giver;
+    let said = records.iter().filter(of_giver);
+    said.filter_map(|record| {
+        let said = record.terms.permission.as_deref()?;
+        said.passed().iter().find(|it| it.to == delivery.recipient)
+    })
 }
 
 /// What each holder says became of its copy: the latest word counts.

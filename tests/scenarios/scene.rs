@@ -71,6 +71,20 @@ impl Scene {
         .await;
     }
 
+    /// Waits until `id` knows that `holder` has received a thread.
+    pub(crate) async fn until_received(&self, id: &str, reference: &str, holder: &str) {
+        let line = format!("tree {reference} --json");
+        until("word of a receipt", || async {
+            let (_, said, _) = self.run(id, &line).await;
+            let tree: Value = serde_json::from_str(&said).unwrap_or_default();
+            let holders = tree["holders"].as_array()?;
+            let of_holder = holders.iter().find(|it| it["authority"] == holder)?;
+            let at = of_holder["receivedAtUs"].as_str()?;
+            (at != "0").then_some(())
+        })
+        .await;
+    }
+
     /// The reference of the first statement that a command issues, once every recipient's node holds it.
     pub(crate) async fn delivered(&self, id: &str, line: &str) -> String {
         let reference = self.issued(id, line).await;

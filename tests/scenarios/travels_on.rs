@@ -4,6 +4,7 @@
 //!          --granted, until a day---------> XB-POL
 //!                                           XB-POL --passes it on, as XA signed it--> XD-POL
 //!          <-passed on to XD-POL----------- XB-POL
+//!          <-XD-POL received it------------ XB-POL                                             by itself
 //!          <-no trace----------------------------------------------------------------- XD-POL
 //!          --recall-----------------------> XB-POL, XC-POL
 //!                                           XB-POL ~~the recall, as XA signed it~~~~> XD-POL   by itself
@@ -55,13 +56,13 @@ async fn a_recall_travels_on_to_a_fourth_country() {
     scene.delivered("XB-POL", &pass_on).await;
 
     scene.until_held("XD-POL", &alert).await;
+    scene.until_received("XA-POL", &alert, "XD-POL").await;
     scene.done("XD-POL", &format!("show {alert}")).await;
     let line = format!("answer {alert} --no-trace --checked 'hotels of the capital'");
     scene.delivered("XD-POL", &line).await;
 
-    scene
-        .delivered("XA-POL", &format!("recall {alert} --why wrong-facts"))
-        .await;
+    let line = format!("recall {alert} --why wrong-facts");
+    let recall = scene.delivered("XA-POL", &line).await;
     scene
         .until_life("XD-POL", &alert, "ALERT_LIFE_RECALLED")
         .await;
@@ -84,6 +85,12 @@ async fn a_recall_travels_on_to_a_fourth_country() {
     assert_eq!(
         copies(&tree),
         expected.map(|(who, what)| (who.to_owned(), what.to_owned()))
+    );
+    let recall = scene.track("XA-POL", &recall).await;
+    assert_eq!(
+        recall["summary"]["recipients"],
+        json!(["XB-POL", "XC-POL"]),
+        "the originator sent it to those to whom it gave the alert"
     );
     let passed_on = &tree["holders"][0]["retained"]["passedOnTo"];
     assert_eq!(passed_on, &json!(["XD-POL"]), "said with the answer");

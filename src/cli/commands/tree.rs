@@ -84,10 +84,13 @@ fn said(holder: &Holder) -> String {
     let mut parts = vec![way(holder)];
     parts.push(match (holder.received_at_us, holder.state()) {
         (0, DeliveryState::Unspecified | DeliveryState::PassedOn) => match holder.way() {
-            HoldingWay::PassedOn => format!("its receipt is with {}", escape(&holder.from)),
+            HoldingWay::PassedOn => format!("no receipt at {} yet", escape(&holder.from)),
             _ => String::new(),
         },
         (0, _) => names::delivery_state(holder.state),
+        (at, DeliveryState::Unspecified) if holder.way() == HoldingWay::PassedOn => {
+            format!("received {}, as {} says", time(at), escape(&holder.from))
+        }
         (at, _) => format!("received {}", time(at)),
     });
     if holder.opened_at_us != 0 {
@@ -170,7 +173,7 @@ mod tests {
                 },
                 Holder {
                     grant: Some(statement("XA-POL")),
-                    state: DeliveryState::PassedOn.into(),
+                    received_at_us: NOW_US,
                     latest_answer: "actioned".to_owned(),
                     retained: Some(Retained {
                         code: RetentionCode::Kept.into(),

@@ -26,21 +26,32 @@ use crate::{
     domain::{
         id::{MessageId, StatementRef},
         lives::{AlertLife, DeliveryLife},
-        permission::Passed,
+        permission::{Passed, Permission},
         reason::Reason,
         routing::{
             AnswerCode, Effect, Handling, HandlingSet, Kind, Lane, Recipient, Routing,
             TransferGround,
         },
-        time::Clock as _,
+        time::{Clock as _, Timestamp},
     },
     proto::alert::v1 as pb,
     store::{entry::Act, record::Direction},
     wire::alert::{Inside, inspect_payload, passing},
 };
 
+/// When newcomers received the thread, as whoever passed it on says.
+async fn arrivals(net: &Net, at: &str, alert: StatementRef) -> Vec<Timestamp> {
+    let records = thread(net, at, alert).await;
+    let said = records
+        .iter()
+        .filter_map(|it| it.terms.permission.as_deref());
+    said.flat_map(Permission::passed)
+        .filter_map(|it| it.received_at)
+        .collect()
+}
+
 /// Verifies that a permitted newcomer holds all that stands, byte by byte, as a live alert; that the originator knows who gave
-/// it to whom on which grant, and gets the newcomer's answers; that others in the thread are not told; and that a restart
+/// it to whom on which grant and when it was received, and gets the newcomer's answers; that others in the thread are not told; and that a restart
 /// changes nothing of that.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_holder_passes_on_all_that_stands_and_the_originator_knows() {
@@ -81,11 +92,18 @@ async fn a_holder_passes_on_all_that_stands_and_the_originator_knows() {
     let expected = Passed {
         to: id("XD"),
         under: Some(grant),
+        received_at: None,
     };
     let said = word.terms.permission.unwrap();
     assert_eq!(said.passed(), [expected]);
     assert_eq!(holders(&net, "XC", alert).await, ["XB-POL", "XC-POL"]);
 
+    until("XA is told of XD's receipt", async || {
+        let received = arrivals(&net, "XA", alert).await;
+        let at_holder = net.record("XB", alert).await.unwrap();
+        received == [at_holder.delivery(&id("XD")).unwrap().since]
+    })
+    .await;
     let answer = net.submit("XD", net.about(alert, hit())).await.unwrap();
     net.until_delivered("XD", answer.statement, "XA").await;
     let record = net.record("XA", alert).await.unwrap();
@@ -234,6 +252,7 @@ impl Hostile<'_> {
         let passed = [Passed {
             to: id("XD"),
             under,
+            received_at: None,
         }];
         let inside = self.inside("XB", target).await;
         let payload = passing(&self.why, &target, &passed, Some(inside), grant).unwrap();
