@@ -12,7 +12,6 @@ use super::{
     extend::{self, is_for_all},
     hand_in::{self, Draft, Run},
     pass_on::{self, Passing},
-    permit,
 };
 use crate::{
     domain::{
@@ -164,14 +163,14 @@ fn word(records: &[MessageRecord], there: &DeliveryRecord, own: AuthorityId) -> 
     if there.life != DeliveryLife::Delivered {
         return None;
     }
-    let told = records.iter().filter_map(|record| {
+    let mut told = records.iter().filter_map(|record| {
         let is_ours = record.statement.origin == own && record.names(&record.thread.origin);
         let said = record.terms.permission.as_deref().filter(|_| is_ours)?;
         let mut passed = said.passed().iter();
         let passed = passed.find(|it| it.to == there.recipient)?;
         Some((record, *passed))
     });
-    let (before, passed) = told.last()?;
+    let (before, passed) = told.next_back()?;
     passed.received_at.is_none().then(|| Word {
         passed: Passed {
             received_at: Some(there.since),
@@ -225,7 +224,7 @@ fn permitted(
     let passed = said.map_or(&[][..], |it| it.passed());
     let before = passed.iter().find(|it| it.to == there.recipient);
     let before = before.and_then(|it| ledger.message(&it.under?));
-    match (permit::demand_of(record), before) {
+    match (record.onward(), before) {
         (Onward::Never, _) => Err(Reason::NeverPassedOn),
         (Onward::Free, _) => Ok(None),
         (Onward::Permitted, Some(grant)) => Ok(Some(grant)),
@@ -242,7 +241,7 @@ async fn send(core: &Arc<Core>, dues: Vec<Due>) -> Result<(), SubmitError> {
     for due in dues {
         let record = &due.passing.record;
         let lane = Lane::of(record.kind, record.priority);
-        let carriers = core.run(lane, move |core| carriers(core, due)).await??;
+        let carriers = core.run(lane, move |core| carriers(core, &due)).await??;
         hand_in::check_whole(core, &carriers)?;
         let drafts = carriers.into_iter().map(|one| Draft::new(core, one, None));
         hand_in::hand_in_drafts(core, Actor::NODE, drafts.collect(), Run::Real).await?;
@@ -251,7 +250,7 @@ async fn send(core: &Arc<Core>, dues: Vec<Due>) -> Result<(), SubmitError> {
 }
 
 /// On the ground, and by the release, on which the thread went there.
-fn carriers(core: &Core, due: Due) -> Result<Vec<Submission>, SubmitError> {
+fn carriers(core: &Core, due: &Due) -> Result<Vec<Submission>, SubmitError> {
     let (before, _) = extend::kept(core, &due.carrier)?;
     let record = &due.passing.record;
     let line = before.recipient(&due.to).ok_or(Reason::NotFound)?;

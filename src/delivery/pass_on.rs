@@ -13,7 +13,6 @@ use super::{
     SecondPerson, Submission, SubmitError, address,
     core::Core,
     extend::{self, Seen},
-    permit,
 };
 use crate::{
     domain::{
@@ -204,13 +203,11 @@ fn grants(
     newcomers: &[AuthorityId],
     now: Timestamp,
 ) -> Result<BTreeMap<Option<StatementRef>, Vec<AuthorityId>>, SubmitError> {
-    let strictest = current
-        .iter()
-        .max_by_key(|record| permit::demand_of(record));
+    let strictest = current.iter().max_by_key(|record| record.onward());
     let Some(strictest) = strictest else {
         return Ok(BTreeMap::new());
     };
-    match permit::demand_of(strictest) {
+    match strictest.onward() {
         Onward::Free => return Ok(BTreeMap::from([(None, newcomers.to_vec())])),
         Onward::Never => return Err(kept_here(strictest, newcomers)),
         Onward::Permitted => {}

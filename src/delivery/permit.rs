@@ -1,6 +1,7 @@
 //! Whether a holder may pass a thread on: the same rules for who sends it and for who receives it.
 //!
-//! Pure: the ways in are [`check_passing`] for the header and [`check_permitted`] for what is inside. Must never believe the
+//! Pure: the ways in are [`check_passing`] for the header, [`check_permitted`] for what is inside, and [`is_breach`] for what its
+//! originator is told. Must never believe the
 //! holder: what permits it is the originator's own signed word.
 
 use crate::{
@@ -12,7 +13,7 @@ use crate::{
         routing::{Effect, Routing},
         time::Timestamp,
     },
-    store::record::MessageRecord,
+    store::{ledger::Ledger, record::MessageRecord},
 };
 
 /// What is passed on is the originator's word, by somebody else; to newcomers alone, or told to the originator alone.
@@ -64,9 +65,16 @@ pub(super) fn demand(routing: &Routing) -> Onward {
     Onward::of_handling(routing.handling).max(routing.terms.onward)
 }
 
-/// The same of a statement that is here.
-pub(super) fn demand_of(record: &MessageRecord) -> Onward {
-    Onward::of_handling(record.handling).max(record.terms.onward)
+/// True for the word that a thread of ours was passed on without the permission that its markings demand.
+pub(super) fn is_breach(ledger: &Ledger, own: &AuthorityId, routing: &Routing) -> bool {
+    let is_word = tells(routing) && routing.thread.origin == *own;
+    let permitted = |passed: &Passed| {
+        let giver = &routing.statement.origin;
+        ledger.is_permitted(&routing.thread, giver, passed, routing.issued_at)
+    };
+    // A second word tells of nothing new.
+    let mut new = passed(routing).iter().filter(|it| it.received_at.is_none());
+    is_word && !new.all(permitted)
 }
 
 /// Whether the thread is new to who receives it.

@@ -130,7 +130,7 @@ async fn take(
         .map(|(((accepted, submission), warnings), given)| {
             let addressees = addressees(&accepted, Some(submission), &directory);
             pb::Submitted {
-                passes: given.into_iter().map(given_on).collect(),
+                passes: given.iter().map(given_on).collect(),
                 ..submitted(accepted, addressees, warnings)
             }
         })
@@ -138,7 +138,7 @@ async fn take(
 }
 
 /// One statement that goes to newcomers beside what was handed in.
-fn given_on(given: GivenOn) -> pb::GivenOn {
+fn given_on(given: &GivenOn) -> pb::GivenOn {
     let record = &given.record;
     let codes = record.handling.codes();
     pb::GivenOn {

@@ -8,13 +8,13 @@ use tonic::Status;
 
 use super::{
     moment::Moment,
-    service::{DeskService, read_failed},
+    service::{DeskService, read_failed, store_failed},
     summary::{deliveries, handling, reference_of, short_reference},
     thread::{blocking, located, records_of},
 };
 use crate::{
     domain::{
-        id::AuthorityId,
+        id::{AuthorityId, StatementRef},
         lives::DeliveryLife,
         permission::Passed,
         reason::Reason,
@@ -27,6 +27,7 @@ use crate::{
     },
     store::{
         Store,
+        ledger::Ledger,
         record::{DeliveryRecord, Direction, MessageRecord},
     },
     wire::{alert::decode_payload, decode_kept_statement, status::refusal},
@@ -46,12 +47,17 @@ pub(super) async fn tree(
     let moment = Moment::of(desk.parts());
     let life = i32::from(first.life_at(moment.now) as u8);
     let store = desk.parts().store.clone();
-    let (first, holders) = blocking(move || {
+    let reading = store.read(|ledger| breaches(ledger, &first, &records));
+    let breaches = reading.await.map_err(|error| store_failed(&error))?;
+    let (first, mut holders) = blocking(move || {
         let retained = retained(&store, &records)?;
         let holders = holders(&first, &records, &retained, &moment);
         Ok((first, holders))
     })
     .await?;
+    for holder in &mut holders {
+        holder.without_permission = breaches.iter().any(|it| it.as_str() == holder.authority);
+    }
     Ok(pb::TreeResponse {
         statement: Some(reference_of(&thread)),
         reference: short_reference(&thread),
@@ -157,6 +163,7 @@ fn holder(
         latest_answer: answer(life.latest),
         gravest_answer: answer(life.gravest),
         retained: None,
+        without_permission: false,
     }
 }
 
@@ -172,6 +179,24 @@ fn words<'a>(
         let said = record.terms.permission.as_deref()?;
         said.passed().iter().find(|it| it.to == delivery.recipient)
     })
+}
+
+/// To whom our own thread was passed on without the permission that its markings demand.
+fn breaches(ledger: &Ledger, first: &MessageRecord, records: &[MessageRecord]) -> Vec<AuthorityId> {
+    let passed_on = first.deliveries.iter().filter_map(|delivery| {
+        let giver = delivery.extended?.by.origin;
+        let passed = words(delivery, records).next()?;
+        Some((giver, passed, delivery.extended?.by))
+    });
+    let issued = |by: StatementRef| records.iter().find(|it| it.statement == by);
+    passed_on
+        .filter(|_| first.direction == Direction::Own)
+        .filter(|(giver, passed, by)| {
+            let at = issued(*by).map_or(first.issued_at, |it| it.issued_at);
+            !ledger.is_permitted(&first.thread, giver, passed, at)
+        })
+        .map(|(_, passed, _)| passed.to)
+        .collect()
 }
 
 /// What each holder says became of its copy: the latest word counts.

@@ -10,6 +10,7 @@ use crate::domain::{
     call::CallSet,
     id::{AuthorityId, StatementRef},
     lives::{AlertLife, DeliveryLife, DraftLife, HandlingLife},
+    permission::Onward,
     receipt::LeafHash,
     release::Outline,
     routing::{AnswerCode, Effect, HandlingSet, Kind, Priority, Status},
@@ -175,6 +176,11 @@ impl MessageRecord {
             .iter()
             .filter(by_holder)
             .filter(move |_| !is_holders)
+    }
+    /// What its markings demand of who passes it on.
+    #[must_use]
+    pub fn onward(&self) -> Onward {
+        Onward::of_handling(self.handling).max(self.terms.onward)
     }
     /// True when the statement itself names this recipient; false when it was extended to it, or does not hold it.
     #[must_use]

@@ -109,9 +109,12 @@ fn way(holder: &Holder) -> String {
     match holder.way() {
         HoldingWay::Named => "named by it".to_owned(),
         HoldingWay::Extended => format!("extended {at}"),
+        HoldingWay::PassedOn if holder.without_permission => {
+            format!("passed on {at} WITHOUT PERMISSION")
+        }
         HoldingWay::PassedOn => match &holder.grant {
             Some(grant) => format!("passed on {at} under {}", names::reference(Some(grant))),
-            None => format!("passed on {at}, no permission needed"),
+            None => format!("passed on {at}"),
         },
         HoldingWay::Unspecified => format!("way {}", holder.way),
     }
@@ -183,7 +186,10 @@ mod tests {
                     }),
                     ..holder("XD-POL", "XB-POL", HoldingWay::PassedOn)
                 },
-                holder("XE-POL", "XD-POL", HoldingWay::PassedOn),
+                Holder {
+                    without_permission: true,
+                    ..holder("XE-POL", "XD-POL", HoldingWay::PassedOn)
+                },
                 Holder {
                     state: DeliveryState::Queued.into(),
                     ..holder("XC-POL", "XA-POL", HoldingWay::Extended)

@@ -383,6 +383,62 @@ async fn what_a_turned_holder_passes_on_is_refused_by_the_receiver() {
     net.until_delivered("XA", later, "XB").await;
 }
 
+/// Verifies that the originator holds the word of a holder who passed its thread on without permission, so that it knows who
+/// has it, and that this leaves an incident; and that a permitted one leaves none.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_breach_is_held_and_alarms_its_originator() {
+    let net = Net::of_four();
+    net.well().await;
+    let alert = restricted(&net).await;
+    let good = permitted(&net, alert, &["XD"], 30).await;
+    let record = net.record("XB", alert).await.unwrap();
+    let why = net.extension(alert, &["XD"]).payload;
+    for (number, under) in [(1, Some(good)), (2, None)] {
+        let passed = [Passed {
+            to: id("XD"),
+            under,
+            received_at: None,
+        }];
+        let payload = passing(&why, &alert, &passed, None, None).unwrap();
+        let now = net.node("XB").clock.now();
+        let seq = net
+            .node("XB")
+            .store
+            .read(|ledger| ledger.next_thread_seq(&alert, &id("XA")));
+        let routing = Routing {
+            statement: StatementRef {
+                origin: id("XB"),
+                id: MessageId::from_parts(1_795_507_200_700, [number; 10]),
+            },
+            thread: alert,
+            recipients: vec![Recipient {
+                authority: id("XA"),
+                thread_seq: seq.await.unwrap() + u32::from(number) - 1,
+                ground: TransferGround::Safeguards,
+                ground_reason: String::new(),
+            }],
+            kind: Kind::Extend,
+            status: record.status,
+            priority: record.priority,
+            handling: record.handling,
+            handling_text: String::new(),
+            issued_at: now,
+            carried_until: now.plus(Duration::from_secs(3600)),
+            in_reply_to: Some(alert),
+            supersedes: None,
+            release: None,
+            effect: Effect::PassesOn,
+            terms: inspect_payload(Kind::Extend, &payload).unwrap().terms,
+        };
+        let frame = vec![forged(&net, &routing, &payload)];
+        let outcome = net.node("XA").broker.receive(id("XB"), Lane::Bulk, frame);
+        assert_eq!(outcome.await.unwrap().results[0].refused, None);
+        let alarms = net.entries("XA", Act::Incident, Some(Reason::NotPermitted));
+        assert_eq!(alarms, usize::from(under.is_none()));
+    }
+    assert_eq!(holders(&net, "XA", alert).await.len(), 3, "it is known");
+}
+
 /// Verifies that a newcomer's word that is quicker than that of who passed the thread on waits for it, and is not refused.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_newcomer_may_be_quicker_than_who_passed_it_on() {
