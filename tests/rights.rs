@@ -163,6 +163,7 @@ async fn ask(net: &Net, desk: &mut Desk, call: Call, alert: &str, draft: &str) -
         ),
         Call::DeclineOffer => bytes(desk.decline_offer(pb::DeclineOfferRequest::default()).await),
         Call::Offers => bytes(desk.offers(pb::OffersRequest::default()).await),
+        Call::Tree => bytes(desk.tree(pb::TreeRequest { id }).await),
         Call::CallTest => bytes(desk.call_test(pb::CallTestRequest {}).await),
         Call::Restrict => bytes(
             desk.restrict(pb::RestrictRequest { id, units: vec![] })

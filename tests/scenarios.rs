@@ -16,5 +16,7 @@ mod deceiving;
 mod found_at_a_border;
 #[path = "scenarios/touches_a_clause.rs"]
 mod touches_a_clause;
+#[path = "scenarios/travels_on.rs"]
+mod travels_on;
 #[path = "scenarios/wrong_person.rs"]
 mod wrong_person;

@@ -102,7 +102,7 @@ fn submission(draft: &ParsedDraft) -> Submission {
         to: draft.to.clone(),
         kind: draft.kind,
         effect: draft.effect,
-        terms: draft.terms,
+        terms: draft.terms.clone(),
         status: draft.status,
         priority: draft.priority,
         handling: draft.handling,

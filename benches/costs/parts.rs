@@ -401,7 +401,7 @@ fn routing(draft: &ParsedDraft, from: AuthorityId, to: AuthorityId, now: Timesta
         supersedes: None,
         release: None,
         effect: draft.effect,
-        terms: draft.terms,
+        terms: draft.terms.clone(),
     }
 }
 

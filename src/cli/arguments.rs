@@ -27,6 +27,7 @@ use super::{
         lists::ListsArgs,
         new::NewArgs,
         offers::OffersArgs,
+        pass_on::PassOnArgs,
         permission::PermissionCommand,
         reasons::ReasonsArgs,
         restrict::RestrictArgs,
@@ -37,6 +38,7 @@ use super::{
         stats::StatsArgs,
         store::StoreCommand,
         track::TrackArgs,
+        tree::TreeArgs,
         unreturned::ReturnArgs,
     },
     demo::DemoArgs,
@@ -120,6 +122,10 @@ pub enum Command {
     Extend(ExtendArgs),
     /// What was for a group or for all, and who joined since does not have
     Offers(OffersArgs),
+    /// Pass a thread of somebody else on to authorities that are new to it, and tell its originator
+    PassOn(PassOnArgs),
+    /// Who has a thread, from whom, on what permission, and what each did
+    Tree(TreeArgs),
     /// Ask a thread's originator for what handling codes forbid; grant it, or refuse
     #[command(subcommand)]
     Permission(PermissionCommand),

@@ -87,6 +87,8 @@ async fn dispatch(command: Command, session: &Session) -> Result<(), CliError> {
         }
         Command::Extend(args) => commands::extend::run(args, session).await,
         Command::Offers(args) => commands::offers::run(args, session).await,
+        Command::PassOn(args) => commands::pass_on::run(args, session).await,
+        Command::Tree(args) => commands::tree::run(&args, session).await,
         Command::Permission(command) => commands::permission::run(command, session).await,
         Command::Recall(args) => commands::change::run_recall(args, session).await,
         Command::Close(args) => commands::change::run_close(args, session).await,

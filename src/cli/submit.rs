@@ -108,6 +108,7 @@ pub fn render(response: &SubmitResponse, effect: Effect) -> String {
             warnings.push_str(&awaiting(one, effect));
         }
         warnings.push_str(&to_carry(one, effect));
+        warnings.push_str(&passes_on(one, effect));
         for warning in &one.warnings {
             warnings.push_str(&format!("\nwarning: {}", escape(warning)));
         }
@@ -180,6 +181,28 @@ fn named_by(one: &Addressee) -> String {
         GroundSource::Default => "[policy] default_ground".to_owned(),
         GroundSource::Unspecified => "when it was first handed in".to_owned(),
     }
+}
+
+/// What of a thread goes to whom, and on what permission.
+fn passes_on(one: &Submitted, effect: Effect) -> String {
+    let verb = match effect {
+        Effect::Accept if one.life() != AlertLife::AwaitingRelease => "goes",
+        _ => "would go",
+    };
+    let lines = one.passes.iter().map(|given| {
+        let on = match &given.grant {
+            Some(grant) => format!("with permission {}", names::reference(Some(grant))),
+            None => "no permission needed".to_owned(),
+        };
+        format!(
+            "\n{} ({}, {}) {verb} to {}: {on}",
+            escape(&given.reference),
+            names::kind(given.kind),
+            names::handling(&given.handling),
+            escape(&given.to.join(", ")),
+        )
+    });
+    lines.collect()
 }
 
 /// Who gets it by hand alone, and what to do.

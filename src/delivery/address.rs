@@ -240,8 +240,10 @@ impl Addressed {
 
     /// The release as it is attested: dated as the statement is, and never before the draft.
     fn release(&self) -> Result<Option<Release>, SubmitError> {
-        let SecondPerson::Attested(release) = &self.submission.release else {
-            return Ok(None);
+        let release = match &self.submission.release {
+            SecondPerson::Attested(release) => release,
+            SecondPerson::Stands(release) => return Ok(Some(release.clone())),
+            SecondPerson::NotNeeded | SecondPerson::Awaited(_) => return Ok(None),
         };
         if release.created_at > self.now {
             return Err(SubmitError::refused(

@@ -54,7 +54,7 @@ pub(super) fn check_released(core: &Core, submission: &Submission) -> Result<(),
 /// What is prepared, or its keeping when a second person is awaited.
 pub(super) fn held_back(draft: &Draft, prepared: Prepared) -> Prepared {
     match &draft.submission.release {
-        SecondPerson::NotNeeded | SecondPerson::Attested(_) => prepared,
+        SecondPerson::NotNeeded | SecondPerson::Attested(_) | SecondPerson::Stands(_) => prepared,
         SecondPerson::Awaited(keep) => Prepared::Kept(Box::new(Keeping {
             prepared,
             keep: keep.clone(),
@@ -200,7 +200,7 @@ pub(super) async fn answer_again(
     for draft in places {
         let same = match &draft.submission.release {
             SecondPerson::Awaited(keep) => keep.draft == kept,
-            SecondPerson::NotNeeded | SecondPerson::Attested(_) => false,
+            SecondPerson::NotNeeded | SecondPerson::Attested(_) | SecondPerson::Stands(_) => false,
         };
         if !same {
             return Err(SubmitError::refused(

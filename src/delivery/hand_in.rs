@@ -119,7 +119,7 @@ pub(super) async fn hand_in(
     Err(Reason::ThreadMoved.into())
 }
 
-async fn hand_in_drafts(
+pub(super) async fn hand_in_drafts(
     core: &Arc<Core>,
     actor: Actor,
     drafts: Vec<Draft>,

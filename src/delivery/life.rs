@@ -13,6 +13,7 @@ use super::{
     dispatch::Dispatch,
     expire::{Sweep, lapse},
     links::Waiting,
+    onward::Following,
     workers,
 };
 use crate::{
@@ -73,9 +74,10 @@ pub(super) fn start(parts: BrokerParts, runs: Runs) -> Broker {
     Broker { core, dispatch }
 }
 
-/// Once a tick: ends what is over, refreshes the counts, journals counted refusals.
+/// Once a tick: ends what is over, sends on what follows where we passed a thread on, refreshes the counts, journals counted refusals.
 async fn keep_house(core: &Arc<Core>, dispatch: &Arc<Dispatch>) -> Result<(), StoreFailed> {
     let mut sweep = Sweep::default();
+    let mut following = Following::default();
     while !core.is_stopping() {
         // Also of those to whom no lanes are kept: what waits for a suspended member ends in its time, too.
         for recipient in core.read(Ledger::queued_recipients).await? {
@@ -87,6 +89,7 @@ async fn keep_house(core: &Arc<Core>, dispatch: &Arc<Dispatch>) -> Result<(), St
             count_queued(core, peer).await?;
         }
         lapse(core).await?;
+        following.step(core).await?;
         let counted = core
             .refusals
             .lock()

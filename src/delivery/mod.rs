@@ -51,6 +51,7 @@ mod life;
 mod link;
 mod links;
 mod offers;
+mod onward;
 mod pass_on;
 mod permit;
 mod quota;
@@ -76,6 +77,7 @@ pub use self::{
     },
     links::{LaneState, LinkState, Waiting},
     offers::{Found, Offer, Question},
+    pass_on::GivenOn,
     quota::PeerQuota,
     reclaim::{Given, ReclaimAsk, ReclaimPage, ReclaimState, Reclaimed},
     touched::touched,
@@ -162,6 +164,8 @@ pub enum SecondPerson {
     Awaited(Keep),
     /// There was one. The broker dates the release as it signs.
     Attested(Release),
+    /// There was one, for what this follows by itself: attested as it was then.
+    Stands(Release),
 }
 
 /// A draft as it is kept for a second person.
@@ -257,6 +261,15 @@ impl Broker {
     /// Names the addressee that is not known, or does not receive it.
     pub fn addressees(&self, draft: &Submission) -> Result<BTreeSet<AuthorityId>, SubmitError> {
         address::expand(&self.core.directory.load(), &self.core.authority, draft)
+    }
+
+    /// What a draft by which a thread is passed on would give to whom, on what grant; nothing when it was accepted before,
+    /// or passes nothing on.
+    ///
+    /// # Errors
+    /// As [`Self::submit`] would.
+    pub async fn passes_on(&self, draft: &Submission) -> Result<Vec<GivenOn>, SubmitError> {
+        pass_on::given(&self.core, draft).await
     }
 
     /// Each on its own; coalesced with what else waits; results in order.

@@ -13,7 +13,6 @@ use super::{
     SecondPerson, Submission, SubmitError, address,
     core::Core,
     extend::{self, Seen},
-    permit,
 };
 use crate::{
     domain::{
@@ -37,11 +36,49 @@ pub(super) struct Passing {
     pub(super) grant: Option<MessageRecord>,
 }
 
+/// One statement that would be passed on.
+#[derive(Debug, Clone)]
+pub struct GivenOn {
+    /// The statement.
+    pub record: MessageRecord,
+    /// To whom.
+    pub to: Vec<AuthorityId>,
+    /// The originator's grant; `None`: its markings ask none.
+    pub under: Option<StatementRef>,
+}
+
+/// What a draft would give to whom.
+///
+/// # Errors
+/// As [`passing`].
+pub(super) async fn given(
+    core: &Arc<Core>,
+    draft: &Submission,
+) -> Result<Vec<GivenOn>, SubmitError> {
+    if draft.effect != Effect::PassesOn {
+        return Ok(Vec::new());
+    }
+    let Found::Thread(_, all) = look(core, draft).await? else {
+        return Ok(Vec::new());
+    };
+    let given = all.into_iter().map(|one| GivenOn {
+        under: one.grant.as_ref().map(|grant| grant.statement),
+        record: one.record,
+        to: one.to,
+    });
+    Ok(given.collect())
+}
+
 impl Passing {
     fn passed(&self) -> Vec<Passed> {
         let under = self.grant.as_ref().map(|grant| grant.statement);
         let to = self.to.iter();
-        to.map(|to| Passed { to: *to, under }).collect()
+        to.map(|to| Passed {
+            to: *to,
+            under,
+            received_at: None,
+        })
+        .collect()
     }
 }
 
@@ -114,6 +151,7 @@ fn find(
             to.iter().map(|to| Passed {
                 to: *to,
                 under: None,
+                received_at: None,
             })
         };
         return Ok(Found::Before(match same {
@@ -165,13 +203,11 @@ fn grants(
     newcomers: &[AuthorityId],
     now: Timestamp,
 ) -> Result<BTreeMap<Option<StatementRef>, Vec<AuthorityId>>, SubmitError> {
-    let strictest = current
-        .iter()
-        .max_by_key(|record| permit::demand_of(record));
+    let strictest = current.iter().max_by_key(|record| record.onward());
     let Some(strictest) = strictest else {
         return Ok(BTreeMap::new());
     };
-    match permit::demand_of(strictest) {
+    match strictest.onward() {
         Onward::Free => return Ok(BTreeMap::from([(None, newcomers.to_vec())])),
         Onward::Never => return Err(kept_here(strictest, newcomers)),
         Onward::Permitted => {}
@@ -229,7 +265,10 @@ fn newcomers(all: &[Passing]) -> Vec<Passed> {
 }
 
 /// What tells the originator.
-fn telling(
+///
+/// # Errors
+/// `MALFORMED` when the submission is no extension.
+pub(super) fn telling(
     submission: &Submission,
     target: StatementRef,
     passed: &[Passed],

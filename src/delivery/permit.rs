@@ -1,6 +1,7 @@
 //! Whether a holder may pass a thread on: the same rules for who sends it and for who receives it.
 //!
-//! Pure: the ways in are [`check_passing`] for the header and [`check_permitted`] for what is inside. Must never believe the
+//! Pure: the ways in are [`check_passing`] for the header, [`check_permitted`] for what is inside, and [`is_breach`] for what its
+//! originator is told. Must never believe the
 //! holder: what permits it is the originator's own signed word.
 
 use crate::{
@@ -12,7 +13,7 @@ use crate::{
         routing::{Effect, Routing},
         time::Timestamp,
     },
-    store::record::MessageRecord,
+    store::{ledger::Ledger, record::MessageRecord},
 };
 
 /// What is passed on is the originator's word, by somebody else; to newcomers alone, or told to the originator alone.
@@ -64,9 +65,16 @@ pub(super) fn demand(routing: &Routing) -> Onward {
     Onward::of_handling(routing.handling).max(routing.terms.onward)
 }
 
-/// The same of a statement that is here.
-pub(super) fn demand_of(record: &MessageRecord) -> Onward {
-    Onward::of_handling(record.handling).max(record.terms.onward)
+/// True for the word that a thread of ours was passed on without the permission that its markings demand.
+pub(super) fn is_breach(ledger: &Ledger, own: &AuthorityId, routing: &Routing) -> bool {
+    let is_word = tells(routing) && routing.thread.origin == *own;
+    let permitted = |passed: &Passed| {
+        let giver = &routing.statement.origin;
+        ledger.is_permitted(&routing.thread, giver, passed, routing.issued_at)
+    };
+    // A second word tells of nothing new.
+    let mut new = passed(routing).iter().filter(|it| it.received_at.is_none());
+    is_word && !new.all(permitted)
 }
 
 /// Whether the thread is new to who receives it.
@@ -120,4 +128,81 @@ pub(super) fn check_permitted(
     };
     let mut recipients = carrier.recipients.iter();
     recipients.try_for_each(|to| times.iter().try_for_each(|at| allows(&to.authority, *at)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        delivery::testing::{Shelf, first, id, later, named},
+        delivery::verdict::check_thread,
+        domain::{id::StatementRef, routing::Kind},
+    };
+
+    /// XB's statement that says to whom it passes XA's alert on.
+    fn passing(to: &[&str], target: StatementRef, newcomers: &[&str]) -> Routing {
+        let thread = named("XA", 1);
+        let mut routing = Routing {
+            effect: Effect::PassesOn,
+            ..later("XB", 9, to, Kind::Extend, target, thread)
+        };
+        let passed = newcomers.iter().map(|name| Passed {
+            to: id(name),
+            under: None,
+            received_at: None,
+        });
+        let said = Permission::Passes(passed.collect());
+        routing.terms.permission = Some(said.into());
+        routing
+    }
+
+    #[test]
+    fn a_holder_gives_newcomers_the_originators_word_and_tells_the_originator_alone() {
+        let alert = first("XA", 1, &["XB", "XC"]);
+        let target = alert.statement;
+        let by = |origin: &str| Routing {
+            statement: named(origin, 9),
+            ..passing(&["XA"], target, &["XD"])
+        };
+        let table = [
+            ("to a newcomer", passing(&["XD"], target, &["XD"]), Ok(())),
+            (
+                "to another than it says",
+                passing(&["XC"], target, &["XD"]),
+                Err(Reason::Malformed),
+            ),
+            (
+                "to the originator beside the newcomer",
+                passing(&["XA", "XD"], target, &["XA", "XD"]),
+                Err(Reason::Malformed),
+            ),
+            ("it tells", passing(&["XA"], target, &["XD"]), Ok(())),
+            (
+                "it tells of nobody",
+                passing(&["XA"], target, &[]),
+                Err(Reason::Malformed),
+            ),
+            (
+                "who is not in the thread tells",
+                by("XE"),
+                Err(Reason::NotInThread),
+            ),
+            ("the originator itself", by("XA"), Err(Reason::Malformed)),
+            (
+                "somebody else's word",
+                passing(&["XD"], named("XC", 3), &["XD"]),
+                Err(Reason::NotOwner),
+            ),
+        ];
+        let shelf = Shelf::with(&[alert]);
+        for (name, routing, expected) in table {
+            assert_eq!(check_thread(&routing, &shelf), expected, "{name}");
+        }
+        // To who is new to it, the thread comes inside.
+        let empty = Shelf::default();
+        let new = passing(&["XD"], target, &["XD"]);
+        assert_eq!(check_thread(&new, &empty), Ok(()));
+        let told = passing(&["XA"], target, &["XD"]);
+        assert_eq!(check_thread(&told, &empty), Err(Reason::ThreadNotYet));
+    }
 }

@@ -8,12 +8,18 @@ use std::{
     time::Duration,
 };
 
-use crate::domain::{
-    id::AuthorityId,
-    limits::{PEER_BYTES_MAX, PEER_FRAMES_MAX, QUOTA_BYTES, QUOTA_STATEMENTS},
-    rate::Allowance,
-    reason::Reason,
-    tally::{Place, Tally},
+use crate::{
+    domain::{
+        id::AuthorityId,
+        limits::{
+            FRAME_MAX_BYTES, FRAME_MAX_STATEMENTS, PEER_BYTES_MAX, PEER_FRAMES_MAX, QUOTA_BYTES,
+            QUOTA_STATEMENTS,
+        },
+        rate::Allowance,
+        reason::Reason,
+        tally::{Place, Tally},
+    },
+    trust::batch::Unverified,
 };
 
 /// What each partner may send in a second, as the node's configuration has it.
@@ -59,6 +65,27 @@ struct Rate {
 pub(super) struct Asked {
     pub(super) statements: u64,
     pub(super) bytes: u64,
+}
+
+impl Asked {
+    /// What a frame of these asks.
+    ///
+    /// # Errors
+    /// `FRAME_BROKEN` when it breaks the limits of a frame.
+    pub(super) fn of(batches: &[Unverified]) -> Result<Self, Reason> {
+        let items = || batches.iter().flat_map(|batch| &batch.items);
+        let count = items().count();
+        let bytes: usize = items().map(|item| item.document.len()).sum();
+        let within = count <= FRAME_MAX_STATEMENTS && (bytes <= FRAME_MAX_BYTES || count == 1);
+        if !within {
+            return Err(Reason::FrameBroken);
+        }
+        let number = |count| u64::try_from(count).unwrap_or(u64::MAX);
+        Ok(Self {
+            statements: number(count),
+            bytes: number(bytes),
+        })
+    }
 }
 
 /// One frame under way; counted until it is dropped.

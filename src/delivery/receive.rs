@@ -20,7 +20,7 @@ use super::{
 use crate::{
     domain::{
         id::{AuthorityId, MessageId, StatementRef},
-        limits::{CARRIER_MAX_BYTES, FRAME_MAX_BYTES, FRAME_MAX_STATEMENTS},
+        limits::CARRIER_MAX_BYTES,
         reason::{Class, Reason},
         receipt::{LeafHash, Verdict},
         routing::{Effect, Lane, Routing},
@@ -75,7 +75,7 @@ fn admitted(core: &Core, peer: &AuthorityId, batches: &[Unverified]) -> Result<E
         return Err(Reason::Stopping);
     }
     check_standing(core, peer)?;
-    let asked = check_limits(batches)?;
+    let asked = Asked::of(batches)?;
     core.quotas.enter(*peer, asked, core.clock.monotonic())
 }
 
@@ -104,21 +104,6 @@ pub(super) fn check_standing(core: &Core, peer: &AuthorityId) -> Result<(), Reas
         Some(member) if member.suspended => Err(Reason::PeerSuspended),
         Some(_) => Ok(()),
     }
-}
-
-fn check_limits(batches: &[Unverified]) -> Result<Asked, Reason> {
-    let items = || batches.iter().flat_map(|batch| &batch.items);
-    let count = items().count();
-    let bytes: usize = items().map(|item| item.document.len()).sum();
-    let within = count <= FRAME_MAX_STATEMENTS && (bytes <= FRAME_MAX_BYTES || count == 1);
-    if !within {
-        return Err(Reason::FrameBroken);
-    }
-    let number = |count| u64::try_from(count).unwrap_or(u64::MAX);
-    Ok(Asked {
-        statements: number(count),
-        bytes: number(bytes),
-    })
 }
 
 /// What one item of the frame turned out to be, before the ledger is asked.
@@ -304,6 +289,7 @@ impl Sitting<'_> {
             .and_then(|()| self.admit_inside(&statement.routing, inside.as_ref()));
         match admitted {
             Ok(()) => {
+                self.alarm_of_breach(&statement.routing);
                 let outcome = self.hold(leaf, statement);
                 self.hold_carried(inside.map(|inside| inside.carried));
                 outcome
@@ -455,6 +441,18 @@ impl Sitting<'_> {
             leaf: None,
         };
         self.told(incident);
+    }
+
+    /// Who tells us that our thread was passed on without our permission is held to it: we must know who has it.
+    fn alarm_of_breach(&mut self, routing: &Routing) {
+        if permit::is_breach(self.ledger, &self.arrival.own, routing) {
+            self.told(Incident {
+                peer: self.arrival.peer,
+                reason: Reason::NotPermitted,
+                statement: Some(routing.statement),
+                leaf: None,
+            });
+        }
     }
 
     /// Journals an incident, once in its time.

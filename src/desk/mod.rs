@@ -35,6 +35,7 @@ mod summary;
 pub(crate) mod testing;
 mod thread;
 mod touched;
+mod tree;
 mod units;
 mod watch;
 mod work;

@@ -80,6 +80,7 @@ calls! {
     ReportCarried "carried" DESK;
     Offers "offers" DESK;
     DeclineOffer "offers --decline" DESK;
+    Tree "tree" LINES;
 }
 
 /// The word of the table.
@@ -139,6 +140,7 @@ mod tests {
             (Call::ReportCarried, "yes yes yes -   -   -   -  "),
             (Call::Offers, "yes yes yes -   -   -   -  "),
             (Call::DeclineOffer, "yes yes yes -   -   -   -  "),
+            (Call::Tree, "yes yes yes -   yes -   -  "),
         ];
         assert_eq!(table.map(|(call, _)| call), Call::ALL);
         for (call, row) in table {

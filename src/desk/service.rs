@@ -21,7 +21,7 @@ use super::{
     actor::{ActorFault, Actors},
     audit, calls, carry, drafts, exercise, export, handover, inbox, offers, overview, resume,
     rights::{self, Call, may},
-    statistics, stream, submit, thread, units, watch,
+    statistics, stream, submit, thread, tree, units, watch,
 };
 use crate::{
     delivery::SubmitError,
@@ -383,6 +383,16 @@ impl Desk for DeskService {
         let desk = self.clone();
         let work = async move { offers::decline(&desk, &permit, &request.into_inner()).await };
         carried_out(work).await.map(Response::new)
+    }
+
+    async fn tree(
+        &self,
+        request: Request<pb::TreeRequest>,
+    ) -> Result<Response<pb::TreeResponse>, Status> {
+        self.permit(&request, Call::Tree).await?;
+        tree::tree(self, &request.into_inner())
+            .await
+            .map(Response::new)
     }
 
     async fn restrict(

@@ -11,7 +11,7 @@ use super::{
     units,
 };
 use crate::{
-    delivery::{Accepted, Submission},
+    delivery::{Accepted, GivenOn, Submission},
     domain::{
         limits::SUBMIT_MAX_DRAFTS,
         reason::Reason,
@@ -113,6 +113,11 @@ async fn take(
     let _one_return = statistics::admit(desk, &submissions).await?;
     let submissions = with_second_person(desk, permit, &drafts, submissions, wish).await?;
     let broker = &desk.parts().broker;
+    let mut given = Vec::with_capacity(submissions.len());
+    for submission in &submissions {
+        let passes = broker.passes_on(submission).await;
+        given.push(passes.map_err(|error| submit_failed(&error))?);
+    }
     let accepted = match run {
         Run::Dry => broker.dry_run(permit.actor, &submissions).await,
         Run::Real => broker.submit(permit.actor, submissions.clone()).await,
@@ -121,11 +126,29 @@ async fn take(
     let directory = desk.parts().directory.load_full();
     let all = accepted.into_iter().zip(&submissions).zip(warnings);
     Ok(all
-        .map(|((accepted, submission), warnings)| {
+        .zip(given)
+        .map(|(((accepted, submission), warnings), given)| {
             let addressees = addressees(&accepted, Some(submission), &directory);
-            submitted(accepted, addressees, warnings)
+            pb::Submitted {
+                passes: given.iter().map(given_on).collect(),
+                ..submitted(accepted, addressees, warnings)
+            }
         })
         .collect())
+}
+
+/// One statement that goes to newcomers beside what was handed in.
+fn given_on(given: &GivenOn) -> pb::GivenOn {
+    let record = &given.record;
+    let codes = record.handling.codes();
+    pb::GivenOn {
+        statement: Some(reference_of(&record.statement)),
+        reference: short_reference(&record.statement),
+        kind: i32::from(record.kind as u8),
+        handling: codes.map(|code| i32::from(code as u8)).collect(),
+        to: given.to.iter().map(ToString::to_string).collect(),
+        grant: given.under.as_ref().map(reference_of),
+    }
 }
 
 /// Each as it is, or to be kept where a second person is demanded or wished for.
@@ -303,6 +326,7 @@ pub(super) fn submitted(
         },
         release_rule: accepted.awaits.unwrap_or_default(),
         addressees,
+        passes: Vec::new(),
     }
 }
 

@@ -47,9 +47,9 @@ pub(super) fn summary(
         } else {
             Vec::new()
         },
+        // Whom its origin gave it: follow-ups are addressed to these, and travel on from there.
         recipients: record
-            .deliveries
-            .iter()
+            .given()
             .map(|delivery| delivery.recipient.to_string())
             .collect(),
         overdue: overdue(moment.own, record, thread, moment.now)

@@ -292,12 +292,14 @@ fn what(record: &MessageRecord) -> String {
     }
 }
 
-/// `passes on: XD-POL`
+/// `passes on: XD-POL`; `received: XD-POL` of the word that it has arrived there.
 fn passes_on(record: &MessageRecord) -> String {
     let said = record.terms.permission.as_deref();
     let passed = said.map_or(&[][..], Permission::passed);
     let to: Vec<String> = passed.iter().map(|it| it.to.to_string()).collect();
-    format!("passes on: {}", to.join(", "))
+    let arrived = passed.iter().all(|it| it.received_at.is_some());
+    let what = if arrived { "received" } else { "passes on" };
+    format!("{what}: {}", to.join(", "))
 }
 
 fn settled(life: crate::domain::lives::DeliveryLife) -> Option<String> {

@@ -11,6 +11,8 @@ pub const CARRIER_MAX_BYTES: usize = STATEMENT_MAX_BYTES + 32 * 1024;
 pub const EXTEND_MAX_STATEMENTS: usize = 128;
 /// Bytes of these.
 pub const EXTEND_MAX_BYTES: usize = 4 * 1024 * 1024;
+/// Threads that we passed on, looked at in one tick for what follows in them.
+pub const FOLLOW_LOOK_THREADS: usize = 64;
 /// Alerts that are for groups or for all, and that are looked at for how many are offered to be extended.
 pub const OFFERS_LOOK_RECORDS: usize = 1000;
 /// Statements in one frame.

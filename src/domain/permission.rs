@@ -10,6 +10,7 @@ use super::{
     id::{AuthorityId, StatementRef},
     reason::Reason,
     routing::{Handling, HandlingSet, coded},
+    time::Timestamp,
 };
 
 coded! {
@@ -62,6 +63,8 @@ pub struct Passed {
     pub to: AuthorityId,
     /// The originator's statement that grants it; `None`: nothing asks one.
     pub under: Option<StatementRef>,
+    /// When its receipt was stored by who passes on, in a second word to the originator.
+    pub received_at: Option<Timestamp>,
 }
 
 /// What a statement's markings demand of a holder who passes it on, from laxest to strictest.

@@ -10,6 +10,7 @@ use crate::domain::{
     call::{CallKind, CallSet},
     id::{AuthorityId, MessageId, StatementRef},
     lives::{AlertLife, DeliveryLife, DraftLife, HandlingLife},
+    permission::Onward,
     reason::Reason,
     receipt::LeafHash,
     release::Outline,
@@ -212,6 +213,11 @@ impl MessageRecord {
             .iter()
             .filter(by_holder)
             .filter(move |_| !is_holders)
+    }
+    /// What its markings demand of who passes it on.
+    #[must_use]
+    pub fn onward(&self) -> Onward {
+        Onward::of_handling(self.handling).max(self.terms.onward)
     }
     /// True when the statement itself names this recipient; false when it was extended to it, or does not hold it.
     #[must_use]

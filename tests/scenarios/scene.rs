@@ -12,7 +12,7 @@ use allpoints::{
 use serde_json::Value;
 use tonic::Streaming;
 
-use crate::common::Net;
+use crate::common::{Net, until};
 
 /// Some authorities, and one officer at the desk of each.
 pub(crate) struct Scene {
@@ -52,11 +52,41 @@ impl Scene {
         said
     }
 
-    /// What the officer of `id` is told by this command, which must fail.
+    /// What the officer of `id` is told after this command, which must fail.
     pub(crate) async fn refused(&self, id: &str, line: &str) -> String {
         let (succeeded, said, error) = self.run(id, line).await;
-        assert!(!succeeded, "{id}: `allpoints {line}` said: {said}");
+        assert!(!succeeded, "{id}: `allpoints {line}` succeeded: {said}");
         error
+    }
+
+    /// Waits until the node of `id` holds this alert.
+    pub(crate) async fn until_held(&self, id: &str, reference: &str) {
+        self.until_life(id, reference, "ALERT_LIFE_LIVE").await;
+    }
+
+    /// Waits until an alert stands so at `id`.
+    pub(crate) async fn until_life(&self, id: &str, reference: &str, life: &str) {
+        let line = format!("track {reference} --json");
+        until("the alert's life", || async {
+            let (succeeded, said, _) = self.run(id, &line).await;
+            let track: Value = serde_json::from_str(&said).unwrap_or_default();
+            (succeeded && track["summary"]["life"] == life).then_some(())
+        })
+        .await;
+    }
+
+    /// Waits until `id` knows that `holder` has received a thread.
+    pub(crate) async fn until_received(&self, id: &str, reference: &str, holder: &str) {
+        let line = format!("tree {reference} --json");
+        until("word of a receipt", || async {
+            let (_, said, _) = self.run(id, &line).await;
+            let tree: Value = serde_json::from_str(&said).unwrap_or_default();
+            let holders = tree["holders"].as_array()?;
+            let of_holder = holders.iter().find(|it| it["authority"] == holder)?;
+            let at = of_holder["receivedAtUs"].as_str()?;
+            (at != "0").then_some(())
+        })
+        .await;
     }
 
     /// The reference of the first statement that a command issues, once every recipient's node holds it.

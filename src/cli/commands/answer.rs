@@ -1,5 +1,6 @@
 //! `allpoints answer`: where the work on a foreign alert stands. A hit writes answer and sighting in one commit.
 
+use super::tree;
 use crate::{
     cli::{
         drafts::words,
@@ -13,6 +14,7 @@ use crate::{
             Answer, AnswerCode, Awareness, Presence, Retention, RetentionCode, Sighting,
             payload::Kind,
         },
+        desk::v1::HoldingWay,
         envelope::v1::Priority,
     },
 };
@@ -44,9 +46,20 @@ pub struct AnswerArgs {
     /// The article, when a law is the reason not to act
     #[arg(long)]
     article: Option<String>,
-    /// After a recall or closure: our copy is removed
+    /// After a recall or closure: our copy is removed. To whom it was passed on is said with it
     #[arg(long)]
     removed: bool,
+    /// After a recall or closure: our copy is kept, under this law. To whom it was passed on is said with it
+    #[arg(
+        long,
+        value_name = "LAW",
+        conflicts_with = "removed",
+        requires = "kept_until"
+    )]
+    kept_under: Option<String>,
+    /// Day until which our copy is kept
+    #[arg(long, value_name = "DAY", requires = "kept_under")]
+    kept_until: Option<String>,
     /// More, in words
     #[arg(long)]
     text: Option<String>,
@@ -133,15 +146,33 @@ pub async fn run(args: AnswerArgs, session: &Session) -> Result<(), CliError> {
         let now = session.clock.now().to_string();
         drafts.push(follow_up.draft(Kind::Sighting(sighting(&args.sighting, now))));
     }
-    drafts.insert(0, follow_up.draft(Kind::Answer(answer(args))));
+    let mut passed_on_to = Vec::new();
+    if args.says_of_copy() {
+        let own = session.profile()?.authority;
+        let tree = tree::look(&mut desk, &args.id).await?;
+        let by_us = tree.holders.into_iter();
+        let by_us = by_us.filter(|it| it.way() == HoldingWay::PassedOn && it.from == own.as_str());
+        passed_on_to = by_us.map(|it| it.authority).collect();
+    }
+    let answer = answer(args, passed_on_to);
+    drafts.insert(0, follow_up.draft(Kind::Answer(answer)));
     let response = submit::submit(&mut desk, session, drafts, Effect::Accept).await?;
     session
         .output
         .value(&response, |it| submit::render(it, Effect::Accept))
 }
 
-fn answer(args: AnswerArgs) -> Answer {
+fn answer(args: AnswerArgs, passed_on_to: Vec<String>) -> Answer {
     let code = args.standing.code();
+    let retention = args.says_of_copy().then(|| Retention {
+        code: match args.removed {
+            true => RetentionCode::Removed.into(),
+            false => RetentionCode::Kept.into(),
+        },
+        law: args.kept_under.clone().unwrap_or_default(),
+        until: args.kept_until.clone().unwrap_or_default(),
+        passed_on_to,
+    });
     Answer {
         code: code.into(),
         unit: args.standing.assigned.unwrap_or_default(),
@@ -153,16 +184,18 @@ fn answer(args: AnswerArgs) -> Answer {
         question: words(args.standing.needs_information),
         reason: words(args.standing.cannot_act),
         article: args.article.unwrap_or_default(),
-        retention: args.removed.then(|| Retention {
-            code: RetentionCode::Removed.into(),
-            ..Retention::default()
-        }),
+        retention,
         text: words(args.text),
         ..Answer::default()
     }
 }
 
 impl AnswerArgs {
+    /// True when it says what became of our copy.
+    fn says_of_copy(&self) -> bool {
+        self.removed || self.kept_under.is_some()
+    }
+
     /// A flag that goes with another answer than the one said. Clap passes these over: to it, a missing
     /// requirement is excused when it would conflict with what is there.
     fn stray(&self) -> Option<(&'static str, &'static str)> {
@@ -223,6 +256,12 @@ impl AnswerArgs {
                 self.removed,
                 AnswerCode::Actioned,
                 "--removed",
+                "--actioned",
+            ),
+            (
+                self.kept_under.is_some(),
+                AnswerCode::Actioned,
+                "--kept-under",
                 "--actioned",
             ),
         ]
@@ -306,7 +345,33 @@ mod tests {
         ];
         for (flags, code) in cases {
             let args = parsed(&format!("answer 01950000 {flags}")).unwrap();
-            assert_eq!(answer(args).code(), code, "{flags}");
+            assert_eq!(answer(args, Vec::new()).code(), code, "{flags}");
+        }
+    }
+
+    #[test]
+    fn a_copy_is_removed_or_kept_under_a_law_until_a_day_and_who_else_has_it_is_named() {
+        let of = |flags: &str| {
+            let args = parsed(&format!("answer 01950000 --actioned {flags}")).unwrap();
+            answer(args, vec!["XD-POL".to_owned()]).retention
+        };
+        let removed = of("--removed").unwrap();
+        assert_eq!(removed.code(), RetentionCode::Removed);
+        assert_eq!(removed.passed_on_to, ["XD-POL"]);
+        let kept = of("--kept-under archives --kept-until 2027-12-31").unwrap();
+        assert_eq!(kept.code(), RetentionCode::Kept);
+        assert_eq!(
+            (kept.law.as_str(), kept.until.as_str()),
+            ("archives", "2027-12-31")
+        );
+        assert_eq!(of(""), None);
+        for flags in [
+            "--kept-under archives",
+            "--kept-until 2027-12-31",
+            "--removed --kept-under archives --kept-until 2027-12-31",
+        ] {
+            let line = format!("answer 01950000 --actioned {flags}");
+            assert!(parsed(&line).is_err(), "{flags}");
         }
     }
 

@@ -20,6 +20,7 @@ pub mod list;
 pub mod lists;
 pub mod new;
 pub mod offers;
+pub mod pass_on;
 pub mod permission;
 pub mod reasons;
 pub mod restrict;
@@ -32,6 +33,7 @@ pub mod status;
 pub mod store;
 mod touched;
 pub mod track;
+pub mod tree;
 pub mod unreturned;
 pub mod watch;
 

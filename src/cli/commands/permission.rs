@@ -262,10 +262,10 @@ pub(super) fn lines(permissions: &[AskedPermission]) -> String {
             PermissionAct::Unspecified => format!("for act {}", asked.act),
         };
         format!(
-            "permission {what}: asked by {} at {} ({}); {}\n",
+            "permission {} {what}: asked by {} at {}; {}\n",
+            escape(&asked.reference),
             escape(&asked.asked_by),
             time(asked.asked_at_us),
-            escape(&asked.reference),
             became(asked),
         )
     });

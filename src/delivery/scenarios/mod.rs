@@ -16,6 +16,7 @@ mod ends;
 mod extending;
 mod faults;
 mod flow;
+mod following;
 pub(crate) mod net;
 mod passing;
 mod permission;

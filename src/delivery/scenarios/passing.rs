@@ -26,21 +26,32 @@ use crate::{
     domain::{
         id::{MessageId, StatementRef},
         lives::{AlertLife, DeliveryLife},
-        permission::Passed,
+        permission::{Passed, Permission},
         reason::Reason,
         routing::{
             AnswerCode, Effect, Handling, HandlingSet, Kind, Lane, Recipient, Routing,
             TransferGround,
         },
-        time::Clock as _,
+        time::{Clock as _, Timestamp},
     },
     proto::alert::v1 as pb,
     store::{entry::Act, record::Direction},
     wire::alert::{Inside, inspect_payload, passing},
 };
 
+/// When newcomers received the thread, as whoever passed it on says.
+async fn arrivals(net: &Net, at: &str, alert: StatementRef) -> Vec<Timestamp> {
+    let records = thread(net, at, alert).await;
+    let said = records
+        .iter()
+        .filter_map(|it| it.terms.permission.as_deref());
+    said.flat_map(Permission::passed)
+        .filter_map(|it| it.received_at)
+        .collect()
+}
+
 /// Verifies that a permitted newcomer holds all that stands, byte by byte, as a live alert; that the originator knows who gave
-/// it to whom on which grant, and gets the newcomer's answers; that others in the thread are not told; and that a restart
+/// it to whom on which grant and when it was received, and gets the newcomer's answers; that others in the thread are not told; and that a restart
 /// changes nothing of that.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_holder_passes_on_all_that_stands_and_the_originator_knows() {
@@ -81,11 +92,18 @@ async fn a_holder_passes_on_all_that_stands_and_the_originator_knows() {
     let expected = Passed {
         to: id("XD"),
         under: Some(grant),
+        received_at: None,
     };
     let said = word.terms.permission.unwrap();
     assert_eq!(said.passed(), [expected]);
     assert_eq!(holders(&net, "XC", alert).await, ["XB-POL", "XC-POL"]);
 
+    until("XA is told of XD's receipt", async || {
+        let received = arrivals(&net, "XA", alert).await;
+        let at_holder = net.record("XB", alert).await.unwrap();
+        received == [at_holder.delivery(&id("XD")).unwrap().since]
+    })
+    .await;
     let answer = net.submit("XD", net.about(alert, hit())).await.unwrap();
     net.until_delivered("XD", answer.statement, "XA").await;
     let record = net.record("XA", alert).await.unwrap();
@@ -234,6 +252,7 @@ impl Hostile<'_> {
         let passed = [Passed {
             to: id("XD"),
             under,
+            received_at: None,
         }];
         let inside = self.inside("XB", target).await;
         let payload = passing(&self.why, &target, &passed, Some(inside), grant).unwrap();
@@ -362,6 +381,62 @@ async fn what_a_turned_holder_passes_on_is_refused_by_the_receiver() {
     let later = net.submit("XA", net.about(alert, update("seen"))).await;
     let later = later.unwrap().statement;
     net.until_delivered("XA", later, "XB").await;
+}
+
+/// Verifies that the originator holds the word of a holder who passed its thread on without permission, so that it knows who
+/// has it, and that this leaves an incident; and that a permitted one leaves none.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_breach_is_held_and_alarms_its_originator() {
+    let net = Net::of_four();
+    net.well().await;
+    let alert = restricted(&net).await;
+    let good = permitted(&net, alert, &["XD"], 30).await;
+    let record = net.record("XB", alert).await.unwrap();
+    let why = net.extension(alert, &["XD"]).payload;
+    for (number, under) in [(1, Some(good)), (2, None)] {
+        let passed = [Passed {
+            to: id("XD"),
+            under,
+            received_at: None,
+        }];
+        let payload = passing(&why, &alert, &passed, None, None).unwrap();
+        let now = net.node("XB").clock.now();
+        let seq = net
+            .node("XB")
+            .store
+            .read(|ledger| ledger.next_thread_seq(&alert, &id("XA")));
+        let routing = Routing {
+            statement: StatementRef {
+                origin: id("XB"),
+                id: MessageId::from_parts(1_795_507_200_700, [number; 10]),
+            },
+            thread: alert,
+            recipients: vec![Recipient {
+                authority: id("XA"),
+                thread_seq: seq.await.unwrap() + u32::from(number) - 1,
+                ground: TransferGround::Safeguards,
+                ground_reason: String::new(),
+            }],
+            kind: Kind::Extend,
+            status: record.status,
+            priority: record.priority,
+            handling: record.handling,
+            handling_text: String::new(),
+            issued_at: now,
+            carried_until: now.plus(Duration::from_secs(3600)),
+            in_reply_to: Some(alert),
+            supersedes: None,
+            release: None,
+            effect: Effect::PassesOn,
+            terms: inspect_payload(Kind::Extend, &payload).unwrap().terms,
+        };
+        let frame = vec![forged(&net, &routing, &payload)];
+        let outcome = net.node("XA").broker.receive(id("XB"), Lane::Bulk, frame);
+        assert_eq!(outcome.await.unwrap().results[0].refused, None);
+        let alarms = net.entries("XA", Act::Incident, Some(Reason::NotPermitted));
+        assert_eq!(alarms, usize::from(under.is_none()));
+    }
+    assert_eq!(holders(&net, "XA", alert).await.len(), 3, "it is known");
 }
 
 /// Verifies that a newcomer's word that is quicker than that of who passed the thread on waits for it, and is not refused.

@@ -37,12 +37,12 @@ use self::{
     threads::Threads,
     units::Restrictions,
 };
-pub use self::{calls::Matter, same_person::LinkedAlert};
-pub(in crate::store) use self::{ids::Refusal, rows::Row};
 pub use self::{
+    calls::Matter,
     permissions::{AskedPermission, Replied},
     same_person::LinkedAlert,
 };
+pub(in crate::store) use self::{ids::Refusal, rows::Row};
 use super::{
     entry::{Actor, EntryIndex},
     event::Event,

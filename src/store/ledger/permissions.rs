@@ -9,8 +9,9 @@ use crate::{
         alert::value::Day,
         id::{AuthorityId, StatementRef},
         lives::AlertLife,
-        permission::{Grant, Permission, PermissionAct, Wish},
+        permission::{Grant, Onward, Passed, Permission, PermissionAct, Wish},
         reason::Reason,
+        time::Timestamp,
     },
     store::record::MessageRecord,
 };
@@ -96,6 +97,30 @@ impl Ledger {
             }
         }
         Err(refusal)
+    }
+
+    /// Whether its originator's grant let this holder pass a thread on so, at this time, as far as it is here.
+    #[must_use]
+    pub fn is_permitted(
+        &self,
+        thread: &StatementRef,
+        holder: &AuthorityId,
+        passed: &Passed,
+        at: Timestamp,
+    ) -> bool {
+        let first = self.message(thread);
+        if first.is_none_or(|first| first.onward() == Onward::Free) {
+            return true;
+        }
+        let grant = passed.under.and_then(|under| self.message(&under));
+        let grant = grant.filter(|it| {
+            it.statement.origin == thread.origin
+                && it.thread == *thread
+                && it.delivery(holder).is_some()
+        });
+        let said = grant.and_then(|it| it.terms.permission);
+        let granted = said.as_deref().and_then(Permission::grant).zip(Day::of(at));
+        granted.is_some_and(|(grant, day)| grant.permits(&passed.to, day).is_ok())
     }
 
     /// True for whom we have permitted a thread of ours to be passed on to: its first word may be here before that of who

@@ -103,7 +103,11 @@ fn statement() -> impl Strategy<Value = Routing> {
             };
             if effect == Effect::PassesOn {
                 let to = authority(PARTNERS[0]);
-                let passed = vec![Passed { to, under: None }];
+                let passed = vec![Passed {
+                    to,
+                    under: None,
+                    received_at: None,
+                }];
                 routing.terms.permission = Some(Permission::Passes(passed).into());
             }
             if let Some(target) = target {

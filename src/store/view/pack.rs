@@ -166,9 +166,14 @@ impl Packer {
                 self.number(passed.len() as u64);
                 for one in passed {
                     self.authority(&one.to);
-                    self.0.push(u8::from(one.under.is_some()));
-                    if let Some(under) = &one.under {
+                    let (under, received_at) = (&one.under, one.received_at);
+                    let flags = u8::from(under.is_some()) | u8::from(received_at.is_some()) << 1;
+                    self.0.push(flags);
+                    if let Some(under) = under {
                         self.statement(under);
+                    }
+                    if let Some(at) = received_at {
+                        self.time(at);
                     }
                 }
             }
@@ -470,11 +475,20 @@ impl<'a> Unpacker<'a> {
 
     fn passed(&mut self) -> Option<Passed> {
         let to = self.authority()?;
-        let under = match self.raw()? {
-            [0] => None,
+        let [flags] = self.raw()?;
+        let under = match flags & 1 {
+            0 => None,
             _ => Some(self.statement()?),
         };
-        Some(Passed { to, under })
+        let received_at = match flags & 2 {
+            0 => None,
+            _ => Some(self.time()?),
+        };
+        Some(Passed {
+            to,
+            under,
+            received_at,
+        })
     }
 
     fn authorities(&mut self) -> Option<Vec<AuthorityId>> {

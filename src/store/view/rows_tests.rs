@@ -167,8 +167,14 @@ fn permission() -> impl Strategy<Value = Permission> {
     let to = || prop::collection::vec((0..99_usize).prop_map(authority), 0..4);
     let until = (-43_829..84_005).prop_map(|day| Day::from_number(day).unwrap());
     let under = prop::option::of((0..99_usize).prop_map(statement));
-    let passed =
-        ((0..99_usize).prop_map(authority), under).prop_map(|(to, under)| Passed { to, under });
+    let received_at = prop::option::of(any::<i64>().prop_map(Timestamp::from_micros));
+    let passed = ((0..99_usize).prop_map(authority), under, received_at).prop_map(
+        |(to, under, received_at)| Passed {
+            to,
+            under,
+            received_at,
+        },
+    );
     prop_oneof![
         (act(), to()).prop_map(|(act, to)| Permission::Asks(Wish { act, to })),
         (act(), to(), until).prop_map(|(act, to, until)| Permission::Grants(Grant {

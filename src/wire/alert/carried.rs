@@ -8,7 +8,7 @@ use prost::Message as _;
 
 use super::decode_payload;
 use crate::{
-    domain::{id::StatementRef, permission::Passed, reason::Reason},
+    domain::{id::StatementRef, permission::Passed, reason::Reason, time::Timestamp},
     proto::{alert::v1 as pb, envelope::v1 as envelope},
     trust::{
         batch::{Proof, SignedHeader, Unverified, UnverifiedItem},
@@ -54,6 +54,7 @@ pub fn passing(
     let one = |passed: &Passed| pb::PassedOn {
         to: passed.to.to_string(),
         grant: passed.under.as_ref().map(encode_reference),
+        received_at_us: passed.received_at.map_or(0, Timestamp::as_micros),
     };
     let extend = pb::Extend {
         target: Some(encode_reference(target)),
@@ -203,6 +204,7 @@ mod tests {
         let passed = [Passed {
             to: "XD-POL".parse().unwrap(),
             under: Some(target()),
+            received_at: None,
         }];
         assert_eq!(granted(&payload).unwrap().map(drop), None);
         let payload = passing(&why, &target(), &passed, Some(one()), Some(one())).unwrap();

@@ -175,6 +175,17 @@ pub fn opened_payload(target: StatementRef) -> Bytes {
     answer_payload(target, AnswerCode::Opened, pb::Answer::default())
 }
 
+/// The payload of an extension that says nothing more.
+#[must_use]
+pub fn extend_payload() -> Bytes {
+    pb::Payload {
+        kind: Some(pb::payload::Kind::Extend(pb::Extend::default())),
+        ..pb::Payload::default()
+    }
+    .encode_to_vec()
+    .into()
+}
+
 /// The payload of a return.
 #[must_use]
 pub fn statistics_payload(made: &Return) -> pb::Payload {

@@ -12,6 +12,7 @@ use crate::{
         id::AuthorityId,
         limits::RECIPIENTS_MAX,
         permission::{Grant, Passed, Permission, PermissionAct, Said, Wish},
+        time::Timestamp,
     },
     proto::alert::v1::{self as pb, payload::Kind},
     wire::fields::{coded, optional_reference},
@@ -48,6 +49,10 @@ fn passed(passing_on: &pb::PassingOn) -> Option<Vec<Passed>> {
         Some(Passed {
             to: passed.to.parse().ok()?,
             under: optional_reference(passed.grant.as_ref()).ok()?,
+            received_at: match passed.received_at_us {
+                0 => None,
+                micros => Some(Timestamp::from_micros(micros)),
+            },
         })
     };
     within.then(|| passing_on.passed.iter().map(one).collect())?

@@ -38,6 +38,7 @@ fn said(event: &TrackEvent, all: &[TrackEvent]) -> String {
         Some(("answer", "opened")) => "opens the thread".to_owned(),
         Some(("answer", "assigned")) => "assigns it to a unit".to_owned(),
         Some(("passes on", to)) => format!("passes the thread on to {}", escape(to)),
+        Some(("received", who)) => format!("says that {} received it", escape(who)),
         Some(("answer", code)) => format!("answers: {}", escape(code)),
         // A word of more than a name is none of the kinds that there are.
         Some(_) => escape(&event.what),
@@ -120,6 +121,7 @@ mod tests {
             ("answer: assigned", "assigns it to a unit"),
             ("answer: no_trace", "answers: no_trace"),
             ("passes on: XD-POL", "passes the thread on to XD-POL"),
+            ("received: XD-POL", "says that XD-POL received it"),
         ];
         let all = [event("XA-POL", "missing_offender", 1)];
         for (what, sentence) in cases {

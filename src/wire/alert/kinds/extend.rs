@@ -52,6 +52,8 @@ fn check_passing_on(reader: &mut Reader, wire: &pb::PassingOn) {
     reader.demand(within, "passed", "to whom it is passed on");
     reader.list("passed", &wire.passed, |reader, passed| {
         let _: Option<AuthorityId> = reader.needed("to", &passed.to);
+        let at = passed.received_at_us;
+        reader.demand(at >= 0, "receivedAtUs", "microseconds since 1970");
         reader.message("grant", passed.grant.as_ref(), read_reference)
     });
     if let Some(grant) = &wire.grant {

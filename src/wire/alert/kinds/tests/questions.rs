@@ -133,6 +133,65 @@ fn a_reply_says_what_its_result_demands_and_nothing_else() {
 }
 
 #[test]
+fn permission_is_asked_and_granted_for_one_act_and_names_to_whom() {
+    let asks = |permission: &str| {
+        format!(r#"{{"informationRequest":{{{ASKS},"permission":{{{permission}}}}}}}"#)
+    };
+    let path = |field: &str| format!("informationRequest.permission.{field}");
+    let (act, to) = (path("act"), path("to"));
+    twins(
+        asks,
+        &[
+            (r#""act":1"#, r#""act":0"#, &act),
+            (r#""act":1"#, r#""act":1,"to":["XD-POL"]"#, &to),
+            (r#""act":2,"to":["XD-POL"]"#, r#""act":2"#, &to),
+            (
+                r#""act":2,"to":["XD-POL","XE-POL"]"#,
+                r#""act":2,"to":["XD-POL","XD-POL"]"#,
+                &to,
+            ),
+        ],
+    );
+    let target = r#""target":{"origin":"XB-POL","id":"AZUAAAAAcACAAAAAAAAAAQ=="}"#;
+    let replies = |reply: &str| format!(r#"{{"informationReply":{{{target},{reply}}}}}"#);
+    let answered = r#""result":1,"text":{"text":"x"},"validAsOf":"2026-11-24","grant""#;
+    let grant = |grant: &str| format!(r#"{answered}:{{{grant}}}"#);
+    let good = grant(r#""act":2,"to":["XD-POL"],"until":"2026-11-24""#);
+    let path = |field: &str| format!("informationReply.grant.{field}");
+    for (illegal, path) in [
+        (grant(r#""act":2,"to":["XD-POL"]"#), path("until")),
+        (
+            grant(r#""act":2,"to":["XD-POL"],"until":"2026-11-23""#),
+            path("until"),
+        ),
+        (grant(r#""act":2,"until":"2026-11-24""#), path("to")),
+        (
+            r#""result":3,"reason":{"text":"no"},"grant":{"act":1,"until":"2026-11-24"}"#
+                .to_owned(),
+            "informationReply.grant".to_owned(),
+        ),
+    ] {
+        twins(replies, &[(good.as_str(), illegal.as_str(), path.as_str())]);
+    }
+}
+
+#[test]
+fn a_draft_passes_on_and_leaves_the_rest_to_the_node() {
+    let passes = |more: &str| format!(r#"{{"extend":{{"passingOn":{{{more}}}}}}}"#);
+    twins(
+        passes,
+        &[
+            (
+                "",
+                r#""passed":[{"to":"XD-POL"}]"#,
+                "extend.passingOn.passed",
+            ),
+            ("", r#""grant":{}"#, "extend.passingOn.grant"),
+        ],
+    );
+}
+
+#[test]
 fn a_notice_of_service_says_when_and_nothing_of_a_person() {
     twins(
         |notice| format!(r#"{{"noticeOfService":{{{notice}}}}}"#),
