@@ -377,14 +377,6 @@ impl Ledger {
         });
     }
 
-    fn called(&mut self, statement: &StatementRef, kind: CallKind) {
-        if let Some(ordinal) = self.ids.ordinal(statement) {
-            self.rows.change(ordinal, |record| {
-                record.called = record.called.with(kind);
-            });
-        }
-    }
-
     /// An update by the alert's own origin: it may set a later end, which brings an expired alert back.
     fn amend(&mut self, by: &MessageRecord) {
         self.change_alert(&by.thread, |record| {
