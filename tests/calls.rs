@@ -26,7 +26,7 @@ use allpoints::{
 };
 use aws_lc_rs::hmac;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use common::{Desk, Net, http, newest, until};
+use common::{Desk, Net, http, newest, process::Served, until};
 use tokio::{
     io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader},
     net::TcpListener,
@@ -393,4 +393,140 @@ async fn a_node_that_could_call_nobody_it_should_does_not_start() {
     assert!(fault.contains("expected `starttls` or `tls`"), "{fault}");
     net.reconfigure("XA-POL", |text| text);
     net.start("XA-POL").await;
+}
+
+/// A header of a webhook's request.
+fn header<'a>(request: &'a str, name: &str) -> &'a str {
+    let line = request.lines().find_map(|line| line.strip_prefix(name));
+    line.unwrap_or_else(|| panic!("{name} in {request}")).trim()
+}
+
+/// A travel notice of somebody who should have been back for long: called for as soon as it is looked at.
+fn unreturned(net: &Net) -> alert::Draft {
+    let mut drafts = net.drafts(&["XB-POL"], 99).into_iter();
+    let is_travel = |draft: &alert::Draft| {
+        let kind = draft.payload.as_ref().and_then(|it| it.kind.as_ref());
+        matches!(kind, Some(Kind::TravelNotice(_)))
+    };
+    let mut draft = drafts.find(is_travel).expect("among so many");
+    draft.id.clear();
+    if let Some(Kind::TravelNotice(travel)) = draft.payload.as_mut().and_then(|it| it.kind.as_mut())
+    {
+        travel.expected_return_on = "2026-01-02".to_owned();
+        travel.report_by.clear();
+    }
+    draft
+}
+
+/// Verifies that a call which was refused, and whose node is killed before it tries again, is tried by the next process
+/// under the same id and in the same words, and that what has arrived is called for no more.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_that_waits_for_its_retry_survives_a_kill_and_one_that_arrived_is_over() {
+    let mut net = Net::founded(&["XA-POL", "XB-POL"]);
+    let (url, mut hooks) = receiver().await;
+    secret(&net, "XA-POL");
+    net.reconfigure("XA-POL", |text| text + &webhook(&url));
+    let (config, log) = (
+        net.home("XA-POL").join("node.toml"),
+        net.home("XA-POL").join("log"),
+    );
+    let node = Served::start(&config, &log).expect("it serves");
+    let mut desk = net.desk_at("XA-POL", Role::Officer, node.at("desk")).await;
+    let sent = desk.submit(submit(vec![unreturned(&net)])).await;
+    sent.expect("accepted");
+    let first = next(&mut hooks, "return_not_confirmed").await;
+    // Refused: the next try is five seconds away. It does not live so long.
+    drop(node);
+
+    let node = Served::start(&config, &log).expect("it serves again");
+    let again = next(&mut hooks, "return_not_confirmed").await;
+    assert_eq!(verified(&first), verified(&again));
+    assert_eq!(header(&first, "webhook-id:"), header(&again, "webhook-id:"));
+    let journaled = async |node: &Served| {
+        let at = node.at("desk");
+        let mut auditor = net.desk_at("XA-POL", Role::Auditor, at).await;
+        let listed = auditor.audit_list(pb::AuditListRequest::default()).await;
+        let entries = listed.expect("listed").into_inner().entries;
+        let of = |act: &str| entries.iter().filter(|entry| entry.act == act).count();
+        (of("called"), of("call-waits"), of("call-arrived"))
+    };
+    until("that it arrived is journaled", async || {
+        (journaled(&node).await == (1, 1, 1)).then_some(())
+    })
+    .await;
+    drop(node);
+
+    let node = Served::start(&config, &log).expect("it serves once more");
+    let mut desk = net.desk_at("XA-POL", Role::Officer, node.at("desk")).await;
+    desk.call_test(pb::CallTestRequest {})
+        .await
+        .expect("tested");
+    let next = hooks.recv().await.expect("goes on");
+    assert!(next.contains("allpoints.call.test"), "nothing else: {next}");
+    assert_eq!(journaled(&node).await, (2, 1, 1), "the test beside it");
+}
+
+/// Verifies that ways of calling are taken over while the node runs, that what waits goes by the new address under its
+/// id, and that a configuration whose ways do not open is refused and the old one kept.
+#[tokio::test(flavor = "multi_thread")]
+async fn ways_of_calling_follow_the_configuration_and_wrong_ones_are_refused() {
+    let mut net = Net::founded(&["XA-POL", "XB-POL"]);
+    secret(&net, "XA-POL");
+    // Nobody listens there.
+    let dead = webhook("http://127.0.0.1:9/calls");
+    net.reconfigure("XA-POL", |text| text + &dead);
+    let (config, log) = (
+        net.home("XA-POL").join("node.toml"),
+        net.home("XA-POL").join("log"),
+    );
+    let node = Served::start(&config, &log).expect("it serves");
+    let mut desk = net.desk_at("XA-POL", Role::Officer, node.at("desk")).await;
+    let sent = desk.submit(submit(vec![unreturned(&net)])).await;
+    sent.expect("accepted");
+    let status = async |desk: &Desk| {
+        let status = desk.clone().status(pb::StatusRequest {}).await;
+        status.expect("told").into_inner()
+    };
+    until("the call is refused", async || {
+        let way = status(&desk).await.calls.into_iter().next()?;
+        (way.waiting == 1 && way.reason == "CALL_UNREACHABLE").then_some(())
+    })
+    .await;
+
+    let text = fs::read_to_string(&config).expect("read");
+    fs::write(&config, text.replace("duty.secret", "absent.secret")).expect("written");
+    node.hang_up();
+    until("it is refused", async || {
+        let alarms = status(&desk).await.alarms;
+        alarms
+            .iter()
+            .any(|it| it.contains("absent.secret"))
+            .then_some(())
+    })
+    .await;
+    assert_eq!(
+        status(&desk).await.calls[0].waiting,
+        1,
+        "the old one is kept"
+    );
+
+    let (url, mut hooks) = receiver().await;
+    let (port, mut mails) = mail_server().await;
+    let moved = text.replace(&dead, &(webhook(&url) + &mail(port)));
+    fs::write(&config, moved).expect("written");
+    node.hang_up();
+    let first = next(&mut hooks, "return_not_confirmed").await;
+    let again = next(&mut hooks, "return_not_confirmed").await;
+    assert_eq!(verified(&first), verified(&again));
+    desk.call_test(pb::CallTestRequest {})
+        .await
+        .expect("tested");
+    next(&mut mails, "a test call").await;
+
+    fs::write(&config, text.replace(&dead, "")).expect("written");
+    node.hang_up();
+    until("no way is left", async || {
+        status(&desk).await.calls.is_empty().then_some(())
+    })
+    .await;
 }

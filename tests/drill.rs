@@ -95,4 +95,7 @@ fn a_drill_is_marked_everywhere_counted_nowhere_and_reported_at_its_end() {
     ));
     let said = String::from_utf8_lossy(&refused.stderr).into_owned();
     assert!(said.contains("announces a drill"), "{said}");
+    let refused = pair.allpoints("exercise report --profile-file xa/officer.toml");
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(said.contains("--from"), "{said}");
 }

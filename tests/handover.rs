@@ -140,11 +140,10 @@ async fn a_shift_gives_its_open_work_over_and_another_person_takes_it() {
             .collect::<Vec<_>>()
     };
     let (gave, took) = (of("handed-over"), of("taken-over"));
-    assert_eq!(
-        (gave.len(), took.len()),
-        (1, 1),
-        "refusals and repeats leave none"
-    );
+    assert_eq!((gave.len(), took.len()), (1, 1), "repeats leave none");
+    let refused = of("take-refused");
+    assert_eq!(refused.len(), 2, "in each of her roles");
+    assert!(refused.iter().all(|it| it.reason == "SAME_PERSON"));
     assert_eq!(gave[0].leaf, shown.leaf, "what was read is what was given");
     assert_ne!(gave[0].actor, took[0].actor);
 }

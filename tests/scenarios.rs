@@ -2,7 +2,7 @@
 //! the head of unit who asks about it, kept as a golden file and read aloud.
 //!
 //! Real nodes have the clock of their machine, which no test moves: the case in which the originator sleeps over a hit is
-//! told where clocks can jump, by `calling::duty` and by `delivery::clocks_tests`.
+//! told where clocks can jump, in `cli/commands/track/asleep.rs`.
 #![allow(missing_docs, reason = "a test has no reader but its names")]
 #![allow(clippy::expect_used, reason = "a test that cannot be set up fails")]
 

@@ -67,6 +67,14 @@ fn a_table_is_sent_whole_or_not_at_all_and_once() {
         assert_eq!(output.status.code(), Some(exit), "{said}");
         assert!(words.iter().all(|it| said.contains(it)), "{said}");
     }
+    let output =
+        pair.allpoints("import good.csv --mapping absent.toml --profile-file xa/officer.toml");
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(
+        said.contains("absent.toml: the mapping cannot be read"),
+        "{said}"
+    );
     let import = "import good.csv --mapping mapping.toml --profile-file xa/officer.toml";
     let rehearsed = pair.done(&format!("{import} --dry-run"));
     assert!(rehearsed.contains("nothing was sent"), "{rehearsed}");

@@ -11,7 +11,7 @@ use crate::{
         routing::{Kind, Priority, Status},
         time::Timestamp,
     },
-    store::record::MessageRecord,
+    store::{ledger::Matter, record::MessageRecord},
 };
 
 /// What people are to be called for.
@@ -148,8 +148,13 @@ impl Call {
 
     /// The same matter: a later call takes the place of an earlier one that still waits.
     pub(super) fn is_about_the_same(&self, other: &Self) -> bool {
-        let statement = |call: &Self| call.about.as_ref().map(|about| about.statement);
-        (self.kind, self.peer, statement(self)) == (other.kind, other.peer, statement(other))
+        self.matter() == other.matter()
+    }
+
+    /// What tells one matter from another.
+    pub(super) fn matter(&self) -> Matter {
+        let statement = self.about.as_ref().map(|about| about.statement);
+        (self.kind, self.peer, statement)
     }
 
     /// The bytes that a webhook carries.

@@ -1,8 +1,8 @@
 //! What is worth a call, and whether it was called before.
 //!
 //! Decides, and sends nothing: [`Duty::hear`] on what happened, [`Duty::look`] and [`Duty::links`] on what only time
-//! does. A flash is called for again and again; everything else once, also over a restart, as records keep what was
-//! called.
+//! does. A flash is called for again and again, as is a hit on one; everything else once, also over a restart, as records
+//! keep what was called.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -34,8 +34,13 @@ use crate::{
         ledger::{DueList, Ledger, ListBox, ListFilter},
         record::{Direction, MessageRecord, Ordinal},
     },
-    wire::alert::Touched,
 };
+
+mod hits;
+mod journeys;
+
+use self::hits::Hit;
+pub(super) use self::journeys::Suspect;
 
 /// A clock of one alert that was called for.
 type Late = (StatementRef, CallKind, AuthorityId);
@@ -47,8 +52,8 @@ pub(super) struct Duty {
     link_down_after: Duration,
     flashes: BTreeMap<StatementRef, Flash>,
     late: BTreeSet<Late>,
-    /// Until when our instruction was called for, by alert and partner.
-    hits: BTreeMap<(StatementRef, AuthorityId), Timestamp>,
+    /// Hits that wait for our instruction, by alert and partner.
+    hits: BTreeMap<(StatementRef, AuthorityId), Hit>,
     links: BTreeMap<AuthorityId, Down>,
     /// Journeys that touch an order, each with the alert that states the order.
     touched: BTreeSet<(StatementRef, StatementRef)>,
@@ -57,9 +62,6 @@ pub(super) struct Duty {
     /// The same for each list of days.
     days: [Option<(Day, Ordinal)>; 3],
 }
-
-/// Alerts about one person, each with what its origin said, of which a journey may touch an order.
-pub(super) type Suspect = Vec<Vec<MessageRecord>>;
 
 /// A flash that nobody has opened.
 #[derive(Debug, Clone, Copy, Default)]
@@ -93,10 +95,18 @@ impl Duty {
         }
     }
 
+    /// How long a partner may be away, from now on.
+    pub(super) fn follow(&mut self, link_down_after: Duration) {
+        self.link_down_after = link_down_after;
+    }
+
     /// Flashes that wait already. Then alerts whose journeys nobody was called for, which may touch an order.
     pub(super) fn begin(&mut self, ledger: &Ledger, now: Timestamp) -> Vec<Suspect> {
         for record in ledger.unopened(CALL_FLASHES_MAX) {
             self.note_flash(&record);
+        }
+        for record in newest(ledger) {
+            self.note_hits(&record, ledger, now);
         }
         let journeys = newest(ledger).filter(|record| {
             record.terms.states_journey && !record.called.contains(CallKind::ClauseTouched)
@@ -105,46 +115,6 @@ impl Duty {
             .map(|record| ledger.orders_and_journeys(&record.thread, now))
             .filter(|alerts| !alerts.is_empty())
             .collect()
-    }
-
-    /// Alerts of which an event may have made a journey touch an order: of one person, each with what its origin said.
-    pub(super) fn suspects(event: &Event, ledger: &Ledger, now: Timestamp) -> Option<Suspect> {
-        let (Event::Accepted { routing, .. }
-        | Event::Received { routing, .. }
-        | Event::Carried { routing, .. }) = event
-        else {
-            return None;
-        };
-        if !may_touch(routing) {
-            return None;
-        }
-        let alerts = ledger.orders_and_journeys(&routing.thread, now);
-        (!alerts.is_empty()).then_some(alerts)
-    }
-
-    /// A journey touches an order: told once for each pair, and after a restart once for each journey.
-    pub(super) fn touched(
-        &mut self,
-        touched: &[Touched],
-        alerts: &Suspect,
-        now: Timestamp,
-    ) -> Vec<Due> {
-        let mut dues = Vec::new();
-        for touched in touched {
-            let alert = { alerts.iter().filter_map(|records| records.first()) }
-                .find(|alert| alert.statement == touched.journey);
-            let is_new = self.touched.insert((touched.journey, touched.ordered));
-            if let Some(alert) = alert.filter(|alert| is_new && is_called_for(alert.status)) {
-                dues.push(Due {
-                    peer: Some(touched.ordered.origin),
-                    ..of(CallKind::ClauseTouched, alert.clone(), now)
-                });
-            }
-            if self.touched.len() > CALLS_REMEMBERED_MAX {
-                self.touched.pop_first();
-            }
-        }
-        dues
     }
 
     fn note_flash(&mut self, record: &MessageRecord) {
@@ -160,7 +130,7 @@ impl Duty {
     /// Whether [`Self::hear`] would look at it.
     pub(super) fn cares_for(event: &Event) -> bool {
         if let Event::Accepted { routing, .. } = event {
-            return may_change_what_is_asked(routing) || may_touch(routing);
+            return may_change_what_is_asked(routing) || journeys::may_touch(routing);
         }
         matches!(
             event,
@@ -216,9 +186,11 @@ impl Duty {
         let by = routing.statement.origin;
         let due = instruction_due(&alert, &by, &thread, now)?;
         // An answer and its sighting are one matter, unless the sighting leaves less time.
-        if self.hits.insert((alert.statement, by), due) == Some(due) {
+        let known = self.hits.get(&(alert.statement, by));
+        if known.is_some_and(|hit| hit.due == due) {
             return None;
         }
+        self.hits.insert((alert.statement, by), Hit::called(due));
         if self.hits.len() > CALLS_REMEMBERED_MAX {
             self.hits.pop_first();
         }
@@ -274,7 +246,10 @@ impl Duty {
         now: Timestamp,
         monotonic: Duration,
     ) -> (Vec<Due>, Vec<Due>) {
-        let (mut dues, ended) = self.flashes(ledger, now, monotonic);
+        let (mut dues, mut ended) = self.flashes(ledger, now, monotonic);
+        let (again, answered) = self.flash_hits(ledger, now, monotonic);
+        dues.extend(again);
+        ended.extend(answered);
         for ordinal in self.next_ordinals(ledger) {
             if let Some(record) = ledger.message_at(ordinal) {
                 dues.extend(self.overdue(ledger, &record, now));
@@ -399,13 +374,6 @@ impl Duty {
 fn newest(ledger: &Ledger) -> impl Iterator<Item = MessageRecord> + '_ {
     let boxes = [ListBox::In, ListBox::Out].into_iter();
     boxes.flat_map(|which| ledger.list(which, &ListFilter::default(), None, CALL_LOOK_NEWEST))
-}
-
-/// Whether a journey may touch an order from then on.
-fn may_touch(routing: &Routing) -> bool {
-    let terms = &routing.terms;
-    let moves = routing.effect == Effect::Updates && terms.expected_return_on.is_some();
-    terms.states_orders || terms.states_journey || terms.same_person.is_some() || moves
 }
 
 /// Whether alerts about one person may ask different things from then on.

@@ -10,11 +10,15 @@ mod duty;
 mod http;
 mod mail;
 mod secret;
+#[cfg(test)]
+pub(crate) mod testing;
 mod way;
+mod ways;
 mod webhook;
 
 use std::{sync::Arc, time::Duration};
 
+use arc_swap::ArcSwap;
 use tokio::{
     sync::{Mutex, broadcast},
     time::interval,
@@ -23,7 +27,8 @@ use tokio::{
 use self::{
     call::Due,
     duty::{Duty, Suspect},
-    way::{Messenger, Way},
+    way::{Messenger, Step, Way},
+    ways::Ways,
 };
 pub use self::{
     call::{About, Call},
@@ -32,15 +37,21 @@ pub use self::{
     webhook::{HookFault, Webhook, WebhookSettings},
 };
 use crate::{
-    delivery::{Broker, Random},
+    delivery::{Broker, Random, Setting, SubmitError},
     domain::{
+        alert::marking::Markings,
         call::CallKind,
         id::{AuthorityId, MessageId},
         limits::{CALLS_TOLD_MAX, OBSERVE_INTERVAL},
-        reason::Reason,
+        reason::{Class, Reason},
         time::{Clock, Timestamp},
+        transfer::Policy,
     },
-    store::{Store, StoreFailed, Told, event::Event},
+    store::{
+        Store, StoreFailed, Told,
+        event::Event,
+        record::{CallRecord, MessageRecord},
+    },
 };
 
 /// What calling is made of.
@@ -55,8 +66,12 @@ pub struct CallingParts {
     pub clock: Arc<dyn Clock>,
     /// Ids, jitter.
     pub random: Arc<dyn Random>,
-    /// What the authority has set.
+    /// What the authority has set; may change while the node runs, by [`Calling::follow`].
     pub settings: Settings,
+    /// On what grounds a prepared draft would go abroad; may change while the node runs.
+    pub policy: Arc<ArcSwap<Policy>>,
+    /// Which optional markings are in use.
+    pub markings: Markings,
 }
 
 /// What the authority has set.
@@ -76,7 +91,8 @@ pub struct Calling {
 
 struct Inner {
     parts: CallingParts,
-    ways: Vec<Arc<Way>>,
+    settings: ArcSwap<Settings>,
+    ways: Ways,
     calls: broadcast::Sender<Arc<Call>>,
     duty: Mutex<Duty>,
 }
@@ -85,11 +101,8 @@ impl Calling {
     /// Over these ways; nobody is called before it runs.
     #[must_use]
     pub fn new(parts: CallingParts, webhooks: Vec<Webhook>, mail: Option<Mailbox>) -> Self {
-        let hooks = webhooks.into_iter().map(Messenger::Webhook);
-        let messengers = hooks.chain(mail.map(Messenger::Mail));
-        let ways = messengers
-            .map(|messenger| Arc::new(Way::new(messenger)))
-            .collect();
+        let ways = Ways::new(messengers(webhooks, mail));
+        let settings = ArcSwap::from_pointee(parts.settings.clone());
         let duty = Duty::new(
             parts.authority,
             parts.clock.now(),
@@ -98,6 +111,7 @@ impl Calling {
         Self {
             inner: Arc::new(Inner {
                 parts,
+                settings,
                 ways,
                 calls: broadcast::Sender::new(CALLS_TOLD_MAX),
                 duty: Mutex::new(duty),
@@ -114,7 +128,16 @@ impl Calling {
     /// How each way is.
     #[must_use]
     pub fn ways(&self) -> Vec<WayState> {
-        self.inner.ways.iter().map(|way| way.state()).collect()
+        let ways = self.inner.ways.all();
+        ways.iter().map(|way| way.state()).collect()
+    }
+
+    /// Calls by these ways and settings from now on; what waits on a way stays there as long as the way has its name.
+    pub async fn follow(&self, settings: Settings, webhooks: Vec<Webhook>, mail: Option<Mailbox>) {
+        let mut duty = self.inner.duty.lock().await;
+        duty.follow(settings.link_down_after);
+        self.inner.settings.store(Arc::new(settings));
+        self.inner.ways.follow(messengers(webhooks, mail));
     }
 
     /// Calls once through each way, now, and says what came of it.
@@ -135,7 +158,8 @@ impl Calling {
         self.inner.journal(vec![self.inner.called(&due)]).await?;
         // Nobody may be watching.
         let _ = self.inner.calls.send(Arc::clone(&call));
-        let tries = self.inner.ways.iter().map(|way| way.try_once(&call));
+        let ways = self.inner.ways.all();
+        let tries = ways.iter().map(|way| way.try_once(&call));
         Ok(futures_util::future::join_all(tries).await)
     }
 
@@ -147,11 +171,15 @@ impl Calling {
                 tracing::error!(%error, "nobody is called any more");
             }
         };
-        let ways = inner.ways.iter().map(|way| inner.keep(way));
-        let sending = futures_util::future::join_all(ways);
+        let sending = inner.ways.keep_each(|way| inner.keep(way));
         // Without ways, and after a way has ended, watchers are told all the same.
         tokio::join!(watching, sending);
     }
+}
+
+fn messengers(webhooks: Vec<Webhook>, mail: Option<Mailbox>) -> impl Iterator<Item = Messenger> {
+    let hooks = webhooks.into_iter().map(Messenger::Webhook);
+    hooks.chain(mail.map(Messenger::Mail))
 }
 
 impl Inner {
@@ -159,6 +187,7 @@ impl Inner {
     async fn watch(&self, mut events: broadcast::Receiver<Told>) -> Result<(), StoreFailed> {
         use broadcast::error::RecvError;
         let mut observe = interval(OBSERVE_INTERVAL);
+        self.restore().await?;
         let begun = self.begin().await?;
         self.call_all(begun).await?;
         loop {
@@ -174,6 +203,32 @@ impl Inner {
             };
             self.call_all(dues).await?;
         }
+    }
+
+    /// Calls that the process before had not brought to each of their ways go on, under their ids.
+    async fn restore(&self) -> Result<(), StoreFailed> {
+        let reading = self.parts.store.read(|ledger| {
+            let waiting = ledger.waiting_calls().map(|call| {
+                let about = call.statement.and_then(|it| ledger.message(&it));
+                (call.clone(), about)
+            });
+            waiting.collect::<Vec<_>>()
+        });
+        let (now, monotonic) = (self.parts.clock.now(), self.parts.clock.monotonic());
+        for (kept, record) in reading.await? {
+            let call = Arc::new(self.call_again(&kept, record));
+            let age = now.since(kept.at);
+            for name in kept.waits_on() {
+                let Some(way) = self.ways.named(name) else {
+                    self.give_up(name, &call, 0, Reason::CallWayRemoved).await?;
+                    continue;
+                };
+                if let Some(dropped) = way.restore(Arc::clone(&call), age, monotonic) {
+                    self.give_up(name, &dropped, 0, Reason::CallDropped).await?;
+                }
+            }
+        }
+        Ok(())
     }
 
     /// What waited when this process began.
@@ -239,59 +294,138 @@ impl Inner {
     }
 
     async fn call_all(&self, dues: Vec<Due>) -> Result<(), StoreFailed> {
-        if dues.is_empty() {
-            return Ok(());
-        }
-        let first = dues.iter().filter(|due| due.count == 1);
-        self.journal(first.map(|due| self.called(due)).collect())
-            .await?;
-        for due in &dues {
-            let call = Arc::new(self.call(due));
-            tracing::warn!(
-                kind = %call.kind,
-                reference = call.reference(),
-                ways = self.ways.len(),
-                "people are called"
-            );
-            for way in &self.ways {
-                if let Some(dropped) = way.push(Arc::clone(&call), self.parts.clock.monotonic()) {
-                    self.give_up(way, &dropped, 0, Reason::CallDropped).await?;
-                }
+        let mut calls = Vec::with_capacity(dues.len());
+        let mut events = Vec::new();
+        for due in dues {
+            if !self.is_prepared(&due).await? {
+                continue;
             }
-            // Nobody may be watching.
-            let _ = self.calls.send(call);
+            let call = Arc::new(self.call(&due));
+            // Flashes are called again and again, and found again by looking.
+            if due.count == 1 {
+                events.push(self.called(&due));
+                events.extend(self.waits(&call));
+            }
+            calls.push(call);
+        }
+        // Whatever happens then, it is tried on each way until it arrives or is given up.
+        self.journal(events).await?;
+        for call in calls {
+            self.send(call).await?;
         }
         Ok(())
     }
 
-    /// One way's task: sends what is due, again by the schedule, and gives up after its end.
-    async fn keep(&self, way: &Way) {
-        loop {
-            let Some(given_up) = way.step(&*self.parts.clock, &*self.parts.random).await else {
-                continue;
-            };
-            let (call, tries, reason) = given_up;
-            if let Err(error) = self.give_up(way, &call, tries, reason).await {
-                tracing::error!(%error, way = way.name(), "a call that failed was not journaled");
-                return;
+    /// Where somebody is not known to be back, a draft stands ready before people are called. False: it cannot yet, and
+    /// the next look finds the same.
+    async fn is_prepared(&self, due: &Due) -> Result<bool, StoreFailed> {
+        let Some(travel) = due
+            .record
+            .as_ref()
+            .filter(|_| due.kind == CallKind::ReturnNotConfirmed)
+        else {
+            return Ok(true);
+        };
+        let setting = Setting {
+            policy: self.parts.policy.load_full(),
+            markings: self.parts.markings,
+        };
+        let broker = &self.parts.broker;
+        match broker.prepare_missing(travel.statement, setting).await {
+            Ok(()) => Ok(true),
+            Err(SubmitError::Store(failed)) => Err(failed),
+            Err(SubmitError::Refused { reason, detail }) => {
+                let statement = travel.statement;
+                tracing::warn!(%statement, %reason, detail, "no draft of a missing offender was prepared");
+                // People are called all the same, and `return --prepare` prints what could not be kept.
+                Ok(reason.class() != Class::Retry)
             }
         }
     }
 
+    async fn send(&self, call: Arc<Call>) -> Result<(), StoreFailed> {
+        let ways = self.ways.all();
+        tracing::warn!(
+            kind = %call.kind,
+            reference = call.reference(),
+            ways = ways.len(),
+            "people are called"
+        );
+        for way in ways {
+            if let Some(dropped) = way.push(Arc::clone(&call), self.parts.clock.monotonic()) {
+                self.give_up(way.name(), &dropped, 0, Reason::CallDropped)
+                    .await?;
+            }
+        }
+        // Nobody may be watching.
+        let _ = self.calls.send(call);
+        Ok(())
+    }
+
+    /// One way's task: sends what is due, again by the schedule, and gives up after its end.
+    async fn keep(&self, way: Arc<Way>) {
+        loop {
+            let step = way.step(&*self.parts.clock, &*self.parts.random).await;
+            let is_over = matches!(step, Step::Ended(_));
+            match self.stepped(way.name(), step).await {
+                Ok(()) if is_over => return,
+                Ok(()) => {}
+                Err(error) => {
+                    tracing::error!(%error, way = way.name(), "what became of a call was not journaled");
+                    return;
+                }
+            }
+        }
+    }
+
+    async fn stepped(&self, way: &str, step: Step) -> Result<(), StoreFailed> {
+        match step {
+            Step::Waited => Ok(()),
+            Step::Arrived(call, tries) => self.arrived(way, &call, tries).await,
+            Step::GivenUp(call, tries, reason) => self.give_up(way, &call, tries, reason).await,
+            Step::Ended(waited) => {
+                for call in waited {
+                    self.give_up(way, &call, 0, Reason::CallWayRemoved).await?;
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// Journaled where it was kept: a flash that is called again is not.
+    async fn arrived(&self, way: &str, call: &Call, tries: u32) -> Result<(), StoreFailed> {
+        let now = self.parts.clock.now();
+        let (kind, peer, statement) = call.matter();
+        let plan = self.parts.store.decide(|ledger| {
+            if ledger.call_waits((kind, peer, statement), way) {
+                let arrived = Event::CallArrived {
+                    statement,
+                    peer,
+                    kind,
+                    count: tries,
+                    way: way.into(),
+                };
+                ledger.record(now, arrived);
+            }
+        });
+        plan.commit().await.map(drop)
+    }
+
     async fn give_up(
         &self,
-        way: &Way,
+        way: &str,
         call: &Call,
         tries: u32,
         reason: Reason,
     ) -> Result<(), StoreFailed> {
-        tracing::error!(way = way.name(), kind = %call.kind, %reason, "a call is given up");
+        tracing::error!(way, kind = %call.kind, %reason, "a call is given up");
+        let (kind, peer, statement) = call.matter();
         let failed = Event::CallFailed {
-            statement: call.about.as_ref().map(|about| about.statement),
-            peer: call.peer,
-            kind: call.kind,
+            statement,
+            peer,
+            kind,
             count: tries,
-            way: way.name().into(),
+            way: way.into(),
             reason,
         };
         self.journal(vec![failed]).await
@@ -303,17 +437,50 @@ impl Inner {
         let at = self.parts.clock.now();
         let unix_ms = u64::try_from(at.as_micros() / 1000).unwrap_or(0);
         let id = MessageId::from_parts(unix_ms, random);
-        due.call(id, at, self.parts.authority, &self.parts.settings.link)
+        due.call(id, at, self.parts.authority, &self.settings.load().link)
+    }
+
+    /// The same call as it was kept; `record` is of the statement that it is about.
+    fn call_again(&self, kept: &CallRecord, record: Option<MessageRecord>) -> Call {
+        let due = Due {
+            kind: kept.kind,
+            record,
+            peer: kept.peer,
+            due: kept.due,
+            since: kept.since,
+            reason: kept.reason,
+            count: kept.count,
+        };
+        let (own, settings) = (self.parts.authority, self.settings.load());
+        due.call(kept.id, kept.at, own, &settings.link)
+    }
+
+    /// How a call is kept until it has arrived; none where there is no way.
+    fn waits(&self, call: &Call) -> Option<Event> {
+        let ways = self.ways.names();
+        let (kind, peer, statement) = call.matter();
+        let kept = CallRecord {
+            id: call.id,
+            at: call.at,
+            kind,
+            statement,
+            peer,
+            due: call.due,
+            since: call.since,
+            reason: call.reason,
+            count: call.count,
+            ways: ways.into(),
+        };
+        (!kept.ways.is_empty()).then(|| Event::CallWaits { call: kept.into() })
     }
 
     fn called(&self, due: &Due) -> Event {
-        let ways: Vec<&str> = self.ways.iter().map(|way| way.name()).collect();
         Event::Called {
             statement: due.record.as_ref().map(|record| record.statement),
             peer: due.peer,
             kind: due.kind,
             count: due.count,
-            ways: ways.join(",").into(),
+            ways: self.ways.names().into(),
         }
     }
 

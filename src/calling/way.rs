@@ -10,6 +10,7 @@ use std::{
     time::Duration,
 };
 
+use arc_swap::ArcSwap;
 use tokio::{sync::Notify, time::sleep};
 
 use super::{call::Call, mail::Mailbox, webhook::Webhook};
@@ -69,7 +70,7 @@ impl SendFault {
 }
 
 impl Messenger {
-    fn name(&self) -> &str {
+    pub(super) fn name(&self) -> &str {
         match self {
             Self::Webhook(hook) => hook.name(),
             Self::Mail(_) => "mail",
@@ -129,8 +130,22 @@ pub struct Tried {
     pub fault: Option<(Reason, String)>,
 }
 
+/// What came of one step.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Step {
+    /// Nothing that anybody must know.
+    Waited,
+    /// A call arrived, after so many tries.
+    Arrived(Arc<Call>, u32),
+    /// A call is given up after so many tries, and why.
+    GivenUp(Arc<Call>, u32, Reason),
+    /// The way is no more; what waited on it is given up.
+    Ended(Vec<Arc<Call>>),
+}
+
 pub(super) struct Way {
-    messenger: Messenger,
+    name: String,
+    messenger: ArcSwap<Messenger>,
     state: Mutex<State>,
     grown: Notify,
 }
@@ -144,6 +159,8 @@ struct State {
     fault: Option<(Timestamp, Reason, String)>,
     /// The receiver wants nothing more, ever.
     is_gone: bool,
+    /// The configuration names it no more.
+    is_ended: bool,
     /// When calls left within the last minute (monotonic).
     left: VecDeque<Duration>,
 }
@@ -158,21 +175,46 @@ pub(super) struct Waiting {
 impl Way {
     pub(super) fn new(messenger: Messenger) -> Self {
         Self {
-            messenger,
+            name: messenger.name().to_owned(),
+            messenger: ArcSwap::from_pointee(messenger),
             state: Mutex::default(),
             grown: Notify::new(),
         }
     }
 
     pub(super) fn name(&self) -> &str {
-        self.messenger.name()
+        &self.name
+    }
+
+    /// By another address, secret or server from now on: what waits is tried there at once, and by
+    /// the whole schedule.
+    pub(super) fn goes_by(&self, messenger: Messenger) {
+        self.messenger.store(Arc::new(messenger));
+        let mut state = self.lock();
+        state.is_gone = false;
+        for waiting in &mut state.waiting {
+            (waiting.due, waiting.tries) = (Duration::ZERO, 0);
+        }
+        drop(state);
+        self.grown.notify_one();
+    }
+
+    /// The configuration names it no more.
+    pub(super) fn end(&self) {
+        self.lock().is_ended = true;
+        self.grown.notify_one();
+    }
+
+    #[cfg(test)]
+    pub(super) fn is_ended(&self) -> bool {
+        self.lock().is_ended
     }
 
     pub(super) fn state(&self) -> WayState {
         let state = self.lock();
         WayState {
             name: self.name().to_owned(),
-            what: self.messenger.what(),
+            what: self.messenger.load().what(),
             waiting: u64::try_from(state.waiting.len()).unwrap_or(u64::MAX),
             sent: state.sent,
             failed: state.failed,
@@ -183,6 +225,20 @@ impl Way {
 
     /// Puts a call into the queue; gives back the one that is given up for it.
     pub(super) fn push(&self, call: Arc<Call>, monotonic: Duration) -> Option<Arc<Call>> {
+        self.queue(call, 0, monotonic)
+    }
+
+    /// Puts a call that is so old back into the queue, as far in its schedule as it would be: tried at once.
+    pub(super) fn restore(
+        &self,
+        call: Arc<Call>,
+        age: Duration,
+        monotonic: Duration,
+    ) -> Option<Arc<Call>> {
+        self.queue(call, tries_within(age), monotonic)
+    }
+
+    fn queue(&self, call: Arc<Call>, tries: u32, monotonic: Duration) -> Option<Arc<Call>> {
         let mut state = self.lock();
         state
             .waiting
@@ -193,7 +249,7 @@ impl Way {
         state.failed += u64::from(dropped.is_some());
         state.waiting.push_back(Waiting {
             call,
-            tries: 0,
+            tries,
             due: monotonic,
         });
         drop(state);
@@ -203,22 +259,22 @@ impl Way {
 
     /// One try beside the queue.
     pub(super) async fn try_once(&self, call: &Call) -> Tried {
-        let tried = self.messenger.send(call, call.at).await;
+        let messenger = self.messenger.load_full();
+        let tried = messenger.send(call, call.at).await;
         Tried {
             way: self.name().to_owned(),
-            what: self.messenger.what(),
+            what: messenger.what(),
             fault: tried.err().map(|fault| (fault.reason, fault.detail)),
         }
     }
 
-    /// Waits for the next call that is due and tries it. A call that is given up comes back, with how often it was
-    /// tried and why.
-    pub(super) async fn step(
-        &self,
-        clock: &dyn Clock,
-        random: &dyn Random,
-    ) -> Option<(Arc<Call>, u32, Reason)> {
-        let mut waiting = match self.take(clock.monotonic()) {
+    /// Waits for the next call that is due and tries it.
+    pub(super) async fn step(&self, clock: &dyn Clock, random: &dyn Random) -> Step {
+        let taken = match self.ended() {
+            Some(waited) => return Step::Ended(waited),
+            None => self.take(clock.monotonic()),
+        };
+        let mut waiting = match taken {
             Ok(waiting) => waiting,
             Err(wait) => {
                 tokio::select! {
@@ -226,21 +282,22 @@ impl Way {
                     () = self.grown.notified() => {}
                     () = sleep(wait) => {}
                 }
-                return None;
+                return Step::Waited;
             }
         };
         if self.lock().is_gone {
             self.lock().failed += 1;
-            return Some((waiting.call, waiting.tries, Reason::CallGone));
+            return Step::GivenUp(waiting.call, waiting.tries, Reason::CallGone);
         }
         waiting.tries += 1;
-        let fault = match self.messenger.send(&waiting.call, clock.now()).await {
+        let messenger = self.messenger.load_full();
+        let fault = match messenger.send(&waiting.call, clock.now()).await {
             Ok(()) => {
                 let mut state = self.lock();
                 state.sent += 1;
                 state.sent_at = Some(clock.now());
                 state.fault = None;
-                return None;
+                return Step::Arrived(waiting.call, waiting.tries);
             }
             Err(fault) => fault,
         };
@@ -253,6 +310,16 @@ impl Way {
         self.failed(waiting, fault, clock, random_bytes)
     }
 
+    /// What waited, once the way has ended.
+    fn ended(&self) -> Option<Vec<Arc<Call>>> {
+        let mut state = self.lock();
+        if !state.is_ended {
+            return None;
+        }
+        let waited = state.waiting.drain(..);
+        Some(waited.map(|waiting| waiting.call).collect())
+    }
+
     /// Back into the queue, or given up.
     fn failed(
         &self,
@@ -260,7 +327,7 @@ impl Way {
         fault: SendFault,
         clock: &dyn Clock,
         [chance]: [u8; 1],
-    ) -> Option<(Arc<Call>, u32, Reason)> {
+    ) -> Step {
         let wait = wait_after(waiting.tries, chance);
         let mut state = self.lock();
         state.fault = Some((clock.now(), fault.reason, fault.detail));
@@ -271,16 +338,16 @@ impl Way {
             .any(|other| other.call.is_about_the_same(&waiting.call));
         match wait.filter(|_| !state.is_gone) {
             // A newer call about the same waits already.
-            Some(_) if superseded => None,
+            Some(_) if superseded => Step::Waited,
             Some(wait) => {
                 let wait = wait.max(fault.retry_after.unwrap_or_default());
                 waiting.due = clock.monotonic() + wait;
                 state.waiting.push_back(waiting);
-                None
+                Step::Waited
             }
             None => {
                 state.failed += 1;
-                Some((waiting.call, waiting.tries, fault.reason))
+                Step::GivenUp(waiting.call, waiting.tries, fault.reason)
             }
         }
     }
@@ -296,7 +363,7 @@ impl Way {
         if due > monotonic && !state.is_gone {
             return Err(due - monotonic);
         }
-        if let Some(per_minute) = self.messenger.per_minute() {
+        if let Some(per_minute) = self.messenger.load().per_minute() {
             let begun = monotonic.saturating_sub(MINUTE);
             state
                 .left
@@ -322,5 +389,16 @@ pub(super) fn wait_after(tries: u32, chance: u8) -> Option<Duration> {
     Some(wait + wait / JITTER_PART * u32::from(chance) / u32::from(u8::MAX))
 }
 
+/// How often a call of this age was to be tried by the schedule: the wait after each of these tries is over.
+fn tries_within(age: Duration) -> u32 {
+    let mut left = age;
+    let over = RETRIES.iter().take_while(|wait| {
+        let rest = left.checked_sub(**wait);
+        left = rest.unwrap_or_default();
+        rest.is_some()
+    });
+    u32::try_from(over.count()).unwrap_or(u32::MAX)
+}
+
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -345,8 +345,11 @@ impl<'a> Partner<'a> {
         dues
     }
 
-    /// An instruction for the first due of what nobody has answered: a hit, and a person who is there now.
+    /// An instruction for the first due of what nobody has answered: a hit, and a person who is there now. Nothing for
+    /// what came before the recipient said that it had been another person.
     fn instructions_due(&self) -> Option<Overdue> {
+        let mistaken = self.of_code(AnswerCode::Misidentified).last();
+        let stands = |at: Timestamp| mistaken.is_none_or(|(said_at, _)| said_at < at);
         let hits = self
             .of_code(AnswerCode::Hit)
             .map(|(at, _)| (at, self.deadlines.instruction));
@@ -356,8 +359,8 @@ impl<'a> Partner<'a> {
         let due = hits
             .chain(present)
             .filter(|(at, _)| {
-                self.originator_said(*at, |effect| effect == Effect::Instructs)
-                    .is_none()
+                let instructed = self.originator_said(*at, |effect| effect == Effect::Instructs);
+                stands(*at) && instructed.is_none()
             })
             .map(|(at, within)| at.plus(within))
             .min()?;

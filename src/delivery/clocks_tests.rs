@@ -170,6 +170,26 @@ fn a_hit_asks_an_instruction_of_the_originator() {
 }
 
 #[test]
+fn a_hit_on_another_person_asks_no_instruction_any_more_and_one_after_it_does() {
+    let hit = |minute| answered(AnswerCode::Hit, minute);
+    let mistaken = |minute| answered(AnswerCode::Misidentified, minute);
+    let owes = [owed(ClockName::Instruction, "XA")];
+    assert_eq!(
+        late(&own(), &[hit(20), present(20), mistaken(30)], 1_000),
+        []
+    );
+    let again = [hit(20), mistaken(30), hit(40)];
+    assert_eq!(late(&own(), &again, 160), []);
+    assert_eq!(late(&own(), &again, 161), owes);
+    // What another recipient took back is its own.
+    let other = MessageRecord {
+        effect: Effect::Answers(AnswerCode::Misidentified),
+        ..said("XC", "XA", Kind::Answer, 30)
+    };
+    assert_eq!(late(&own(), &[hit(20), other], 141), owes);
+}
+
+#[test]
 fn closed_alerts_owe_nothing_and_foreign_ones_are_ours_to_answer() {
     let closed = MessageRecord {
         life: AlertLife::Closed,
@@ -376,7 +396,8 @@ fn month(dice: &mut Dice) -> Vec<(i64, MessageRecord)> {
     let mut thread: Vec<_> = (0..dice.below(9))
         .map(|_| {
             let minute = dice.below(MONTH);
-            let record = match dice.below(7) {
+            let record = match dice.below(8) {
+                7 => answered(AnswerCode::Misidentified, minute),
                 0 => answered(AnswerCode::Opened, minute),
                 1 | 2 => answered(AnswerCode::NeedsInformation, minute),
                 3 => said("XA", "XB", Kind::Update, minute),
@@ -417,7 +438,7 @@ fn counted(
     if now > minutes(allowed.opened) && !until_now().any(|(_, it)| it.kind == Kind::Answer) {
         late.push(owed(ClockName::Opened, "XB"));
     }
-    if of(AnswerCode::Hit).is_empty() {
+    if of(AnswerCode::Hit).is_empty() && of(AnswerCode::Misidentified).is_empty() {
         match waits(now) {
             Some(asked) if now > asked + minutes(allowed.first_answer) => {
                 late.push(owed(ClockName::Answer, "XA"));
@@ -438,9 +459,13 @@ fn counted(
     let instructed = |from: i64| {
         until_now().any(|(minute, it)| *minute >= from && it.effect == Effect::Instructs)
     };
+    let mistaken = |at: i64| {
+        let said = of(AnswerCode::Misidentified).into_iter();
+        said.max().is_some_and(|said| said >= at)
+    };
     if { hits }
         .chain(there)
-        .any(|(minute, within)| !instructed(minute) && now > minute + within)
+        .any(|(minute, within)| !instructed(minute) && !mistaken(minute) && now > minute + within)
     {
         late.push(owed(ClockName::Instruction, "XA"));
     }

@@ -61,6 +61,7 @@ mod submit;
 mod touched;
 mod turns;
 mod under_way;
+mod unreturned;
 mod verdict;
 mod workers;
 
@@ -74,6 +75,7 @@ pub use self::{
     reclaim::{Given, ReclaimAsk, ReclaimPage, ReclaimState, Reclaimed},
     touched::touched,
     under_way::UnderWay,
+    unreturned::Setting,
 };
 
 /// What a node's broker is made of.
@@ -401,6 +403,19 @@ impl Broker {
         hand::carried(&self.core, actor, statements, recipient, word, report).await
     }
 
+    /// Somebody who travelled is not known to be back: keeps a filled draft of a missing offender for a second person,
+    /// once for each return. Answers when durable; nothing leaves.
+    ///
+    /// # Errors
+    /// As [`Self::submit`] would: such a draft must be legal, and its ground somebody's.
+    pub async fn prepare_missing(
+        &self,
+        travel: StatementRef,
+        setting: Setting,
+    ) -> Result<(), SubmitError> {
+        unreturned::prepare(&self.core, travel, setting).await
+    }
+
     /// A second person releases a kept draft, which `submission` says anew: signed, and accepted in the commit that ends
     /// the draft. Answers when durable.
     ///
@@ -528,6 +543,6 @@ pub struct FrameOutcome {
 }
 
 #[cfg(test)]
-mod scenarios;
+pub(crate) mod scenarios;
 #[cfg(test)]
 mod testing;

@@ -87,6 +87,7 @@ pub(super) const fn act_name(act: Act) -> &'static str {
         Act::DraftEnded => "draft-ended",
         Act::ActRefused => "act-refused",
         Act::HandedOver => "handed-over",
+        Act::TakeRefused => "take-refused",
         Act::Restricted => "restricted",
         Act::GoesByHand => "goes-by-hand",
         Act::Bundled => "bundled",
@@ -94,6 +95,8 @@ pub(super) const fn act_name(act: Act) -> &'static str {
         Act::AlertExpired => "alert-expired",
         Act::Called => "called",
         Act::CallFailed => "call-failed",
+        Act::CallWaits => "call-waits",
+        Act::CallArrived => "call-arrived",
     }
 }
 
@@ -162,7 +165,11 @@ fn entry(header: &EntryHeader) -> pb::AuditEntry {
             .map_or_else(String::new, |peer| peer.to_string()),
         leaf: header.leaf.map_or_else(Vec::new, |leaf| leaf.0.to_vec()),
         count: match header.act {
-            Act::RefusalsCounted | Act::Called | Act::CallFailed => header.count,
+            Act::RefusalsCounted
+            | Act::Called
+            | Act::CallFailed
+            | Act::CallWaits
+            | Act::CallArrived => header.count,
             _ => 0,
         },
     }

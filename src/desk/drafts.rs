@@ -177,6 +177,13 @@ pub(super) async fn give_back(
     let record = kept(desk, &request.id).await?.ok_or_else(not_kept)?;
     let (draft, _) = content(desk, record.index).await?;
     check_units(desk, permit, &draft).await?;
+    if record.creator == Actor::NODE {
+        return Err(refusal(
+            Reason::NotYours,
+            "the node filled it in, and changes nothing: release it, or discard it and send what is right; \
+             `allpoints return ID --prepare` prints it",
+        ));
+    }
     let broker = &desk.parts().broker;
     let word = DraftWord::Return(why);
     let stepped = broker.step_draft(permit.actor, record.statement, word);
@@ -323,6 +330,10 @@ pub(super) async fn is_same_person(
 ) -> Result<bool, Status> {
     if permit.actor == *creator {
         return Ok(true);
+    }
+    // What the node filled in was written by nobody.
+    if *creator == Actor::NODE {
+        return Ok(false);
     }
     let named = desk
         .parts()

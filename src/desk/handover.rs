@@ -118,6 +118,16 @@ pub(super) async fn take(
         ));
     }
     if is_same_person(desk, permit, &record.giver).await? {
+        let (now, parts) = (desk.parts().clock.now(), desk.parts());
+        let refused = Event::TakeRefused {
+            actor: permit.actor,
+            given: record.given,
+            reason: Reason::SamePerson,
+        };
+        let plan = parts.store.decide(|ledger| {
+            ledger.record(now, refused);
+        });
+        plan.commit().await.map_err(|error| store_failed(&error))?;
         return Err(refusal(
             Reason::SamePerson,
             "whoever gave it over does not take it: somebody of the next shift does",

@@ -31,7 +31,7 @@ mod stream;
 mod submit;
 mod summary;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 mod thread;
 mod touched;
 mod units;

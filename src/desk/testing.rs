@@ -2,16 +2,29 @@
 
 use std::time::Duration;
 
+use super::{moment::Moment, thread::tracked};
 use crate::{
     domain::{
-        id::{MessageId, StatementRef},
+        id::{AuthorityId, MessageId, StatementRef},
         lives::{AlertLife, DeliveryLife},
         receipt::LeafHash,
         routing::{Effect, Handling, HandlingSet, Kind, Priority, Status},
         time::Timestamp,
     },
+    proto::desk::v1 as pb,
     store::record::{DeliveryRecord, Direction, MessageRecord},
 };
+
+/// What `Track` tells of a thread's first statement at a time, by its records alone.
+pub(crate) fn tracked_at(
+    own: AuthorityId,
+    now: Timestamp,
+    records: &[MessageRecord],
+) -> pb::TrackResponse {
+    let moment = Moment::at(own, now, Vec::new());
+    let first = records.first().expect("a thread");
+    tracked(first, records, &moment)
+}
 
 /// A live alert of XA-POL, queued for XB-POL.
 pub(super) fn own_alert(priority: Priority) -> MessageRecord {

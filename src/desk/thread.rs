@@ -109,30 +109,40 @@ pub(super) async fn track(
         (ledger.kept_to(&thread), same_person)
     });
     let (kept_to, same_person) = reading.await.map_err(|error| store_failed(&error))?;
-    let moment = Moment::of(desk.parts());
-    let mut events = records.iter().flat_map(events_of).collect::<Vec<_>>();
-    events.sort_by_key(|event| event.at_us);
-    let mut deliveries = match record.direction {
-        Direction::Own => deliveries(&record, &records, &moment),
-        Direction::Foreign => Vec::new(),
-    };
-    let running = running(moment.own, &record, &records, now);
+    let mut told = tracked(&record, &records, &Moment::of(desk.parts()));
     if permit.role != Role::Ops {
-        carry::with_reports(desk, &record, &mut deliveries).await?;
+        carry::with_reports(desk, &record, &mut told.deliveries).await?;
     }
     let threads = vec![thread];
     let mut touched = touched::of_lines(desk, permit, threads).await?;
+    let summary = told.summary.unwrap_or_default();
     Ok(pb::TrackResponse {
         touched: touched.remove(&thread).unwrap_or_default(),
-        summary: Some(pb::Summary {
-            kept_to,
-            ..summary(&record, &records, &moment)
-        }),
-        deliveries,
-        events,
+        summary: Some(pb::Summary { kept_to, ..summary }),
         same_person,
-        running: running.into_iter().map(overdue_line).collect(),
+        ..told
     })
+}
+
+/// What the records of a thread alone tell of one of its statements.
+pub(super) fn tracked(
+    record: &MessageRecord,
+    records: &[MessageRecord],
+    moment: &Moment,
+) -> pb::TrackResponse {
+    let mut events = records.iter().flat_map(events_of).collect::<Vec<_>>();
+    events.sort_by_key(|event| event.at_us);
+    let running = running(moment.own, record, records, moment.now);
+    pb::TrackResponse {
+        summary: Some(summary(record, records, moment)),
+        deliveries: match record.direction {
+            Direction::Own => deliveries(record, records, moment),
+            Direction::Foreign => Vec::new(),
+        },
+        events,
+        running: running.into_iter().map(overdue_line).collect(),
+        ..pb::TrackResponse::default()
+    }
 }
 
 /// The record that a text names, and its thread.

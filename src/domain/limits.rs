@@ -302,6 +302,8 @@ pub const NOTE_TO_STAFF_MAX_CHARS: usize = 2_000;
 pub const RESTRICTIONS_MAX: usize = 16 * 1024;
 /// Calls that one way keeps while they wait; the oldest is given up for a newer one.
 pub const CALLS_WAITING_MAX: usize = 256;
+/// Calls that are kept over a restart, of all ways together; the oldest is forgotten for a newer one.
+pub const CALLS_KEPT_MAX: usize = CALLS_WAITING_MAX * (WEBHOOKS_MAX + 1);
 /// Calls that a slow watcher may fall behind.
 pub const CALLS_TOLD_MAX: usize = 256;
 /// Until people are called again about a flash that nobody has opened.

@@ -266,6 +266,8 @@ reasons! {
         "the return would say what the one before it says" "wait: what comes late is told when a figure changes by five; at home `allpoints stats --cases` has it";
     132 NotCounted "NOT_COUNTED" Final InvalidArgument
         "the return is not what this node counts, or a newer one has left" "count it anew with `allpoints stats --prepare-return` and send that, alone and as it is";
+    133 CallWayRemoved "CALL_WAY_REMOVED" Final FailedPrecondition
+        "the way of calling on which it waited is in the configuration no more" "look at the matter itself; `allpoints status` names the ways that there are";
     140 CarriedFaulty "CARRIED_FAULTY" Final InvalidArgument
         "the statement inside does not verify, is not legal, or is not the one that the header names" "an attack or a fault at the peer: look at the journal entry";
     141 NotLive "NOT_LIVE" Final FailedPrecondition

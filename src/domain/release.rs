@@ -117,6 +117,8 @@ pub enum Why {
     Asked,
     /// A rule of the node's configuration about its destinations, counted from 1.
     Destination(usize),
+    /// The node itself filled it in, as somebody who travelled is not known to be back.
+    Unreturned,
 }
 
 impl fmt::Display for Why {
@@ -125,6 +127,7 @@ impl fmt::Display for Why {
             Self::Rule(number) => write!(f, "rule {number} of [[release]]"),
             Self::Directory => f.write_str("this authority's entry in the directory"),
             Self::Asked => f.write_str("its creator asked for it"),
+            Self::Unreturned => f.write_str("the node filled it in: the return is not confirmed"),
             Self::Destination(number) => write!(f, "rule {number} of [[destination]]"),
         }
     }
@@ -231,6 +234,12 @@ pub fn function(authority: AuthorityId, role: &str, number: u64) -> String {
     let function = format!("{authority}/{role}-{number}");
     debug_assert!(function.len() <= PSEUDONYM_MAX_BYTES);
     function
+}
+
+/// The node itself, where it fills in what a person releases: `XA-POL/node`.
+#[must_use]
+pub fn of_node(authority: AuthorityId) -> String {
+    format!("{authority}/node")
 }
 
 #[cfg(test)]

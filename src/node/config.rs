@@ -376,12 +376,14 @@ impl Config {
             ("log", self.log == other.log),
             ("delivery", self.delivery == other.delivery),
             ("marking", self.marking == other.marking),
-            ("calling", self.calling == other.calling),
-            ("webhook", self.webhook == other.webhook),
-            ("mail", self.mail == other.mail),
         ];
         same.into_iter()
             .find_map(|(key, is_same)| (!is_same).then_some(key))
+    }
+
+    /// Whether people are called otherwise than by `other`.
+    pub(super) fn calls_otherwise(&self, other: &Self) -> bool {
+        (&self.calling, &self.webhook, &self.mail) != (&other.calling, &other.webhook, &other.mail)
     }
 
     fn paths_mut(&mut self) -> Vec<&mut PathBuf> {

@@ -107,6 +107,7 @@ impl Serving {
             links: Arc::clone(&connector) as _,
             workers: workers(config.delivery.workers),
         });
+        let policy = Arc::new(ArcSwap::from_pointee(config.transfer_policy()));
         let calling = Calling::new(
             CallingParts {
                 authority: config.authority,
@@ -115,6 +116,8 @@ impl Serving {
                 clock: Arc::clone(&clock),
                 random: Arc::new(SystemRandom),
                 settings: parts.ways.settings,
+                policy: Arc::clone(&policy),
+                markings: config.marking.in_use(),
             },
             parts.ways.webhooks,
             parts.ways.mail,
@@ -156,7 +159,7 @@ impl Serving {
             broker,
             store,
             calling,
-            policy: Arc::new(ArcSwap::from_pointee(config.transfer_policy())),
+            policy,
             release_rules: Arc::new(ArcSwap::from_pointee(config.release.clone())),
             config: Arc::new(ArcSwap::from(config)),
             clock,
@@ -256,6 +259,7 @@ impl Serving {
             adoption: self.adoption.clone(),
             observer: Arc::clone(&self.observer),
             book: self.book.clone(),
+            calling: self.calling.clone(),
             wake: Arc::clone(wake),
             watch: <_>::default(),
         }

@@ -126,12 +126,18 @@ acts! {
     Carried = 30,
     /// A statement of our own was for a group, or for all: whoever joins is offered to us for it.
     Addressed = 31,
+    /// A call waits on its ways until it arrives there.
+    CallWaits = 32,
+    /// A call arrived on one of its ways.
+    CallArrived = 33,
     /// A delivery goes by hand: its recipient runs no node.
     GoesByHand = 34,
     /// A bundle was written, to be carried to a recipient.
     Bundled = 35,
     /// A bundle was carried, by whom and when; perhaps acknowledged, by whom.
     HandReported = 36,
+    /// Whoever gave a shift's open work over tried to take it.
+    TakeRefused = 45,
     /// Stands for an entry that was damaged beyond reading.
     Missing = 40,
     /// A partner gave back what was lost here.

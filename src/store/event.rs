@@ -11,7 +11,10 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 pub use self::reader::{EventError, Reader};
-use super::entry::{Actor, EntryIndex};
+use super::{
+    entry::{Actor, EntryIndex},
+    record::CallRecord,
+};
 use crate::domain::{
     call::CallKind,
     id::{AuthorityId, StatementRef},
@@ -236,6 +239,24 @@ pub enum Event {
         /// The ways that it was handed to, by their names in the configuration, commas between.
         ways: Arc<str>,
     },
+    /// A call waits on its ways: whatever happens, it is tried there until it arrives or is given up.
+    CallWaits {
+        /// The call.
+        call: Arc<CallRecord>,
+    },
+    /// A call arrived on one of its ways.
+    CallArrived {
+        /// About which statement.
+        statement: Option<StatementRef>,
+        /// Who owes what is due, or the partner that it is about.
+        peer: Option<AuthorityId>,
+        /// Why it was called.
+        kind: CallKind,
+        /// How often it was tried.
+        count: u32,
+        /// The way, by its name in the configuration.
+        way: Arc<str>,
+    },
     /// A call was given up on one of its ways.
     CallFailed {
         /// About which statement.
@@ -304,6 +325,15 @@ pub enum Event {
         step: HandoverStep,
         /// What is given over: a `desk.v1.OpenWork` and the giver's words.
         body: Bytes,
+    },
+    /// A person was refused to take over what was given over.
+    TakeRefused {
+        /// Who tried.
+        actor: Actor,
+        /// The entry in which it was given.
+        given: EntryIndex,
+        /// Why not.
+        reason: Reason,
     },
     /// A delivery goes by hand: its recipient runs no node.
     GoesByHand {

@@ -7,9 +7,10 @@ use std::sync::Arc;
 use super::entry::{Actor, EntryIndex};
 use crate::domain::{
     alert::{basis::Validity, value::Day},
-    call::CallSet,
-    id::{AuthorityId, StatementRef},
+    call::{CallKind, CallSet},
+    id::{AuthorityId, MessageId, StatementRef},
     lives::{AlertLife, DeliveryLife, DraftLife, HandlingLife},
+    reason::Reason,
     receipt::LeafHash,
     release::Outline,
     routing::{AnswerCode, Effect, HandlingSet, Kind, Priority, Status},
@@ -147,6 +148,41 @@ pub struct HandoverRecord {
     pub given_at: Timestamp,
     /// Who took it over, and when.
     pub taken: Option<(Actor, Timestamp)>,
+}
+/// A call that has not arrived on each of its ways yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CallRecord {
+    /// The same for every way and each try.
+    pub id: MessageId,
+    /// When it was made.
+    pub at: Timestamp,
+    /// Why.
+    pub kind: CallKind,
+    /// What it is about.
+    pub statement: Option<StatementRef>,
+    /// Who owes what is due, or the partner that it is about.
+    pub peer: Option<AuthorityId>,
+    /// When that was or is due.
+    pub due: Option<Timestamp>,
+    /// Since when it is so.
+    pub since: Timestamp,
+    /// The named reason, of refusals and links.
+    pub reason: Option<Reason>,
+    /// Which call about this it is, from 1.
+    pub count: u32,
+    /// The ways on which it waits, by their names in the configuration, commas between.
+    pub ways: Arc<str>,
+}
+impl CallRecord {
+    /// What tells one matter from another: a later call takes the place of an earlier one about the same.
+    #[must_use]
+    pub fn matter(&self) -> (CallKind, Option<AuthorityId>, Option<StatementRef>) {
+        (self.kind, self.peer, self.statement)
+    }
+    /// The ways on which it waits.
+    pub fn waits_on(&self) -> impl Iterator<Item = &str> {
+        self.ways.split(',').filter(|way| !way.is_empty())
+    }
 }
 impl MessageRecord {
     /// The delivery to one recipient.

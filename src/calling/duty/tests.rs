@@ -14,6 +14,7 @@ use crate::{
         time::Clock,
     },
     store::{Store, entry::Actor, event::Peek, testing::TestDisk},
+    wire::alert::Touched,
 };
 
 #[derive(Debug)]
@@ -318,6 +319,41 @@ async fn a_hit_is_called_at_once_and_its_overdue_instruction_at_the_originators_
         abroad.look(126 * MINUTE).await,
         ["instruction_overdue XB-POL 1"]
     );
+}
+
+#[tokio::test]
+async fn a_hit_on_a_flash_is_called_again_each_five_minutes_until_our_word_also_over_a_restart() {
+    let mut desk = Desk::new();
+    let alert = flash("XA-POL", 1);
+    desk.happens(Duration::ZERO, accepted(&alert)).await;
+    desk.happens(Duration::ZERO, receipt(&alert, "XB-POL", Verdict::Held))
+        .await;
+    desk.happens(Duration::ZERO, receipt(&alert, "XC-POL", Verdict::Held))
+        .await;
+    let hit = reply(&alert, "XB-POL", 8, Effect::Answers(AnswerCode::Hit));
+    let dues = desk.happens(MINUTE, received(&hit)).await;
+    assert_eq!(told(&dues), ["hit_waiting XB-POL 1"]);
+    let again = async |desk: &mut Desk, minutes: u32| {
+        let (dues, ended) = desk.seen(MINUTE * minutes).await;
+        let hits = |dues: &[Due]| {
+            let all = told(dues).into_iter();
+            all.filter(|it| it.starts_with("hit")).collect::<Vec<_>>()
+        };
+        (hits(&dues), hits(&ended))
+    };
+    let call = |count: u32| vec![format!("hit_waiting XB-POL {count}")];
+    let none = Vec::<String>::new;
+    assert_eq!(again(&mut desk, 1).await, (none(), none()));
+    assert_eq!(again(&mut desk, 5).await, (none(), none()));
+    assert_eq!(again(&mut desk, 6).await, (call(2), none()));
+    assert_eq!(again(&mut desk, 11).await, (call(3), none()));
+    desk.restarts(12 * MINUTE).await;
+    assert_eq!(again(&mut desk, 12).await, (none(), none()));
+    assert_eq!(again(&mut desk, 17).await, (call(2), none()));
+    let word = reply(&alert, "XA-POL", 9, Effect::Instructs);
+    desk.happens(18 * MINUTE, accepted(&word)).await;
+    assert_eq!(again(&mut desk, 22).await, (none(), call(2)), "how often");
+    assert_eq!(again(&mut desk, 30).await, (none(), none()));
 }
 
 #[tokio::test]

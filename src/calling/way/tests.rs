@@ -75,6 +75,15 @@ async fn receiver(answers: Vec<&'static str>) -> (String, tokio::task::JoinHandl
 }
 
 fn hook(folder: &tempfile::TempDir, url: String) -> Way {
+    Way::new(Messenger::Webhook(webhook(folder, url)))
+}
+
+fn webhook(folder: &tempfile::TempDir, url: String) -> Webhook {
+    named("duty", folder, url)
+}
+
+/// A webhook of this name; its secret stands in the folder.
+pub(in crate::calling) fn named(name: &str, folder: &tempfile::TempDir, url: String) -> Webhook {
     let secret = folder.path().join("secret");
     let mut file = std::fs::OpenOptions::new()
         .write(true)
@@ -85,12 +94,12 @@ fn hook(folder: &tempfile::TempDir, url: String) -> Way {
         .unwrap();
     writeln!(file, "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").unwrap();
     let settings = WebhookSettings {
-        name: "duty".to_owned(),
+        name: name.to_owned(),
         url,
         secret,
         ca: None,
     };
-    Way::new(Messenger::Webhook(Webhook::open(&settings).unwrap()))
+    Webhook::open(&settings).unwrap()
 }
 
 fn call(kind: CallKind) -> Arc<Call> {
@@ -129,7 +138,7 @@ async fn what_is_refused_is_tried_again_in_its_time_and_arrives_signed() {
     let clock = Turned::default();
     assert_eq!(way.push(call(CallKind::HitWaiting), Duration::ZERO), None);
     for wait in [5, 300] {
-        assert_eq!(way.step(&clock, &Nothing).await, None);
+        assert_eq!(way.step(&clock, &Nothing).await, Step::Waited);
         let state = way.state();
         assert_eq!((state.waiting, state.sent), (1, 0));
         let (at, reason, detail) = state.fault.unwrap();
@@ -137,7 +146,8 @@ async fn what_is_refused_is_tried_again_in_its_time_and_arrives_signed() {
         assert!(detail.starts_with("it answered"), "{detail}");
         clock.pass(Duration::from_secs(wait));
     }
-    assert_eq!(way.step(&clock, &Nothing).await, None);
+    let arrived = Step::Arrived(call(CallKind::HitWaiting), 3);
+    assert_eq!(way.step(&clock, &Nothing).await, arrived);
     let state = way.state();
     assert_eq!((state.waiting, state.sent, state.failed), (0, 1, 0));
     assert_eq!(state.fault, None);
@@ -183,11 +193,11 @@ async fn a_receiver_that_never_answers_well_is_given_up_after_the_schedule() {
     let lost = call(CallKind::HitWaiting);
     way.push(Arc::clone(&lost), Duration::ZERO);
     for wait in RETRIES {
-        assert_eq!(way.step(&clock, &Nothing).await, None);
+        assert_eq!(way.step(&clock, &Nothing).await, Step::Waited);
         clock.pass(wait);
     }
     let given_up = way.step(&clock, &Nothing).await;
-    assert_eq!(given_up, Some((lost, 10, Reason::CallUnreachable)));
+    assert_eq!(given_up, Step::GivenUp(lost, 10, Reason::CallUnreachable));
     let state = way.state();
     assert_eq!((state.waiting, state.sent, state.failed), (0, 0, 1));
 }
@@ -201,10 +211,10 @@ async fn a_receiver_that_is_gone_gets_nothing_more() {
     let (first, second) = (call(CallKind::HitWaiting), call(CallKind::LinkDown));
     way.push(Arc::clone(&first), Duration::ZERO);
     let gone = way.step(&clock, &Nothing).await;
-    assert_eq!(gone, Some((first, 1, Reason::CallGone)));
+    assert_eq!(gone, Step::GivenUp(first, 1, Reason::CallGone));
     way.push(Arc::clone(&second), Duration::ZERO);
     let gone = way.step(&clock, &Nothing).await;
-    assert_eq!(gone, Some((second, 0, Reason::CallGone)));
+    assert_eq!(gone, Step::GivenUp(second, 0, Reason::CallGone));
     assert_eq!(heard.await.unwrap().len(), 1);
 }
 
@@ -215,7 +225,7 @@ async fn a_receiver_that_asks_for_patience_gets_it() {
     let way = hook(&folder, url);
     let clock = Turned::default();
     way.push(call(CallKind::HitWaiting), Duration::ZERO);
-    assert_eq!(way.step(&clock, &Nothing).await, None);
+    assert_eq!(way.step(&clock, &Nothing).await, Step::Waited);
     clock.pass(Duration::from_secs(89));
     assert_eq!(
         way.take(clock.monotonic()).err(),
@@ -246,4 +256,60 @@ fn a_newer_call_about_the_same_takes_the_place_and_beyond_the_cap_the_oldest_goe
     assert_eq!(over, Some(again));
     let state = way.state();
     assert_eq!((state.waiting, state.failed), (CALLS_WAITING_MAX as u64, 1));
+}
+
+#[tokio::test]
+async fn after_a_restart_a_call_is_tried_at_once_and_goes_on_where_it_was_in_its_schedule() {
+    let hour = Duration::from_secs(3600);
+    for (age, tries) in [
+        (Duration::ZERO, 0),
+        (Duration::from_secs(4), 0),
+        (Duration::from_secs(5), 1),
+        (Duration::from_secs(304), 1),
+        (Duration::from_secs(305), 2),
+        (75 * hour, 8),
+        (76 * hour, 9),
+        (1000 * hour, 9),
+    ] {
+        assert_eq!(tries_within(age), tries, "{age:?}");
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let (url, _heard) = receiver(vec!["500 Oh", "500 Oh"]).await;
+    let (way, clock) = (hook(&folder, url), Turned::default());
+    let (old, young) = (call(CallKind::LinkDown), call(CallKind::HitWaiting));
+    way.restore(Arc::clone(&old), 76 * hour, Duration::ZERO);
+    let given_up = Step::GivenUp(old, 10, Reason::CallRefused);
+    assert_eq!(
+        way.step(&clock, &Nothing).await,
+        given_up,
+        "once more, and no more"
+    );
+    way.restore(young, Duration::from_secs(6), Duration::ZERO);
+    assert_eq!(way.step(&clock, &Nothing).await, Step::Waited);
+    let wait = way.take(clock.monotonic()).err();
+    assert_eq!(wait, Some(Duration::from_secs(300)));
+}
+
+#[tokio::test]
+async fn another_address_is_tried_at_once_and_a_way_that_ends_gives_back_what_waits() {
+    let folder = tempfile::tempdir().unwrap();
+    let (gone, _heard) = receiver(vec!["410 Gone"]).await;
+    let (there, heard) = receiver(vec!["204 Done"]).await;
+    let (way, clock) = (hook(&folder, gone), Turned::default());
+    way.push(call(CallKind::LinkDown), Duration::ZERO);
+    assert!(matches!(
+        way.step(&clock, &Nothing).await,
+        Step::GivenUp(..)
+    ));
+    way.push(call(CallKind::HitWaiting), Duration::ZERO);
+    way.goes_by(Messenger::Webhook(webhook(&folder, there)));
+    assert!(matches!(
+        way.step(&clock, &Nothing).await,
+        Step::Arrived(_, 1)
+    ));
+    assert_eq!(heard.await.unwrap().len(), 1);
+    let waits = call(CallKind::HitWaiting);
+    way.push(Arc::clone(&waits), Duration::ZERO);
+    way.end();
+    assert_eq!(way.step(&clock, &Nothing).await, Step::Ended(vec![waits]));
 }

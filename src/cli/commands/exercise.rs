@@ -7,7 +7,7 @@ use clap::Subcommand;
 use crate::{
     cli::{
         drafts::words,
-        exit::CliError,
+        exit::{CliError, Exit},
         output::{escape, names, span, table, time},
         session::{Session, read_failed},
         submit,
@@ -53,7 +53,7 @@ pub struct AnnounceArgs {
 #[derive(Debug, clap::Args)]
 pub struct ReportArgs {
     /// The notice that announced it: full id, any unique prefix of 8 or more, or a reference
-    #[arg(required_unless_present = "from", conflicts_with_all = ["from", "until"])]
+    #[arg(conflicts_with_all = ["from", "until"])]
     notice: Option<String>,
     /// Instead: exercise alerts accepted from then on
     #[arg(long, value_parser = moment)]
@@ -114,6 +114,16 @@ async fn announce(args: AnnounceArgs, session: &Session) -> Result<(), CliError>
 }
 
 async fn report(args: ReportArgs, session: &Session) -> Result<(), CliError> {
+    if args.notice.is_none() && args.from.is_none() {
+        return Err(CliError::new(
+            Exit::Usage,
+            "which drill: neither its notice nor a time is named",
+        )
+        .hint(
+            "name the notice that announced it, as `allpoints outbox` lists it; or, without one, \
+             --from 2026-11-24T08:00:00Z and perhaps --until",
+        ));
+    }
     let micros = |moment: Option<Moment>| moment.map_or(0, |it| it.time().as_micros());
     let request = ExerciseReportRequest {
         notice: args.notice.unwrap_or_default(),

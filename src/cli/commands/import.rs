@@ -86,7 +86,10 @@ struct Wrong {
 /// # Errors
 /// Exit 2 when a file cannot be read or the mapping does not fit the table; 3 with all that is wrong, by row and column.
 pub async fn run(args: ImportArgs, session: &Session) -> Result<(), CliError> {
-    let mapping_text = text(&args.mapping)?;
+    let mapping_text = fs::read_to_string(&args.mapping).map_err(|error| {
+        usage(&args.mapping, &format!("the mapping cannot be read: {error}"))
+            .hint("--mapping names a TOML file with `template` and `[columns]`, such as examples/table-mapping.toml")
+    })?;
     let mapping: Mapping = toml::from_str(&mapping_text).map_err(|error| {
         usage(&args.mapping, &error.to_string())
             .hint("expected `template`, `[columns]` and perhaps `ignore`")

@@ -307,4 +307,6 @@ fn or_dash(text: &str) -> String {
 }
 
 #[cfg(test)]
+mod asleep;
+#[cfg(test)]
 mod tests;

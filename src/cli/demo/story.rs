@@ -4,7 +4,7 @@
 
 use super::{
     intrusions, outage,
-    plan::{ARCADIA, BENSALEM, COCKAIGNE, Example, FEDERATION, PLAYERS, short},
+    plan::{ARCADIA, BENSALEM, COCKAIGNE, Example, FEDERATION, PLAYERS, day, short},
     proof,
     report::{Handshake, Promise},
     sabotage::Sabotage,
@@ -14,7 +14,10 @@ use super::{
 use crate::{
     cli::{exit::CliError, output::names, session::read_failed},
     proto::{
-        alert::v1::{Answer, AnswerCode, Draft, Payload, payload::Kind},
+        alert::v1::{
+            Answer, AnswerCode, Draft, Outcome, OutcomeCode, Payload, Retention, RetentionCode,
+            payload::Kind,
+        },
         desk::v1::{LinksRequest, LinksResponse, ShowResponse, TrackResponse},
     },
 };
@@ -41,10 +44,12 @@ pub(super) async fn play(stage: &mut Stage<'_>) -> Result<(), CliError> {
     opened_and_hit(stage, &sent.alert).await?;
     no_trace(stage, &sent.alert).await?;
     corrected(stage, &sent.alert).await?;
+    arrested(stage, &sent.alert).await?;
     outcome(stage, &sent.notice).await?;
     outage::play(stage).await?;
     recalled(stage, &sent.order).await?;
     closed(stage, &sent.alert).await?;
+    removed(stage, &sent.alert).await?;
     intrusions::all(stage).await?;
     proof::play(stage, &sent.alert).await?;
     let outbox = stage.outbox().await?;
@@ -241,12 +246,30 @@ fn place_and_time(thread: &ShowResponse) -> Option<String> {
 }
 
 async fn instruct(stage: &mut Stage<'_>, alert: &str, hit: &str) -> Result<(), CliError> {
+    // The person is there: half an hour runs, and the country that asked owes its word.
+    let owed = stage
+        .track_until(alert, |it| owes_a_word(it).is_some())
+        .await?;
+    let left = owes_a_word(&owed).map_or(0, |due_us| {
+        due_us.saturating_sub(stage.now().as_micros()) / 60_000_000
+    });
     let instruction = Example::Instruction.reply(hit, &[BENSALEM.id], stage.now())?;
     stage.submit(ARCADIA.id, vec![instruction]).await?;
     stage.tell(
         ARCADIA.id,
-        "instructs Bensalem: confirm the identity, then call our duty desk",
+        format!("instructs Bensalem, {left} of 30 minutes left: confirm who it is, then call us"),
     );
+    let given = stage
+        .track_until(alert, |it| owes_a_word(it).is_none())
+        .await?;
+    let seen = match owes_a_word(&given) {
+        None => "nothing is owed",
+        Some(_) => "owed",
+    };
+    let name = "the word that a hit asks for is given in time";
+    stage
+        .report
+        .check(Promise::Told, name, "nothing is owed", seen);
     let is_there = |it: &ShowResponse| kinds(it).iter().any(|kind| kind == "instruction");
     let thread = stage.show_until(BENSALEM.id, alert, is_there).await?;
     stage.check_yes(
@@ -255,6 +278,13 @@ async fn instruct(stage: &mut Stage<'_>, alert: &str, hit: &str) -> Result<(), C
         is_there(&thread),
     );
     Ok(())
+}
+
+/// Until when Arcadia owes its instruction (microseconds); `None`: it owes none.
+fn owes_a_word(track: &TrackResponse) -> Option<i64> {
+    let clocks = &track.running;
+    let owed = clocks.iter().find(|it| it.clock == "instruction");
+    owed.map(|it| it.due_us)
 }
 
 async fn no_trace(stage: &mut Stage<'_>, alert: &str) -> Result<(), CliError> {
@@ -266,7 +296,7 @@ async fn no_trace(stage: &mut Stage<'_>, alert: &str) -> Result<(), CliError> {
     let none = Answer {
         code: AnswerCode::NoTrace.into(),
         checked: vec!["border records".to_owned(), "hotel registers".to_owned()],
-        checked_until: super::plan::day(now),
+        checked_until: day(now),
         ..Answer::default()
     };
     stage
@@ -333,6 +363,47 @@ async fn corrected(stage: &mut Stage<'_>, alert: &str) -> Result<(), CliError> {
     Ok(())
 }
 
+async fn arrested(stage: &mut Stage<'_>, alert: &str) -> Result<(), CliError> {
+    let now = stage.now();
+    let mut arrest = Example::Sighting.reply(alert, &[ARCADIA.id], now)?;
+    arrest.payload = Some(Payload {
+        kind: Some(Kind::Outcome(Outcome {
+            code: OutcomeCode::Arrested.into(),
+            happened_on: day(now),
+            country: "XB".to_owned(),
+            place: "Vesle ferry port".to_owned(),
+            ..Outcome::default()
+        })),
+        ..Payload::default()
+    });
+    stage.submit(BENSALEM.id, vec![arrest]).await?;
+    stage.tell(
+        BENSALEM.id,
+        "ARRESTED: it is her, and the warrant is recognised",
+    );
+    let is_arrest = |it: &ShowResponse| outcomes(it).contains(&OutcomeCode::Arrested);
+    let thread = stage.show_until(ARCADIA.id, alert, is_arrest).await?;
+    stage.check_yes(
+        Promise::Told,
+        "the arrest is reported to the country that asked",
+        is_arrest(&thread),
+    );
+    Ok(())
+}
+
+fn outcomes(thread: &ShowResponse) -> Vec<OutcomeCode> {
+    let payloads = thread
+        .statements
+        .iter()
+        .filter_map(|it| it.payload.as_ref());
+    payloads
+        .filter_map(|payload| match payload.kind.as_ref()? {
+            Kind::Outcome(outcome) => Some(outcome.code()),
+            _ => None,
+        })
+        .collect()
+}
+
 async fn outcome(stage: &mut Stage<'_>, notice: &str) -> Result<(), CliError> {
     let outcome = Example::Outcome.reply(notice, &[ARCADIA.id], stage.now())?;
     stage.submit(BENSALEM.id, vec![outcome]).await?;
@@ -381,6 +452,39 @@ async fn closed(stage: &mut Stage<'_>, alert: &str) -> Result<(), CliError> {
     stage
         .report
         .check(Promise::Told, name, &all(&to, "closed"), &lives);
+    Ok(())
+}
+
+/// Who held a copy says what became of it, and the originator sees it of everybody.
+async fn removed(stage: &mut Stage<'_>, alert: &str) -> Result<(), CliError> {
+    let to = stage.both();
+    for who in &to {
+        let removed = Answer {
+            code: AnswerCode::Actioned.into(),
+            retention: Some(Retention {
+                code: RetentionCode::Removed.into(),
+                ..Retention::default()
+            }),
+            ..Answer::default()
+        };
+        let removed = answer(alert, removed, stage.now())?;
+        stage.submit(who, vec![removed]).await?;
+    }
+    stage.tell("Both", "answer that their copies are removed");
+    let said = |track: &TrackResponse| {
+        let all = track.deliveries.iter();
+        let said = all.filter(|it| it.latest_answer == "actioned");
+        said.map(|it| format!("{} removed", it.recipient))
+            .collect::<Vec<_>>()
+    };
+    let track = stage
+        .track_until(alert, |it| said(it).len() == to.len())
+        .await?;
+    let name = "everybody says what became of its copy";
+    let seen = said(&track).join(", ");
+    stage
+        .report
+        .check(Promise::Told, name, &all(&to, "removed"), &seen);
     Ok(())
 }
 

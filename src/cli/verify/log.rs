@@ -187,6 +187,8 @@ fn judge(
             | Act::Addressed
             | Act::Called
             | Act::CallFailed
+            | Act::CallWaits
+            | Act::CallArrived
             | Act::GoesByHand
             | Act::Bundled
             | Act::HandReported,
@@ -222,6 +224,8 @@ fn described(header: &EntryHeader) -> String {
         Act::Addressed => "kept the groups that it addressed with",
         Act::Called => "called its duty desk about",
         Act::CallFailed => "could not call its duty desk about",
+        Act::CallWaits => "kept calling its duty desk about",
+        Act::CallArrived => "reached its duty desk about",
         _ => "logged something else",
     };
     let mut text = act.to_owned();

@@ -16,7 +16,7 @@ mod ends;
 mod extending;
 mod faults;
 mod flow;
-mod net;
+pub(crate) mod net;
 mod receiving;
 mod reclaim;
 mod release;

@@ -42,17 +42,17 @@ use crate::{
     },
 };
 
-pub(super) fn id(name: &str) -> AuthorityId {
+pub(crate) fn id(name: &str) -> AuthorityId {
     format!("{name}-POL").parse().unwrap()
 }
 
-pub(super) fn officer() -> Actor {
+pub(crate) fn officer() -> Actor {
     Actor::new("officer-3fa9c1d2").unwrap()
 }
 
 /// A clock that runs, and may be put forward.
 #[derive(Debug)]
-pub(super) struct TestClock {
+pub(crate) struct TestClock {
     began: tokio::time::Instant,
     ahead: Mutex<Duration>,
     /// The wall clock alone: it was set wrong.
@@ -65,7 +65,7 @@ impl TestClock {
         *self.wrong_by.lock().unwrap() = ahead;
     }
 
-    pub(super) fn pass(&self, time: Duration) {
+    pub(crate) fn pass(&self, time: Duration) {
         *self.ahead.lock().unwrap() += time;
     }
 }
@@ -95,16 +95,16 @@ impl Random for Counting {
     }
 }
 
-pub(super) struct Node {
-    pub(super) broker: Broker,
-    pub(super) store: Store,
+pub(crate) struct Node {
+    pub(crate) broker: Broker,
+    pub(crate) store: Store,
     pub(super) directory: DirectoryHandle,
-    pub(super) clock: Arc<TestClock>,
+    pub(crate) clock: Arc<TestClock>,
     disk: TestDisk,
 }
 
 /// A federation of `XA`, `XB` and `XC`.
-pub(super) struct Net {
+pub(crate) struct Net {
     pub(super) federation: TestFederation,
     pub(super) roads: Roads,
     nodes: BTreeMap<AuthorityId, Node>,
@@ -113,7 +113,7 @@ pub(super) struct Net {
 }
 
 impl Net {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::with_workers(2)
     }
 
@@ -203,7 +203,7 @@ impl Net {
         self.roads.end_streams(id(name));
     }
 
-    pub(super) fn node(&self, name: &str) -> &Node {
+    pub(crate) fn node(&self, name: &str) -> &Node {
         &self.nodes[&id(name)]
     }
 
@@ -223,7 +223,7 @@ impl Net {
     }
 
     /// A draft of an alert of this priority, another each time.
-    pub(super) fn draft(&self, priority: Priority, to: &[&str]) -> Submission {
+    pub(crate) fn draft(&self, priority: Priority, to: &[&str]) -> Submission {
         let draft = drafts(Recipe {
             seed: self.drafted.fetch_add(1, Ordering::Relaxed),
             to: to.iter().map(|name| id(name).to_string()).collect(),
@@ -256,7 +256,7 @@ impl Net {
     }
 
     /// A draft about `target`, to all who hold it or as its kind demands.
-    pub(super) fn about(&self, target: StatementRef, kind: pb::payload::Kind) -> Submission {
+    pub(crate) fn about(&self, target: StatementRef, kind: pb::payload::Kind) -> Submission {
         self.saying(
             target,
             pb::Payload {
@@ -286,7 +286,7 @@ impl Net {
         submission(parsed, Some(target))
     }
 
-    pub(super) async fn submit(
+    pub(crate) async fn submit(
         &self,
         at: &str,
         draft: Submission,
@@ -326,7 +326,7 @@ impl Net {
         node.broker.heard_from(peer, node.clock.now());
     }
 
-    pub(super) async fn record(&self, at: &str, statement: StatementRef) -> Option<MessageRecord> {
+    pub(crate) async fn record(&self, at: &str, statement: StatementRef) -> Option<MessageRecord> {
         let read = self
             .node(at)
             .store
@@ -353,13 +353,13 @@ impl Net {
         .await;
     }
 
-    pub(super) async fn until_delivered(&self, at: &str, statement: StatementRef, to: &str) {
+    pub(crate) async fn until_delivered(&self, at: &str, statement: StatementRef, to: &str) {
         self.until_life(at, statement, to, DeliveryLife::Delivered)
             .await;
     }
 
     /// Time passes everywhere.
-    pub(super) fn pass(&self, time: Duration) {
+    pub(crate) fn pass(&self, time: Duration) {
         self.nodes.values().for_each(|node| node.clock.pass(time));
     }
 
@@ -401,7 +401,7 @@ impl Net {
     }
 
     /// Waits until every link is.
-    pub(super) async fn well(&self) {
+    pub(crate) async fn well(&self) {
         until("all well", async || {
             let mut links = self.nodes.values().flat_map(|node| node.broker.links());
             links.all(|link| link.healthy)
@@ -468,7 +468,7 @@ pub(super) fn copy(key: &SigningKey) -> SigningKey {
 }
 
 /// Asks until it is so, for at most 30 seconds.
-pub(super) async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
+pub(crate) async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
     for _ in 0..6000 {
         if is_so().await {
             return;

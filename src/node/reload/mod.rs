@@ -23,6 +23,7 @@ pub(super) use self::{
     book::{Book, Part},
 };
 use super::{
+    calling::{self, Ways},
     config::{self, Config},
     error::NodeError,
     listeners::{self, Listeners},
@@ -31,6 +32,7 @@ use super::{
     signing,
 };
 use crate::{
+    calling::Calling,
     delivery::Broker,
     domain::{reason::Reason, release::Rule, time::Clock, transfer::Policy},
     store::StoreFailed,
@@ -61,6 +63,7 @@ pub(super) struct Reload {
     pub(super) adoption: Adoption,
     pub(super) observer: Arc<Observer>,
     pub(super) book: Book,
+    pub(super) calling: Calling,
     /// Somebody wants the files to be looked at now.
     pub(super) wake: Arc<Notify>,
     pub(super) watch: Watch,
@@ -121,10 +124,25 @@ impl Reload {
                     file: held.file.clone(),
                     key,
                 }),
-                None => Ok(read),
+                None => {
+                    // Ways that do not open leave all as it is.
+                    let changed = read.calls_otherwise(held);
+                    let ways = changed.then(|| calling::open(&read)).transpose()?;
+                    Ok((read, ways))
+                }
             }
         });
-        let Some(config) = read.await else { return };
+        let Some((config, ways)) = read.await else {
+            return;
+        };
+        if let Some(Ways {
+            settings,
+            webhooks,
+            mail,
+        }) = ways
+        {
+            self.calling.follow(settings, webhooks, mail).await;
+        }
         Admitted {
             broker: &self.broker,
             connections: &self.connections,

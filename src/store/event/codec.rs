@@ -14,7 +14,10 @@ use crate::{
         receipt::{LeafHash, Verdict},
         time::Timestamp,
     },
-    store::entry::{Act, Actor, EntryHeader, EntryIndex},
+    store::{
+        entry::{Act, Actor, EntryHeader, EntryIndex},
+        record::CallRecord,
+    },
     trust::pae::{self, DocumentType},
 };
 
@@ -73,11 +76,14 @@ impl Event {
             Self::DraftEnded { .. } => Act::DraftEnded,
             Self::ActRefused { .. } => Act::ActRefused,
             Self::HandedOver { .. } => Act::HandedOver,
+            Self::TakeRefused { .. } => Act::TakeRefused,
             Self::Restricted { .. } => Act::Restricted,
             Self::Addressed { .. } => Act::Addressed,
             Self::AlertExpired { .. } => Act::AlertExpired,
             Self::Called { .. } => Act::Called,
             Self::CallFailed { .. } => Act::CallFailed,
+            Self::CallWaits { .. } => Act::CallWaits,
+            Self::CallArrived { .. } => Act::CallArrived,
             Self::GoesByHand { .. } => Act::GoesByHand,
             Self::Bundled { .. } => Act::Bundled,
             Self::HandReported { .. } => Act::HandReported,
@@ -93,11 +99,13 @@ impl Event {
             | Self::DeliveryHeld { reason, .. }
             | Self::Incident { reason, .. }
             | Self::ActRefused { reason, .. }
+            | Self::TakeRefused { reason, .. }
             | Self::CallFailed { reason, .. } => Some(*reason),
             Self::ReceiptStored { receipt, .. } => match receipt.verdict {
                 Verdict::Held => None,
                 Verdict::Refused(reason) => Some(reason),
             },
+            Self::CallWaits { call } => call.reason,
             Self::TailCut { .. } => Some(Reason::TailCut),
             Self::Missing | Self::EpochBegun { .. } => Some(Reason::EntryMissing),
             _ => None,
@@ -116,6 +124,7 @@ impl Event {
             | Self::DraftReturned { actor, .. }
             | Self::DraftEnded { actor, .. }
             | Self::ActRefused { actor, .. }
+            | Self::TakeRefused { actor, .. }
             | Self::HandedOver { actor, .. }
             | Self::GoesByHand { actor, .. }
             | Self::Bundled { actor, .. }
@@ -163,7 +172,9 @@ impl Event {
             | Self::Restricted { thread, .. } => Some(*thread),
             Self::Incident { statement, .. }
             | Self::Called { statement, .. }
+            | Self::CallArrived { statement, .. }
             | Self::CallFailed { statement, .. } => *statement,
+            Self::CallWaits { call } => call.statement,
             _ => None,
         }
     }
@@ -186,7 +197,9 @@ impl Event {
             | Self::HandReported { recipient, .. } => Some(*recipient),
             Self::Incident { peer, .. }
             | Self::Called { peer, .. }
+            | Self::CallArrived { peer, .. }
             | Self::CallFailed { peer, .. } => *peer,
+            Self::CallWaits { call } => call.peer,
             _ => None,
         }
     }
@@ -211,7 +224,9 @@ impl Event {
         match self {
             Self::RefusalsCounted { count, .. }
             | Self::Called { count, .. }
+            | Self::CallArrived { count, .. }
             | Self::CallFailed { count, .. } => *count,
+            Self::CallWaits { call } => call.count,
             Self::TailCut { bytes } => *bytes,
             Self::ReclaimEnded { missing } => *missing,
             Self::EpochBegun { epoch, .. } => *epoch,
@@ -242,6 +257,8 @@ impl Event {
                 Bytes::copy_from_slice(why.as_bytes())
             }
             Self::DraftKept { body, .. } | Self::HandReported { report: body, .. } => body.clone(),
+            // The entry, 8 bytes big-endian.
+            Self::TakeRefused { given, .. } => Bytes::copy_from_slice(&given.to_be_bytes()),
             Self::HandedOver { step, body, .. } => match step {
                 HandoverStep::Given => body.clone(),
                 // The entry, 8 bytes big-endian, the leaf hash, then the rest.
@@ -253,7 +270,10 @@ impl Event {
             | Self::Restricted { units: text, .. }
             | Self::Addressed { names: text, .. } => Bytes::copy_from_slice(text.as_bytes()),
             Self::Called { kind, ways, .. } => call_body(*kind, ways),
-            Self::CallFailed { kind, way, .. } => call_body(*kind, way),
+            Self::CallFailed { kind, way, .. } | Self::CallArrived { kind, way, .. } => {
+                call_body(*kind, way)
+            }
+            Self::CallWaits { call } => waiting_body(call),
             // The size, 8 bytes big-endian, then the root.
             Self::EpochBegun { size, root, .. } => [&size.to_be_bytes()[..], root].concat().into(),
             _ => Bytes::new(),
@@ -264,6 +284,21 @@ impl Event {
 /// The number of the kind, then the ways.
 fn call_body(kind: CallKind, ways: &str) -> Bytes {
     [&[kind as u8], ways.as_bytes()].concat().into()
+}
+
+/// The number of the kind; id, 16 bytes; made at, since, and due or the least number, 8 bytes big-endian each; the ways.
+fn waiting_body(call: &CallRecord) -> Bytes {
+    let due = call.due.map_or(i64::MIN, Timestamp::as_micros);
+    let times = [call.at.as_micros(), call.since.as_micros(), due];
+    let times = times.map(i64::to_be_bytes).concat();
+    [
+        &[call.kind as u8],
+        call.id.as_bytes().as_slice(),
+        &times,
+        call.ways.as_bytes(),
+    ]
+    .concat()
+    .into()
 }
 
 const fn low_half(index: EntryIndex) -> u32 {

@@ -9,12 +9,16 @@ use super::{DraftEnd, Event, HandoverStep, Peek, Word};
 use crate::{
     domain::{
         call::CallKind,
-        id::StatementRef,
+        id::{MessageId, StatementRef},
         reason::Reason,
         receipt::{LeafHash, Receipt},
         routing::Routing,
+        time::Timestamp,
     },
-    store::entry::{Act, EntryHeader, EntryIndex},
+    store::{
+        entry::{Act, EntryHeader, EntryIndex},
+        record::CallRecord,
+    },
     wire,
 };
 
@@ -89,6 +93,9 @@ impl Reader {
             | Act::EpochBegun
             | Act::Called
             | Act::CallFailed
+            | Act::CallWaits
+            | Act::CallArrived
+            | Act::TakeRefused
             | Act::HandedOver => {
                 return with_own_body(header, body);
             }
@@ -315,11 +322,23 @@ fn with_own_body(header: &EntryHeader, body: &Bytes) -> Result<Event, EventError
             uri: str::from_utf8(body).map_err(|_| unreadable())?.into(),
         });
     }
+    if header.act == Act::TakeRefused {
+        let given = <[u8; 8]>::try_from(&body[..]).map_err(|_| unreadable())?;
+        return Ok(Event::TakeRefused {
+            actor: header.actor,
+            given: EntryIndex::from_be_bytes(given),
+            reason: header.reason.ok_or_else(unreadable)?,
+        });
+    }
     if header.act == Act::HandedOver {
         return handover(header, body).ok_or_else(unreadable);
     }
-    if matches!(header.act, Act::Called | Act::CallFailed) {
+    if matches!(header.act, Act::Called | Act::CallFailed | Act::CallArrived) {
         return call(header, body).ok_or_else(unreadable);
+    }
+    if header.act == Act::CallWaits {
+        let call = waiting(header, body).ok_or_else(unreadable)?;
+        return Ok(Event::CallWaits { call: call.into() });
     }
     if header.act == Act::EpochBegun {
         let (size, root) = body.split_first_chunk::<8>().ok_or_else(unreadable)?;
@@ -371,6 +390,13 @@ fn call(header: &EntryHeader, body: &Bytes) -> Option<Event> {
             way: ways,
             reason,
         },
+        None if header.act == Act::CallArrived => Event::CallArrived {
+            statement,
+            peer,
+            kind,
+            count,
+            way: ways,
+        },
         None if header.act == Act::Called => Event::Called {
             statement,
             peer,
@@ -379,5 +405,28 @@ fn call(header: &EntryHeader, body: &Bytes) -> Option<Event> {
             ways,
         },
         _ => return None,
+    })
+}
+
+fn waiting(header: &EntryHeader, body: &Bytes) -> Option<CallRecord> {
+    let (kind, rest) = body.split_first()?;
+    let (id, rest) = rest.split_first_chunk::<16>()?;
+    let (times, ways) = rest.split_first_chunk::<24>()?;
+    let time = |place: usize| {
+        let bytes = times.get(place * 8..)?.first_chunk::<8>()?;
+        Some(i64::from_be_bytes(*bytes))
+    };
+    let due = Some(time(2)?).filter(|due| *due != i64::MIN);
+    Some(CallRecord {
+        id: MessageId::from_bytes(id).ok()?,
+        at: Timestamp::from_micros(time(0)?),
+        kind: CallKind::from_number(*kind)?,
+        statement: header.subject,
+        peer: header.peer,
+        due: due.map(Timestamp::from_micros),
+        since: Timestamp::from_micros(time(1)?),
+        reason: header.reason,
+        count: header.count,
+        ways: str::from_utf8(ways).ok()?.into(),
     })
 }

@@ -137,8 +137,22 @@ impl Ledger {
                 kind,
                 ..
             } => self.called(statement, *kind),
+            Event::CallWaits { call } => self.keep_call(call),
+            Event::CallArrived {
+                statement,
+                peer,
+                kind,
+                way,
+                ..
+            }
+            | Event::CallFailed {
+                statement,
+                peer,
+                kind,
+                way,
+                ..
+            } => self.end_call((*kind, *peer, *statement), way),
             Event::Called { .. }
-            | Event::CallFailed { .. }
             | Event::Consulted { .. }
             | Event::RefusedInput { .. }
             | Event::RefusalsCounted { .. }
@@ -152,7 +166,8 @@ impl Ledger {
             | Event::GivenBack { .. }
             | Event::ReclaimEnded { .. }
             | Event::EpochBegun { .. }
-            | Event::ActRefused { .. } => {}
+            | Event::ActRefused { .. }
+            | Event::TakeRefused { .. } => {}
         }
     }
 

@@ -4,6 +4,7 @@
 //! events by the same code (`apply.rs`); nothing else may change the state. It holds no person.
 
 mod apply;
+mod calls;
 mod drafts;
 mod ends;
 mod extending;
@@ -22,8 +23,8 @@ use std::{
     sync::Arc,
 };
 
-pub use self::same_person::LinkedAlert;
 use self::{
+    calls::Calls,
     drafts::Drafts,
     ends::Ends,
     ids::Ids,
@@ -35,16 +36,17 @@ use self::{
     threads::Threads,
     units::Restrictions,
 };
+pub use self::{calls::Matter, same_person::LinkedAlert};
 pub(in crate::store) use self::{ids::Refusal, rows::Row};
 use super::{
     entry::{Actor, EntryIndex},
     event::Event,
-    record::{DraftRecord, HandoverRecord, MessageRecord, Ordinal},
+    record::{CallRecord, DraftRecord, HandoverRecord, MessageRecord, Ordinal},
     view::{View, ViewError, rows::Position},
 };
 use crate::{
     domain::{
-        id::{AuthorityId, StatementRef},
+        id::{AuthorityId, MessageId, StatementRef},
         receipt::{LeafHash, Verdict},
         routing::{Kind, Status},
         time::Timestamp,
@@ -71,6 +73,7 @@ pub struct Ledger {
     drafts: Drafts,
     restrictions: Restrictions,
     handovers: Handovers,
+    calls: Calls,
     same_person: SamePerson,
     /// Small rows that changed since the last tick.
     changes: Changes,
@@ -92,6 +95,7 @@ pub(in crate::store) struct Changes {
     pub(in crate::store) restrictions: Vec<(StatementRef, Arc<str>)>,
     /// By their entries, as they are now; none: forgotten.
     pub(in crate::store) handovers: Vec<(EntryIndex, Option<HandoverRecord>)>,
+    pub(in crate::store) calls: Vec<(MessageId, Option<CallRecord>)>,
 }
 
 /// A state that may be written into the view once everything before `next` is durable.
@@ -173,6 +177,7 @@ impl Ledger {
             drafts: Drafts::default(),
             restrictions: Restrictions::default(),
             handovers: Handovers::default(),
+            calls: Calls::default(),
             same_person: SamePerson::default(),
             changes: Changes::default(),
             ticks: 0,
@@ -226,6 +231,7 @@ impl Ledger {
         changes.drafts.append(&mut self.changes.drafts);
         changes.restrictions.append(&mut self.changes.restrictions);
         changes.handovers.append(&mut self.changes.handovers);
+        changes.calls.append(&mut self.changes.calls);
         self.changes = changes;
     }
 
@@ -266,6 +272,11 @@ impl Ledger {
         }
         for (_, record) in changes.handovers {
             self.handovers.load(record);
+        }
+        for (_, record) in changes.calls {
+            record
+                .into_iter()
+                .for_each(|record| self.calls.load(record));
         }
         self.next = position.next;
         self.ticks = position.tick;

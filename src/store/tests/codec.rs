@@ -138,6 +138,16 @@ fn one_of_each(number: u64, reason: Reason, leaf: Option<LeafHash>, bytes: &[u8]
             count,
             ways: Arc::from(""),
         },
+        Event::CallWaits {
+            call: waiting_call(statement, leaf.map(|_| reason)).into(),
+        },
+        Event::CallArrived {
+            statement: leaf.map(|_| statement),
+            peer: Some(peer),
+            kind: CallKind::HitWaiting,
+            count,
+            way: Arc::from("mail"),
+        },
         Event::CallFailed {
             statement: leaf.map(|_| statement),
             peer: None,
@@ -213,6 +223,11 @@ fn one_of_each(number: u64, reason: Reason, leaf: Option<LeafHash>, bytes: &[u8]
             },
             body: Bytes::copy_from_slice(bytes),
         },
+        Event::TakeRefused {
+            actor,
+            given: number,
+            reason,
+        },
         Event::ActRefused {
             actor,
             statement,
@@ -245,7 +260,11 @@ fn a_header_without_what_its_act_needs_is_refused() {
         let (header, body) = event.to_entry(1, at(3));
         let may_lack = matches!(
             event,
-            Event::Incident { .. } | Event::Called { .. } | Event::CallFailed { .. }
+            Event::Incident { .. }
+                | Event::Called { .. }
+                | Event::CallFailed { .. }
+                | Event::CallArrived { .. }
+                | Event::CallWaits { .. }
         );
         let needs_subject = header.subject.is_some() && !may_lack;
         let needs_peer = header.peer.is_some() && !may_lack;
@@ -299,7 +318,22 @@ fn a_header_without_what_its_act_needs_is_refused() {
             cases.push((header.clone(), body.slice(..7)));
         } else if matches!(event, Event::ActorNamed { .. }) {
             cases.push((header.clone(), Bytes::from_static(b"\xff\xfe")));
-        } else if matches!(event, Event::Called { .. } | Event::CallFailed { .. }) {
+        } else if matches!(event, Event::CallWaits { .. }) {
+            cases.push((header.clone(), body.slice(..40)));
+            cases.push((header.clone(), Bytes::new()));
+            let kind = [&[0], &body[1..]].concat();
+            cases.push((header.clone(), kind.into()));
+        } else if matches!(event, Event::TakeRefused { .. }) {
+            cases.push((header.clone(), body.slice(..7)));
+            let without = EntryHeader {
+                reason: None,
+                ..header.clone()
+            };
+            cases.push((without, body.clone()));
+        } else if matches!(
+            event,
+            Event::Called { .. } | Event::CallFailed { .. } | Event::CallArrived { .. }
+        ) {
             cases.push((header.clone(), Bytes::new()));
             cases.push((header.clone(), Bytes::from_static(b"\x00duty")));
             cases.push((header.clone(), Bytes::from_static(b"\x01\xff\xfe")));

@@ -198,6 +198,7 @@ fn event() -> impl Strategy<Value = Event> {
                 ways: "duty".into(),
             },
         ),
+        3 => call_event(),
         1 => Just(Event::Started),
     ]
 }
@@ -225,6 +226,40 @@ fn draft_event() -> impl Strategy<Value = Event> {
     })
 }
 
+/// Calls that wait, arrive and are given up, in order or not.
+fn call_event() -> impl Strategy<Value = Event> {
+    (
+        0..NUMBERS,
+        0..3_u8,
+        prop::sample::select(vec!["duty", "mail"]),
+    )
+        .prop_map(|(number, what, way)| {
+            let call = waiting_call(
+                name(OWN, number),
+                (number % 2 == 0).then_some(Reason::CallGone),
+            );
+            let (kind, peer, statement) = call.matter();
+            match what {
+                0 => Event::CallWaits { call: call.into() },
+                1 => Event::CallArrived {
+                    statement,
+                    peer,
+                    kind,
+                    count: 1,
+                    way: way.into(),
+                },
+                _ => Event::CallFailed {
+                    statement,
+                    peer,
+                    kind,
+                    count: 9,
+                    way: way.into(),
+                    reason: Reason::CallGone,
+                },
+            }
+        })
+}
+
 /// What is given over and taken, in order or not, by a few people.
 fn handover_event() -> impl Strategy<Value = Event> {
     (0..3_u8, prop::option::of(0..60_u64)).prop_map(|(who, given)| {
@@ -250,6 +285,7 @@ fn answers(ledger: &Ledger) -> Vec<String> {
         ledger.unopened_exercise_count(),
         ledger.last_directory(),
     )];
+    answers.extend(ledger.waiting_calls().map(|it| format!("{it:?}")));
     answers.extend(ledger.handovers().map(|it| format!("{it:?}")));
     for which in [ListBox::In, ListBox::Out] {
         for unopened_only in [false, true] {

@@ -9,6 +9,7 @@ use bytes::Bytes;
 
 use crate::{
     domain::{
+        call::CallKind,
         id::{AuthorityId, MessageId, StatementRef},
         reason::Reason,
         receipt::{LeafHash, Receipt, Verdict},
@@ -23,6 +24,7 @@ use crate::{
         entry::Actor,
         event::{Event, Reader},
         ledger::Ledger,
+        record::CallRecord,
         view::memory::MemoryView,
     },
     wire,
@@ -216,6 +218,21 @@ pub(super) fn empty_ledger() -> Ledger {
 }
 
 /// A draft of ours that waits for a second person.
+pub(super) fn waiting_call(statement: StatementRef, reason: Option<Reason>) -> CallRecord {
+    CallRecord {
+        id: statement.id,
+        at: at(1),
+        kind: CallKind::HitWaiting,
+        statement: Some(statement),
+        peer: Some(authority("XB-POL")),
+        due: reason.map(|_| at(9)),
+        since: at(2),
+        reason,
+        count: 1,
+        ways: "duty,mail".into(),
+    }
+}
+
 pub(super) fn draft_kept(statement: StatementRef) -> Event {
     let outline = Outline {
         kind: Kind::MissingOffender,

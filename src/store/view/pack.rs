@@ -3,7 +3,7 @@
 use crate::{
     domain::{
         alert::{basis::AskedSet, value::Day},
-        call::CallSet,
+        call::{CallKind, CallSet},
         id::{AuthorityId, MessageId, StatementRef},
         lives::{AlertLife, DeliveryLife, DraftLife, Hand, HandlingLife},
         reason::Reason,
@@ -15,7 +15,10 @@ use crate::{
     },
     store::{
         entry::{Actor, EntryIndex},
-        record::{DeliveryRecord, Direction, DraftRecord, Extended, HandoverRecord, MessageRecord},
+        record::{
+            CallRecord, DeliveryRecord, Direction, DraftRecord, Extended, HandoverRecord,
+            MessageRecord,
+        },
     },
 };
 
@@ -213,6 +216,31 @@ impl Packer {
         if let Some((taker, taken_at)) = record.taken {
             self.text(taker.as_str());
             self.time(taken_at);
+        }
+    }
+
+    /// All but the id that is its key.
+    pub(super) fn call(&mut self, record: &CallRecord) {
+        let flags = u8::from(record.statement.is_some())
+            | u8::from(record.peer.is_some()) << 1
+            | u8::from(record.due.is_some()) << 2
+            | u8::from(record.reason.is_some()) << 3;
+        self.raw(&[flags, record.kind as u8]);
+        self.time(record.at);
+        self.time(record.since);
+        self.number(u64::from(record.count));
+        self.text(&record.ways);
+        if let Some(statement) = &record.statement {
+            self.statement(statement);
+        }
+        if let Some(peer) = &record.peer {
+            self.authority(peer);
+        }
+        if let Some(due) = record.due {
+            self.time(due);
+        }
+        if let Some(reason) = record.reason {
+            self.number(u64::from(reason.number()));
         }
     }
 
@@ -458,6 +486,35 @@ impl<'a> Unpacker<'a> {
             giver,
             given_at,
             taken,
+        })
+    }
+
+    pub(super) fn call(&mut self, id: MessageId) -> Option<CallRecord> {
+        let [flags, kind] = self.raw()?;
+        let has = |bit: u8| flags & (1 << bit) != 0;
+        Some(CallRecord {
+            id,
+            kind: CallKind::from_number(kind)?,
+            at: self.time()?,
+            since: self.time()?,
+            count: u32::try_from(self.number()?).ok()?,
+            ways: self.text()?.into(),
+            statement: match has(0) {
+                true => Some(self.statement()?),
+                false => None,
+            },
+            peer: match has(1) {
+                true => Some(self.authority()?),
+                false => None,
+            },
+            due: match has(2) {
+                true => Some(self.time()?),
+                false => None,
+            },
+            reason: match has(3) {
+                true => Some(self.reason()?),
+                false => None,
+            },
         })
     }
 

@@ -10,6 +10,7 @@
 //! | `a`, pseudonym | entry in which its certificate was named |
 //! | `u`, id (16), origin | the units that a thread is kept to; empty once it is open to all |
 //! | `h`, entry index (8) | open work that was given over; empty once it is forgotten |
+//! | `c`, id (16) | a call that has not arrived on each of its ways; empty once it is over |
 //! | `w`, id (16) | a draft that waits for a second person; empty once it is over |
 //!
 //! Every value begins with a CRC32C of its key and the rest. Keys are never reused for anything else.
@@ -26,13 +27,13 @@ use super::{
 };
 use crate::{
     domain::{
-        id::StatementRef,
+        id::{MessageId, StatementRef},
         limits::{VIEW_ROW_RECORDS, VIEW_VALUE_MAX_BYTES},
     },
     store::{
         entry::{Actor, EntryIndex, HEADER_BYTES},
         ledger::{Changes, Ledger, Refusal, Row, Snapshot},
-        record::{DraftRecord, HandoverRecord},
+        record::{CallRecord, DraftRecord, HandoverRecord},
     },
 };
 
@@ -49,6 +50,7 @@ const ACTOR: u8 = b'a';
 const DRAFT: u8 = b'w';
 const UNITS: u8 = b'u';
 const HANDOVER: u8 = b'h';
+const CALL: u8 = b'c';
 /// CRC and count of parts.
 const PART_HEAD_BYTES: usize = 4 + 2;
 
@@ -111,6 +113,14 @@ pub(in crate::store) fn encode(
             value.handover(record);
         }
         rows.push(checked(numbered(HANDOVER, *given), value.bytes()));
+    }
+    for (id, record) in &snapshot.changes.calls {
+        let mut value = Packer::default();
+        if let Some(record) = record {
+            value.call(record);
+        }
+        let key = [&[CALL], id.as_bytes().as_slice()].concat();
+        rows.push(checked(key, value.bytes()));
     }
     let mut tick = Packer::default();
     tick.number(snapshot.tick);
@@ -178,6 +188,7 @@ pub(in crate::store) fn load(
         drafts: load_drafts(view)?,
         restrictions: load_restrictions(view)?,
         handovers: load_handovers(view)?,
+        calls: load_calls(view)?,
     };
     ledger.load_rest(changes, position);
     Ok(())
@@ -335,6 +346,24 @@ fn load_handovers(view: &dyn View) -> Result<Vec<(EntryIndex, Option<HandoverRec
         }
     }
     Ok(handovers)
+}
+
+fn load_calls(view: &dyn View) -> Result<Vec<(MessageId, Option<CallRecord>)>, ViewError> {
+    let mut calls = Vec::new();
+    for row in view.scan(&[CALL]) {
+        let (key, value) = row?;
+        let mut value = Unpacker::new(check(&key, &value)?);
+        if !value.is_empty() {
+            let id = key.get(1..).and_then(|id| id.try_into().ok());
+            let id = id.and_then(|id: &[u8; 16]| MessageId::from_bytes(id).ok());
+            let record = id
+                .and_then(|id| value.call(id))
+                .filter(|_| value.is_empty());
+            let record = record.ok_or_else(|| unreadable("call"))?;
+            calls.push((record.id, Some(record)));
+        }
+    }
+    Ok(calls)
 }
 
 fn thread_key(thread: &StatementRef) -> Vec<u8> {
