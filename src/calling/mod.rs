@@ -10,8 +10,6 @@ mod duty;
 mod http;
 mod mail;
 mod secret;
-#[cfg(test)]
-pub(crate) mod testing;
 mod way;
 mod ways;
 mod webhook;
@@ -497,3 +495,6 @@ impl Inner {
         plan.commit().await.map(drop)
     }
 }
+
+#[cfg(test)]
+pub(crate) mod testing;

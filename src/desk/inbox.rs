@@ -64,7 +64,8 @@ pub(super) async fn list(
         .filter(|_| more)
         .map_or_else(String::new, |(last, ..)| cursor::write(paged, last.ordinal));
     // An alert's own line says it, and none of what follows in its thread.
-    let alerts = records.iter().map(|(record, ..)| record.statement);
+    let alerts = records.iter().filter(|(record, ..)| record.is_alert());
+    let alerts = alerts.map(|(record, ..)| record.statement);
     let mut touched = touched::of_lines(desk, permit, alerts.collect()).await?;
     Ok(pb::ListResponse {
         next_cursor,

@@ -1,7 +1,10 @@
 //! Names of coded values in the languages of readers: English and French, by Fluent.
 //!
-//! The way in is [`Names::in_language`]. Coded values alone have names here: what people wrote stays as it is written.
+//! The ways in are [`Names::in_language`], and [`countries`]. Coded values alone have names here: what people wrote stays as
+//! it is written.
 //! A further language is one `.ftl` file, one line in [`Language`], and the tests below.
+
+pub mod countries;
 
 use fluent_bundle::{FluentResource, concurrent::FluentBundle};
 use unic_langid::LanguageIdentifier;

@@ -9,13 +9,13 @@ use crate::{
         session::Session,
     },
     domain::lists::{self, List},
-    i18n::Names,
+    i18n::{Language, Names, countries},
 };
 
 /// Arguments of `lists`.
 #[derive(Debug, clap::Args)]
 pub struct ListsArgs {
-    /// One list, such as warning-kind; without it, all
+    /// One list, such as warning-kind, or `country`; without it, all but the countries
     name: Option<String>,
 }
 
@@ -49,6 +49,7 @@ pub fn run(args: &ListsArgs, session: &Session) -> Result<(), CliError> {
                 all.iter().map(render).collect::<Vec<_>>().join("\n\n")
             })
         }
+        Some(name) if name == COUNTRY => session.output.value(&countries(session.language), render),
         Some(name) => {
             let list = lists::find(name).ok_or_else(|| {
                 CliError::new(
@@ -59,6 +60,24 @@ pub fn run(args: &ListsArgs, session: &Session) -> Result<(), CliError> {
             })?;
             session.output.value(&shown(&list), render)
         }
+    }
+}
+
+/// The list that is no list of ours.
+const COUNTRY: &str = "country";
+
+fn countries(language: Language) -> Shown {
+    let value = |named: countries::Named| ShownValue {
+        code: named.alpha2,
+        published: named.country.to_string(),
+        wire: named.alpha2.to_owned(),
+        name: named.name.to_owned(),
+    };
+    Shown {
+        name: COUNTRY.to_owned(),
+        source: countries::SOURCE,
+        language: language.tag(),
+        values: countries::all(language).map(value).collect(),
     }
 }
 
@@ -90,8 +109,6 @@ fn render(list: &Shown) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::i18n::Language;
-
     fn list(name: &str, language: Language) -> Shown {
         let list = lists::find(name).unwrap();
         shown(&list, &Names::in_language(language), language.tag())
@@ -103,5 +120,17 @@ mod tests {
         let sex = list("sex", Language::French);
         let json = serde_json::to_string_pretty(&sex).unwrap();
         insta::assert_snapshot!(format!("{}\n\n{}\n\n{json}", render(&tlp), render(&sex)));
+    }
+
+    #[test]
+    fn countries_are_named_in_the_readers_language() {
+        let of = |language| {
+            let shown = render(&countries(language));
+            let line = shown.lines().find(|line| line.contains(" NL "));
+            line.unwrap_or_default().to_owned()
+        };
+        assert!(of(Language::French).contains("Pays-Bas"));
+        assert!(of(Language::English).contains("NLD") && !of(Language::English).contains("Pays"));
+        assert!(lists::find(COUNTRY).is_none(), "no name is taken twice");
     }
 }

@@ -257,7 +257,9 @@ async fn instruct(stage: &mut Stage<'_>, alert: &str, hit: &str) -> Result<(), C
     stage.submit(ARCADIA.id, vec![instruction]).await?;
     stage.tell(
         ARCADIA.id,
-        format!("instructs Bensalem, {left} of 30 minutes left: confirm who it is, then call us"),
+        format!(
+            "instructs Bensalem, {left} of its 30 minutes left: confirm who it is, then call us"
+        ),
     );
     let given = stage
         .track_until(alert, |it| owes_a_word(it).is_none())

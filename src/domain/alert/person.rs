@@ -26,8 +26,12 @@ pub struct Person {
     pub parents: Vec<Name>,
     /// What the person looks like.
     pub description: Option<Text>,
+    /// Where the description is from.
+    pub description_origin: Option<FactOrigin>,
     /// Not subject to change.
     pub marks: Vec<Line>,
+    /// Where the marks are from, all together.
+    pub marks_origin: Option<FactOrigin>,
     /// Spoken.
     pub languages: Vec<Language>,
     /// Work.
@@ -122,6 +126,19 @@ pub struct RegisterNumber {
     pub country: Country,
     /// The number.
     pub number: Line,
+    /// When it was known to be so.
+    pub as_of: Option<PartialDate>,
+    /// Where the fact is from.
+    pub source: Option<Line>,
+}
+
+/// Where a fact is from that has no type of its own; at least one of the two.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FactOrigin {
+    /// When it was known to be so.
+    pub as_of: Option<PartialDate>,
+    /// Where the fact is from.
+    pub source: Option<Line>,
 }
 
 /// A travel or identity document; number and issuer agree with the zone when there is one.

@@ -5,8 +5,8 @@ use crate::{
     domain::{
         alert::{
             person::{
-                Address, Document, Name, Occupation, Person, Reach, ReachKind, RegisterNumber,
-                Vehicle,
+                Address, Document, FactOrigin, Name, Occupation, Person, Reach, ReachKind,
+                RegisterNumber, Vehicle,
             },
             value::{Day, Line},
         },
@@ -29,7 +29,22 @@ pub(super) fn read(reader: &mut Reader, wire: &pb::Person) -> Option<Person> {
     let documents = reader.list("documents", &wire.documents, document);
     let parents = reader.list("parents", &wire.parents, name);
     let description = reader.text("description", wire.description.as_ref());
+    let described = wire.description_origin.as_ref();
+    let description_origin = reader.message("descriptionOrigin", described, origin);
+    let why = "none: there is nothing that it is the origin of";
+    reader.forbid(
+        described.is_some() && wire.description.is_none(),
+        "descriptionOrigin",
+        why,
+    );
     let marks = reader.lines("marks", &wire.marks);
+    let marked = wire.marks_origin.as_ref();
+    let marks_origin = reader.message("marksOrigin", marked, origin);
+    reader.forbid(
+        marked.is_some() && wire.marks.is_empty(),
+        "marksOrigin",
+        why,
+    );
     let languages = reader.parsed_list("languages", &wire.languages);
     let occupations = reader.list("occupations", &wire.occupations, occupation);
     let addresses = reader.list("addresses", &wire.addresses, address);
@@ -51,7 +66,9 @@ pub(super) fn read(reader: &mut Reader, wire: &pb::Person) -> Option<Person> {
         documents,
         parents,
         description,
+        description_origin,
         marks,
+        marks_origin,
         languages,
         occupations,
         addresses,
@@ -121,11 +138,24 @@ fn register_number(reader: &mut Reader, wire: &pb::RegisterNumber) -> Option<Reg
     let register = reader.needed_line("register", &wire.register);
     let country = reader.needed("country", &wire.country);
     let number = reader.needed_line("number", &wire.number);
+    let as_of = reader.optional("asOf", &wire.as_of);
+    let source = reader.line("source", &wire.source);
     Some(RegisterNumber {
         register: register?,
         country: country?,
         number: number?,
+        as_of,
+        source,
     })
+}
+
+/// Of a fact that is there: an origin of nothing would be taken for another's.
+fn origin(reader: &mut Reader, wire: &pb::FactOrigin) -> Option<FactOrigin> {
+    let as_of = reader.optional("asOf", &wire.as_of);
+    let source = reader.line("source", &wire.source);
+    let any = !wire.as_of.is_empty() || !wire.source.is_empty();
+    reader.demand(any, "source", "where it is from, or since when it is known");
+    Some(FactOrigin { as_of, source })
 }
 
 /// A document as fields, as zone, or both: what the zone says may be left out, and must agree if it is not.

@@ -281,6 +281,21 @@ fn persons_are_read_field_by_field() {
                 "subject.documents[0].asOf",
             ),
             (
+                r#","registerNumbers":[{"register":"r","country":"XA","number":"1","asOf":"2020","source":"s"}]"#,
+                r#","registerNumbers":[{"register":"r","country":"XA","number":"1","asOf":"20"}]"#,
+                "subject.registerNumbers[0].asOf",
+            ),
+            (
+                r#","marks":["scar"],"marksOrigin":{"asOf":"2020-01"}"#,
+                r#","marksOrigin":{"asOf":"2020-01"}"#,
+                "subject.marksOrigin",
+            ),
+            (
+                r#","description":{"text":"tall"},"descriptionOrigin":{"source":"s"}"#,
+                r#","description":{"text":"tall"},"descriptionOrigin":{}"#,
+                "subject.descriptionOrigin.source",
+            ),
+            (
                 r#","parents":[{"kind":1,"surname":"A","quality":1,"asOf":"2020-01","source":"s"}]"#,
                 r#","parents":[{"kind":1,"surname":"A","quality":1,"source":" "}]"#,
                 "subject.parents[0].source",
