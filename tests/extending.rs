@@ -303,7 +303,16 @@ async fn who_joins_is_offered_and_one_command_extends_all_that_was_to_all() {
     let none = xa.offers(pb::OffersRequest::default()).await;
     assert!(none.expect("asked").into_inner().items.is_empty());
 
+    let watch = xa.watch(pb::WatchRequest::default()).await;
+    let mut watch = watch.expect("watched").into_inner();
     net.join("XD-POL").await;
+    loop {
+        let event = watch.message().await.expect("goes on").expect("an event");
+        if event.call == "offers_wait" {
+            assert_eq!(event.peer, "XD-POL");
+            break;
+        }
+    }
     let offered = until("offered", || async {
         let offers = xa.clone().offers(pb::OffersRequest::default()).await;
         let items = offers.expect("asked").into_inner().items;
@@ -375,4 +384,77 @@ async fn who_joins_is_offered_and_one_command_extends_all_that_was_to_all() {
     assert_eq!(held.await.expect("listed").into_inner().items.len(), 3);
     let none = xa.offers(pb::OffersRequest::default()).await;
     assert!(none.expect("asked").into_inner().items.is_empty());
+}
+
+/// Verifies that an alert which an officer declines to give to a newcomer is offered for it no more, also after a restart;
+/// that why is journaled; that what is not offered cannot be declined; and that it can be extended all the same.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_declined_is_offered_no_more_and_may_be_given_all_the_same() {
+    let mut net = Net::before_joining(&["XA-POL", "XB-POL"], "XD-POL").await;
+    let mut xa = net.desk("XA-POL", Role::Officer).await;
+    let mut sent = Vec::new();
+    for _ in 0..2 {
+        let alert = submit(&mut xa, net.draft(&["all"]))
+            .await
+            .expect("accepted");
+        delivered(&xa, &alert.reference, "XB-POL").await;
+        sent.push(alert.reference);
+    }
+    net.join("XD-POL").await;
+    let offered = async |desk: &Desk| {
+        let offers = desk.clone().offers(pb::OffersRequest::default()).await;
+        let items = offers.expect("asked").into_inner().items;
+        let references = items.into_iter().map(|offer| {
+            let line = offer.summary.expect("a line");
+            (line.reference, offer.newcomers, offer.addressed)
+        });
+        references.collect::<Vec<_>>()
+    };
+    let desk = &xa;
+    until("both are offered", || async {
+        (offered(desk).await.len() == 2).then_some(())
+    })
+    .await;
+
+    let decline = |id: &str, to: &[&str], reason: &str| pb::DeclineOfferRequest {
+        id: id.to_owned(),
+        to: to.iter().map(ToString::to_string).collect(),
+        reason: reason.to_owned(),
+    };
+    let why = "No tie to that country.";
+    for (request, reason) in [
+        (decline(&sent[0], &[], ""), Reason::Malformed),
+        (decline(&sent[0], &["XB-POL"], why), Reason::NotFound),
+        (decline(&sent[0], &["nobody"], why), Reason::Malformed),
+    ] {
+        let refused = xa.decline_offer(request).await.expect_err("refused");
+        assert_eq!(reason_of(&refused), Some(reason));
+    }
+    let declined = xa.decline_offer(decline(&sent[0], &["XD-POL"], why)).await;
+    assert_eq!(
+        declined.expect("declined").into_inner().declined,
+        ["XD-POL"]
+    );
+    let again = xa.decline_offer(decline(&sent[0], &[], why)).await;
+    let again = again.expect_err("it is offered for nobody");
+    assert_eq!(reason_of(&again), Some(Reason::NotFound));
+
+    net.stop("XA-POL").await;
+    net.start("XA-POL").await;
+    let mut xa = net.desk("XA-POL", Role::Officer).await;
+    let left = vec![(
+        sent[1].clone(),
+        vec!["XD-POL".to_owned()],
+        vec!["all".to_owned()],
+    )];
+    assert_eq!(offered(&xa).await, left);
+    let mut auditor = net.desk("XA-POL", Role::Auditor).await;
+    let listed = auditor.audit_list(pb::AuditListRequest::default()).await;
+    let entries = listed.expect("listed").into_inner().entries;
+    let declined = entries.iter().find(|entry| entry.act == "offer-declined");
+    assert_eq!(declined.expect("journaled").peer, "XD-POL");
+
+    let extend = extension(&net, &sent[0], &["XD-POL"]);
+    submit(&mut xa, extend).await.expect("an officer's act");
+    delivered(&xa, &sent[0], "XD-POL").await;
 }

@@ -161,6 +161,7 @@ async fn ask(net: &Net, desk: &mut Desk, call: Call, alert: &str, draft: &str) -
             })
             .await,
         ),
+        Call::DeclineOffer => bytes(desk.decline_offer(pb::DeclineOfferRequest::default()).await),
         Call::Offers => bytes(desk.offers(pb::OffersRequest::default()).await),
         Call::CallTest => bytes(desk.call_test(pb::CallTestRequest {}).await),
         Call::Restrict => bytes(

@@ -252,6 +252,9 @@ const fn words(kind: CallKind) -> &'static str {
         CallKind::LinkDown => "the partner cannot be reached",
         CallKind::AsksDiffer => "alerts about the same person ask different things",
         CallKind::ClauseTouched => "its journey touches a clause of an order: look at it",
+        CallKind::OffersWait => {
+            "it has joined: `allpoints offers` lists what waits to be given to it"
+        }
         CallKind::Test => "a test call: nothing is to be done",
     }
 }

@@ -57,6 +57,8 @@ pub(super) struct Duty {
     links: BTreeMap<AuthorityId, Down>,
     /// Journeys that touch an order, each with the alert that states the order.
     touched: BTreeSet<(StatementRef, StatementRef)>,
+    /// Who has joined, and people were called that alerts wait for it.
+    newcomers: BTreeSet<AuthorityId>,
     /// How far the older records were looked through; begins anew at their end.
     place: Ordinal,
     /// The same for each list of days.
@@ -90,6 +92,7 @@ impl Duty {
             hits: BTreeMap::new(),
             links: BTreeMap::new(),
             touched: BTreeSet::new(),
+            newcomers: BTreeSet::new(),
             place: 0,
             days: [None; 3],
         }
@@ -136,6 +139,7 @@ impl Duty {
             event,
             Event::Received { .. }
                 | Event::Carried { .. }
+                | Event::DirectoryAdopted { .. }
                 | Event::ReceiptStored { .. }
                 | Event::DeliveryEnded { .. }
                 | Event::DeliveryHeld { .. }
@@ -171,6 +175,22 @@ impl Duty {
             } => stopped(ledger, statement, *recipient, *reason, now),
             _ => None,
         }
+    }
+
+    /// Alerts wait to be given to these; once for each, and again for one that comes back.
+    pub(super) fn offered(&mut self, newcomers: BTreeSet<AuthorityId>, now: Timestamp) -> Vec<Due> {
+        let new = newcomers.difference(&self.newcomers).map(|authority| Due {
+            kind: CallKind::OffersWait,
+            record: None,
+            peer: Some(*authority),
+            due: None,
+            since: now,
+            reason: None,
+            count: 1,
+        });
+        let dues = new.collect();
+        self.newcomers = newcomers;
+        dues
     }
 
     /// A flash waits from now on; a hit on an own alert waits for our word.

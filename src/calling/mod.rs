@@ -252,6 +252,11 @@ impl Inner {
             (heard, suspects.collect())
         });
         let (mut dues, suspects) = reading.await?;
+        let adopted = |event: &Arc<Event>| matches!(**event, Event::DirectoryAdopted { .. });
+        if told.iter().any(adopted) {
+            let newcomers = self.parts.broker.newcomers().await?;
+            dues.extend(duty.offered(newcomers, now));
+        }
         dues.extend(self.touched(&mut duty, suspects).await);
         Ok(dues)
     }

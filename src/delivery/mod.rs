@@ -13,6 +13,7 @@ use crate::store::Machine;
 use crate::{
     domain::{
         id::{AuthorityId, MessageId, StatementRef},
+        limits::OFFERS_LOOK_RECORDS,
         lives::DraftStep,
         reason::Reason,
         release::Why,
@@ -49,6 +50,7 @@ mod hand_in;
 mod life;
 mod link;
 mod links;
+mod offers;
 mod quota;
 mod receipts;
 mod receive;
@@ -71,6 +73,7 @@ pub use self::{
         Connector, Greeting, Incoming, Link, LinkError, LinkLimits, Outgoing, StatementOutcome,
     },
     links::{LaneState, LinkState, Waiting},
+    offers::{Found, Offer, Question},
     quota::PeerQuota,
     reclaim::{Given, ReclaimAsk, ReclaimPage, ReclaimState, Reclaimed},
     touched::touched,
@@ -337,6 +340,25 @@ impl Broker {
     #[must_use]
     pub fn under_way(&self) -> UnderWay {
         self.core.under_way.clone()
+    }
+
+    /// For whom alerts that are for a group or for all are offered now, under the directory in force.
+    ///
+    /// # Errors
+    /// When the store has failed.
+    pub async fn newcomers(&self) -> Result<BTreeSet<AuthorityId>, StoreFailed> {
+        let core = &self.core;
+        let directory = core.directory.load_full();
+        let question = Question {
+            directory: &directory,
+            own: core.authority,
+            now: core.now(),
+        };
+        let reading = core
+            .store
+            .read(|ledger| question.offers(ledger, None, OFFERS_LOOK_RECORDS));
+        let offers = reading.await?.offers.into_iter();
+        Ok(offers.flat_map(|offer| offer.newcomers).collect())
     }
 
     /// What we say first on a stream, for both directions.

@@ -88,6 +88,7 @@ pub(super) const fn act_name(act: Act) -> &'static str {
         Act::ActRefused => "act-refused",
         Act::HandedOver => "handed-over",
         Act::TakeRefused => "take-refused",
+        Act::OfferDeclined => "offer-declined",
         Act::Restricted => "restricted",
         Act::GoesByHand => "goes-by-hand",
         Act::Bundled => "bundled",

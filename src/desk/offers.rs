@@ -1,42 +1,27 @@
 //! `Offers`: own live alerts that are for a group or for all, and that who belongs to these now does not have.
 //!
-//! The way in is [`list`]. Whoever joins is offered to the originator, never given anything by itself: extending is an
-//! officer's act. Routing and state only, no person.
-
-use std::collections::BTreeSet;
+//! The ways in are [`list`] and [`decline`]. Whoever joins is offered to the originator, never given anything by itself:
+//! extending is an officer's act, as is not to. Routing and state only, no person.
 
 use tonic::Status;
 
 use super::{
     cursor::{self, Paged},
+    drafts::note,
     inbox::page_size,
     moment::Moment,
-    service::{DeskService, store_failed},
-    summary::summary,
+    service::{DeskService, Permit, store_failed},
+    summary::{reference_of, short_reference, summary},
+    thread::located,
+    units,
 };
 use crate::{
-    domain::{id::AuthorityId, limits::OFFERS_LOOK_RECORDS, lives::AlertLife, time::Timestamp},
+    delivery::{Found, Offer, Question},
+    domain::{id::AuthorityId, limits::OFFERS_LOOK_RECORDS, reason::Reason},
     proto::desk::v1 as pb,
-    store::{
-        ledger::Ledger,
-        record::{MessageRecord, Ordinal},
-    },
-    trust::directory::{Beginning, Directory},
+    store::{event::Event, record::Ordinal},
+    wire::status::refusal,
 };
-
-/// An alert that is offered.
-struct Offer {
-    record: MessageRecord,
-    thread: Vec<MessageRecord>,
-    newcomers: Vec<AuthorityId>,
-}
-
-/// What is asked of the ledger: under which directory, when, and of whom.
-struct Question<'a> {
-    directory: &'a Directory,
-    own: AuthorityId,
-    now: Timestamp,
-}
 
 /// One page, newest first. It may be short of the limit, or empty, and not be the last.
 pub(super) async fn list(
@@ -64,12 +49,6 @@ pub(super) async fn count(desk: &DeskService) -> Result<u64, Status> {
     Ok(found.offers.len() as u64)
 }
 
-/// Offers, and behind which alert to go on.
-struct Found {
-    offers: Vec<Offer>,
-    next: Option<Ordinal>,
-}
-
 /// At most so many offers, out of the next [`OFFERS_LOOK_RECORDS`] alerts: the ledger is not held for longer.
 async fn find(desk: &DeskService, before: Option<Ordinal>, limit: usize) -> Result<Found, Status> {
     let parts = desk.parts();
@@ -85,56 +64,68 @@ async fn find(desk: &DeskService, before: Option<Ordinal>, limit: usize) -> Resu
     reading.await.map_err(|error| store_failed(&error))
 }
 
-impl Question<'_> {
-    fn offers(&self, ledger: &Ledger, before: Option<Ordinal>, limit: usize) -> Found {
-        let looked_at = ledger.addressed(before, OFFERS_LOOK_RECORDS);
-        let is_all = looked_at.len() < OFFERS_LOOK_RECORDS;
-        let oldest = looked_at.last().map(|record| record.ordinal);
-        let mut offers = Vec::new();
-        for record in looked_at {
-            let newcomers = self.newcomers(&record);
-            if newcomers.is_empty() {
-                continue;
-            }
-            if offers.len() == limit {
-                let next = offers.last().map(|offer: &Offer| offer.record.ordinal);
-                return Found { offers, next };
-            }
-            offers.push(Offer {
-                thread: ledger.thread(&record.statement),
-                record,
-                newcomers,
-            });
+/// An alert is not given to these newcomers, and not offered for them again; why is journaled, sealed.
+pub(super) async fn decline(
+    desk: &DeskService,
+    permit: &Permit,
+    request: &pb::DeclineOfferRequest,
+) -> Result<pb::DeclineOfferResponse, Status> {
+    let why = note("reason", &request.reason)?;
+    let named: Vec<AuthorityId> = { request.to.iter() }
+        .map(|name| name.parse())
+        .collect::<Result<_, _>>()
+        .map_err(|_| refusal(Reason::Malformed, "to: expected authorities such as XD-POL"))?;
+    let (_, alert) = located(desk, &request.id).await?;
+    units::check(desk, permit, &alert).await?;
+    let parts = desk.parts();
+    let directory = parts.directory.load_full();
+    let (actor, now) = (permit.actor, parts.clock.now());
+    let question = Question {
+        directory: &directory,
+        own: parts.authority,
+        now,
+    };
+    let plan = parts.store.decide(|ledger| {
+        let offered = ledger
+            .message(&alert)
+            .map_or_else(Vec::new, |record| question.newcomers(&record));
+        if let Some(name) = named.iter().find(|name| !offered.contains(name)) {
+            return Err(refusal(
+                Reason::NotFound,
+                format!("{} is not offered for {name}", short_reference(&alert)),
+            ));
         }
-        Found {
-            offers,
-            next: oldest.filter(|_| !is_all),
+        let mut declined = offered;
+        declined.retain(|authority| named.is_empty() || named.contains(authority));
+        for recipient in &declined {
+            let event = Event::OfferDeclined {
+                actor,
+                statement: alert,
+                recipient: *recipient,
+                text: why.clone(),
+            };
+            ledger.record(now, event);
         }
+        Ok(declined)
+    });
+    let declined = plan.commit().await.map_err(|error| store_failed(&error))?;
+    let declined = declined.into_inner()?;
+    if declined.is_empty() {
+        let detail = format!("{} is offered for nobody", short_reference(&alert));
+        return Err(refusal(Reason::NotFound, detail));
     }
-
-    /// Who belongs to those for whom it is and does not have it, while it lives. A group that is gone has nobody.
-    fn newcomers(&self, record: &MessageRecord) -> Vec<AuthorityId> {
-        if record.life_at(self.now) != AlertLife::Live || !record.kind.is_carried() {
-            return Vec::new();
-        }
-        // As when it was addressed: whoever does not receive its kind was not meant.
-        let beginning = Beginning::With(record.kind);
-        let names = record.addressed.as_deref().unwrap_or_default().split(',');
-        let now: BTreeSet<AuthorityId> = names
-            .filter_map(|name| self.directory.expand(name, beginning, &self.own).ok())
-            .flatten()
-            .collect();
-        now.into_iter()
-            .filter(|authority| record.is_lacked_by(authority))
-            .collect()
-    }
+    Ok(pb::DeclineOfferResponse {
+        statement: Some(reference_of(&alert)),
+        reference: short_reference(&alert),
+        declined: declined.iter().map(ToString::to_string).collect(),
+    })
 }
 
 fn line(offer: &Offer, moment: &Moment) -> pb::Offer {
-    let names = offer.record.addressed.as_deref().unwrap_or_default();
+    let names = offer.record.is_for();
     pb::Offer {
         summary: Some(summary(&offer.record, &offer.thread, moment)),
-        addressed: names.split(',').map(ToOwned::to_owned).collect(),
+        addressed: names.map(ToOwned::to_owned).collect(),
         newcomers: offer.newcomers.iter().map(ToString::to_string).collect(),
     }
 }

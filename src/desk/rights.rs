@@ -79,6 +79,7 @@ calls! {
     Carry "carry" DESK;
     ReportCarried "carried" DESK;
     Offers "offers" DESK;
+    DeclineOffer "offers --decline" DESK;
 }
 
 /// The word of the table.
@@ -137,6 +138,7 @@ mod tests {
             (Call::Carry, "yes yes yes -   -   -   -  "),
             (Call::ReportCarried, "yes yes yes -   -   -   -  "),
             (Call::Offers, "yes yes yes -   -   -   -  "),
+            (Call::DeclineOffer, "yes yes yes -   -   -   -  "),
         ];
         assert_eq!(table.map(|(call, _)| call), Call::ALL);
         for (call, row) in table {

@@ -375,6 +375,16 @@ impl Desk for DeskService {
             .map(Response::new)
     }
 
+    async fn decline_offer(
+        &self,
+        request: Request<pb::DeclineOfferRequest>,
+    ) -> Result<Response<pb::DeclineOfferResponse>, Status> {
+        let permit = self.permit(&request, Call::DeclineOffer).await?;
+        let desk = self.clone();
+        let work = async move { offers::decline(&desk, &permit, &request.into_inner()).await };
+        carried_out(work).await.map(Response::new)
+    }
+
     async fn restrict(
         &self,
         request: Request<pb::RestrictRequest>,

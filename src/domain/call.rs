@@ -39,6 +39,8 @@ coded! {
         AsksDiffer = 16 "asks_differ",
         /// A journey touches a clause of an order.
         ClauseTouched = 17 "clause_touched",
+        /// An authority has joined, and alerts that are for all, or for its group, wait to be given to it.
+        OffersWait = 18 "offers_wait",
         /// A person tries whether calls arrive.
         Test = 15 "test",
     }

@@ -138,6 +138,8 @@ acts! {
     HandReported = 36,
     /// Whoever gave a shift's open work over tried to take it.
     TakeRefused = 45,
+    /// An own alert that is offered for an authority is not given to it.
+    OfferDeclined = 46,
     /// Stands for an entry that was damaged beyond reading.
     Missing = 40,
     /// A partner gave back what was lost here.

@@ -326,6 +326,17 @@ pub enum Event {
         /// What is given over: a `desk.v1.OpenWork` and the giver's words.
         body: Bytes,
     },
+    /// An own alert that is for a group or for all is not given to who has joined since (the text is sealed).
+    OfferDeclined {
+        /// Who decided.
+        actor: Actor,
+        /// The alert.
+        statement: StatementRef,
+        /// To whom not.
+        recipient: AuthorityId,
+        /// Why.
+        text: Arc<str>,
+    },
     /// A person was refused to take over what was given over.
     TakeRefused {
         /// Who tried.

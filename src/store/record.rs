@@ -79,7 +79,8 @@ pub struct MessageRecord {
     pub opened_at: Option<Timestamp>,
     /// The statement recorded before it in the same thread.
     pub previous_in_thread: Option<Ordinal>,
-    /// Own first statements: groups and `all`, commas between, for which they are, whoever belongs to them one day.
+    /// Own first statements: groups and `all`, commas between, for which they are, whoever belongs to them one day; with
+    /// `!` before it, an authority to whom an officer has declined to give them.
     pub addressed: Option<Arc<str>>,
 }
 /// One statement, one recipient.
@@ -203,6 +204,17 @@ impl MessageRecord {
             && self
                 .delivery(recipient)
                 .is_none_or(DeliveryRecord::came_to_nothing)
+    }
+    /// Groups and `all` for which it is.
+    pub fn is_for(&self) -> impl Iterator<Item = &str> {
+        let names = self.addressed.as_deref().unwrap_or_default().split(',');
+        names.filter(|name| !name.is_empty() && !name.starts_with('!'))
+    }
+    /// True when an officer has declined to give it to this authority.
+    #[must_use]
+    pub fn is_declined_to(&self, authority: &AuthorityId) -> bool {
+        let mut names = self.addressed.as_deref().unwrap_or_default().split(',');
+        names.any(|name| name.strip_prefix('!') == Some(authority.as_str()))
     }
     /// True for what begins a thread.
     #[must_use]

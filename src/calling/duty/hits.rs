@@ -6,12 +6,7 @@ use super::{Duty, is_called_for, of};
 use crate::{
     calling::call::Due,
     delivery::clocks::instruction_due,
-    domain::{
-        call::CallKind,
-        limits::FLASH_AGAIN_AFTER,
-        routing::{AnswerCode, Priority},
-        time::Timestamp,
-    },
+    domain::{call::CallKind, limits::FLASH_AGAIN_AFTER, routing::Priority, time::Timestamp},
     store::{
         ledger::Ledger,
         record::{Direction, MessageRecord},
@@ -37,21 +32,33 @@ impl Hit {
             count: 1,
         }
     }
+
+    /// Nobody was called yet.
+    const fn waiting(due: Timestamp) -> Self {
+        Self {
+            count: 0,
+            ..Self::called(due)
+        }
+    }
 }
 
 impl Duty {
     /// Who met the person of a flash of ours, and waits for our word.
     pub(super) fn note_hits(&mut self, record: &MessageRecord, ledger: &Ledger, now: Timestamp) {
-        let asks = is_flash_of_ours(record) && record.gravest() == Some(AnswerCode::Hit);
-        if !asks || !is_called_for(record.status) {
+        if !is_flash_of_ours(record) || !is_called_for(record.status) {
             return;
         }
+        let hit = match record.called.contains(CallKind::HitWaiting) {
+            true => Hit::called,
+            // The process before ended between the hit and the call.
+            false => Hit::waiting,
+        };
         let thread = ledger.thread(&record.thread);
         for delivery in &record.deliveries {
             let by = delivery.recipient;
             if let Some(due) = instruction_due(record, &by, &thread, now) {
-                let hit = self.hits.entry((record.statement, by));
-                hit.or_insert(Hit::called(due));
+                let known = self.hits.entry((record.statement, by));
+                known.or_insert_with(|| hit(due));
             }
         }
     }
@@ -82,7 +89,8 @@ impl Duty {
                 return false;
             }
             let called_at = *hit.called_at.get_or_insert(monotonic);
-            if monotonic.saturating_sub(called_at) >= FLASH_AGAIN_AFTER {
+            let again = monotonic.saturating_sub(called_at) >= FLASH_AGAIN_AFTER;
+            if hit.count == 0 || again {
                 hit.called_at = Some(monotonic);
                 hit.count = hit.count.saturating_add(1);
                 told.count = hit.count;

@@ -347,6 +347,10 @@ async fn a_hit_on_a_flash_is_called_again_each_five_minutes_until_our_word_also_
     assert_eq!(again(&mut desk, 5).await, (none(), none()));
     assert_eq!(again(&mut desk, 6).await, (call(2), none()));
     assert_eq!(again(&mut desk, 11).await, (call(3), none()));
+    // Killed before anything was journaled: the next process calls at once.
+    desk.restarts(12 * MINUTE).await;
+    assert_eq!(again(&mut desk, 12).await, (call(1), none()));
+    desk.called(&dues[0]).await;
     desk.restarts(12 * MINUTE).await;
     assert_eq!(again(&mut desk, 12).await, (none(), none()));
     assert_eq!(again(&mut desk, 17).await, (call(2), none()));
@@ -539,4 +543,18 @@ async fn no_journey_or_no_order_or_a_machines_test_calls_nobody() {
     let suspects = |ledger: &Ledger| Duty::suspects(&event, ledger, NOW);
     let alerts = desk.store.read(suspects).await.unwrap().unwrap();
     assert_eq!(desk.duty.touched(&[touched(&machine)], &alerts, NOW), []);
+}
+
+#[test]
+fn who_joins_is_called_about_once_when_alerts_wait_for_it() {
+    let mut duty = Duty::new(own(), NOW, 15 * MINUTE);
+    let offered = |duty: &mut Duty, names: &[&str]| {
+        let newcomers = names.iter().map(|name| name.parse().unwrap());
+        told(&duty.offered(newcomers.collect(), NOW))
+    };
+    assert_eq!(offered(&mut duty, &[]), [""; 0]);
+    assert_eq!(offered(&mut duty, &["XD-POL"]), ["offers_wait XD-POL 1"]);
+    assert_eq!(offered(&mut duty, &["XD-POL"]), [""; 0]);
+    let both = offered(&mut duty, &["XD-POL", "XE-POL"]);
+    assert_eq!(both, ["offers_wait XE-POL 1"]);
 }

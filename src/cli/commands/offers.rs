@@ -1,6 +1,6 @@
 //! `allpoints offers`: own live alerts that were for a group or for all, and that who joined later does not have yet.
 //!
-//! Listing gives nothing to anybody. `--extend` shows what would go to whom, asks, and extends one alert after another.
+//! Listing gives nothing to anybody, and `--decline` takes one off the list. `--extend` shows what would go to whom, asks, and extends one alert after another.
 
 use std::io::{BufRead as _, IsTerminal as _};
 
@@ -13,7 +13,7 @@ use crate::{
         submit::{self, Effect},
         thread,
     },
-    proto::desk::v1::{Offer, OffersRequest, OffersResponse},
+    proto::desk::v1::{DeclineOfferRequest, Offer, OffersRequest, OffersResponse},
 };
 
 use super::{
@@ -30,6 +30,17 @@ pub struct OffersArgs {
     /// Extend all that is listed, after asking
     #[arg(long)]
     extend: bool,
+    /// Give this alert to none of them, or to none of `--to`; it is not offered for them again
+    #[arg(
+        long,
+        value_name = "ID",
+        conflicts_with = "extend",
+        requires = "reason"
+    )]
+    decline: Option<String>,
+    /// Why not; kept sealed in the journal
+    #[arg(long, requires = "decline")]
+    reason: Option<String>,
     #[command(flatten)]
     ground: GroundArgs,
     /// Do not ask
@@ -43,6 +54,18 @@ pub struct OffersArgs {
 /// Exit 2 when nobody is there to confirm; else as the node says. What was extended until then stays so.
 pub async fn run(args: OffersArgs, session: &Session) -> Result<(), CliError> {
     let mut desk = session.desk().await?;
+    if let Some(id) = args.decline {
+        let request = DeclineOfferRequest {
+            id,
+            to: args.to,
+            reason: args.reason.unwrap_or_default(),
+        };
+        let declined = desk.decline_offer(request).await.map_err(read_failed)?;
+        return session.output.value(&declined.into_inner(), |it| {
+            let (reference, to) = (escape(&it.reference), escape(&it.declined.join(", ")));
+            format!("{reference} is not given to {to}, and not offered for them again")
+        });
+    }
     let offers = all(&mut desk, &args.to).await?;
     session.output.value(&offers, render)?;
     if !args.extend || offers.items.is_empty() {

@@ -185,6 +185,7 @@ fn judge(
             | Act::ActRefused
             | Act::AlertExpired
             | Act::Addressed
+            | Act::OfferDeclined
             | Act::Called
             | Act::CallFailed
             | Act::CallWaits
@@ -222,6 +223,7 @@ fn described(header: &EntryHeader) -> String {
         Act::HandReported => "reported the carrying of",
         Act::AlertExpired => "saw the last day pass of",
         Act::Addressed => "kept the groups that it addressed with",
+        Act::OfferDeclined => "declined to give to a newcomer",
         Act::Called => "called its duty desk about",
         Act::CallFailed => "could not call its duty desk about",
         Act::CallWaits => "kept calling its duty desk about",

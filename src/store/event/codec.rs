@@ -76,6 +76,7 @@ impl Event {
             Self::DraftEnded { .. } => Act::DraftEnded,
             Self::ActRefused { .. } => Act::ActRefused,
             Self::HandedOver { .. } => Act::HandedOver,
+            Self::OfferDeclined { .. } => Act::OfferDeclined,
             Self::TakeRefused { .. } => Act::TakeRefused,
             Self::Restricted { .. } => Act::Restricted,
             Self::Addressed { .. } => Act::Addressed,
@@ -125,6 +126,7 @@ impl Event {
             | Self::DraftEnded { actor, .. }
             | Self::ActRefused { actor, .. }
             | Self::TakeRefused { actor, .. }
+            | Self::OfferDeclined { actor, .. }
             | Self::HandedOver { actor, .. }
             | Self::GoesByHand { actor, .. }
             | Self::Bundled { actor, .. }
@@ -162,6 +164,7 @@ impl Event {
             | Self::Bundled { statement, .. }
             | Self::HandReported { statement, .. }
             | Self::Addressed { statement, .. }
+            | Self::OfferDeclined { statement, .. }
             | Self::AlertExpired { statement } => Some(*statement),
             Self::ReceiptStored { receipt, .. } => Some(StatementRef {
                 origin: receipt.sender,
@@ -194,6 +197,7 @@ impl Event {
             | Self::DeliveryResumed { recipient, .. }
             | Self::GoesByHand { recipient, .. }
             | Self::Bundled { recipient, .. }
+            | Self::OfferDeclined { recipient, .. }
             | Self::HandReported { recipient, .. } => Some(*recipient),
             Self::Incident { peer, .. }
             | Self::Called { peer, .. }
@@ -267,6 +271,7 @@ impl Event {
                 }
             },
             Self::DraftReturned { text, .. }
+            | Self::OfferDeclined { text, .. }
             | Self::Restricted { units: text, .. }
             | Self::Addressed { names: text, .. } => Bytes::copy_from_slice(text.as_bytes()),
             Self::Called { kind, ways, .. } => call_body(*kind, ways),

@@ -130,6 +130,12 @@ impl Reader {
                 statement: subject()?,
                 names: why(header, body)?.unwrap_or_default(),
             },
+            Act::OfferDeclined => Event::OfferDeclined {
+                actor: header.actor,
+                statement: subject()?,
+                recipient: peer()?,
+                text: why(header, body)?.unwrap_or_default(),
+            },
             Act::DraftEnded => Event::DraftEnded {
                 actor: header.actor,
                 statement: subject()?,

@@ -132,6 +132,11 @@ impl Ledger {
             Event::Addressed {
                 statement, names, ..
             } => self.address(statement, names),
+            Event::OfferDeclined {
+                statement,
+                recipient,
+                ..
+            } => self.address(statement, &format!("!{recipient}")),
             Event::Called {
                 statement: Some(statement),
                 kind,
@@ -367,14 +372,6 @@ impl Ledger {
                 record.life = life;
             }
         });
-    }
-
-    fn called(&mut self, statement: &StatementRef, kind: CallKind) {
-        if let Some(ordinal) = self.ids.ordinal(statement) {
-            self.rows.change(ordinal, |record| {
-                record.called = record.called.with(kind);
-            });
-        }
     }
 
     /// An update by the alert's own origin: it may set a later end, which brings an expired alert back.

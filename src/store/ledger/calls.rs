@@ -45,6 +45,15 @@ impl Ledger {
         record.is_some_and(|record| record.waits_on().any(|it| it == way))
     }
 
+    /// People were called about a statement.
+    pub(super) fn called(&mut self, statement: &StatementRef, kind: CallKind) {
+        if let Some(ordinal) = self.ids.ordinal(statement) {
+            self.rows.change(ordinal, |record| {
+                record.called = record.called.with(kind);
+            });
+        }
+    }
+
     /// In the place of an earlier one about the same, and, when there are too many, of the oldest.
     pub(super) fn keep_call(&mut self, call: &CallRecord) {
         let earlier = self.calls.about(call.matter()).map(|record| record.id);

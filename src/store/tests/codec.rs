@@ -223,6 +223,12 @@ fn one_of_each(number: u64, reason: Reason, leaf: Option<LeafHash>, bytes: &[u8]
             },
             body: Bytes::copy_from_slice(bytes),
         },
+        Event::OfferDeclined {
+            actor,
+            statement,
+            recipient,
+            text: "not theirs to know".into(),
+        },
         Event::TakeRefused {
             actor,
             given: number,

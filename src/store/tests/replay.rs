@@ -199,6 +199,14 @@ fn event() -> impl Strategy<Value = Event> {
             },
         ),
         3 => call_event(),
+        1 => (0..ALERTS, prop::sample::select(vec!["XB-POL", "XD-POL"])).prop_map(
+            |(number, to)| Event::OfferDeclined {
+                actor: officer(),
+                statement: name(OWN, number),
+                recipient: authority(to),
+                text: "no tie to that country".into(),
+            },
+        ),
         1 => Just(Event::Started),
     ]
 }
