@@ -1,8 +1,7 @@
 //! Whether a holder may pass a thread on: the same rules for who sends it and for who receives it.
 //!
-//! Pure: the ways in are [`check_passing`] for the header, [`check_permitted`] for what is inside, and [`is_breach`] for what its
-//! originator is told. Must never believe the
-//! holder: what permits it is the originator's own signed word.
+//! Pure: the ways in are [`check_passing`] for the header, [`check_permitted`] for what is inside, and [`is_breach`] for what
+//! the originator is told. Must never believe the holder: what permits it is the originator's own signed word.
 
 use crate::{
     domain::{
