@@ -1,4 +1,4 @@
-//! Whether a holder may pass a thread on: the same rules for who sends it and for who receives it.
+//! Whether a holder may pass a thread on, as whoever receives it judges for itself.
 //!
 //! Pure: the ways in are [`check_passing`] for the header, [`check_permitted`] for what is inside, and [`is_breach`] for what
 //! the originator is told. Must never believe the holder: what permits it is the originator's own signed word.
