@@ -61,7 +61,7 @@ pub(super) fn passed(routing: &Routing) -> &[Passed] {
 
 /// What the markings of a statement demand of who passes it on.
 pub(super) fn demand(routing: &Routing) -> Onward {
-    Onward::of_handling(routing.handling).max(routing.terms.onward)
+    Onward::of(routing.kind, routing.handling, routing.terms.onward)
 }
 
 /// True for the word that a thread of ours was passed on without the permission that its markings demand.
@@ -116,12 +116,10 @@ pub(super) fn check_permitted(
     if grant.recipient(&carrier.statement.origin).is_none() {
         return Err(Reason::NotPermitted);
     }
-    // What takes a statement back is never too late.
-    let in_time_always = newness == Newness::Follows || carried.kind.overtakes();
     let allows = |to: &AuthorityId, at: Timestamp| {
         let today = Day::of(at).ok_or(Reason::PermissionOver)?;
         match permission.permits(to, today) {
-            Err(Reason::PermissionOver) if in_time_always => Ok(()),
+            Err(Reason::PermissionOver) if newness == Newness::Follows => Ok(()),
             result => result,
         }
     };
