@@ -4,7 +4,7 @@
 //! forgets nor repeats it. What names its newcomer goes there from its originator, and is not sent a second time. Must never
 //! send on what markings keep here.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use super::{
     Ground, SecondPerson, Submission, SubmitError,
@@ -17,10 +17,10 @@ use crate::{
     domain::{
         alert::value::Day,
         id::{AuthorityId, StatementRef},
-        limits::FOLLOW_LOOK_THREADS,
+        limits::{FOLLOW_AGAIN_AFTER, FOLLOW_LOOK_THREADS},
         lives::{AlertLife, DeliveryLife},
         permission::{Onward, Passed},
-        reason::Reason,
+        reason::{Class, Reason},
         routing::{Effect, Kind, Lane, Priority, Recipient, Routing},
         terms::Terms,
     },
@@ -37,6 +37,8 @@ use crate::{
 #[derive(Default)]
 pub(super) struct Following {
     seen: BTreeMap<StatementRef, Option<Ordinal>>,
+    /// When a thread is looked at again in which something could not be sent on, by the monotonic clock.
+    again: BTreeMap<StatementRef, Duration>,
 }
 
 /// A statement that is to be sent on.
@@ -69,7 +71,8 @@ impl Following {
     /// # Errors
     /// When the store has failed.
     pub(super) async fn step(&mut self, core: &Arc<Core>) -> Result<(), StoreFailed> {
-        let moved = core.store.glance(|ledger, _| self.moved(ledger));
+        let now = core.clock.monotonic();
+        let moved = core.store.glance(|ledger, _| self.moved(ledger, now));
         for thread in moved {
             let look = core.read(|ledger| look(ledger, core, &thread)).await?;
             let told = look.kept.iter().filter_map(|(record, to, reason)| {
@@ -86,22 +89,27 @@ impl Following {
                 failed => failed,
             };
             match sent {
-                Ok(()) => drop(self.seen.insert(thread, look.tail)),
+                Ok(()) => {
+                    self.seen.insert(thread, look.tail);
+                    self.again.remove(&thread);
+                }
                 Err(SubmitError::Store(failed)) => return Err(failed),
-                // Looked at anew at the next tick: a full queue, a directory that has run out.
+                // A full queue, a directory that has run out, a newcomer that has left.
                 Err(SubmitError::Refused { reason, .. }) => {
                     tracing::debug!(%reason, "what follows in a thread is not sent on yet");
+                    self.again.insert(thread, now + FOLLOW_AGAIN_AFTER);
                 }
             }
         }
         Ok(())
     }
 
-    /// Threads in which something was said since they were looked at.
-    fn moved(&self, ledger: &Ledger) -> Vec<StatementRef> {
+    /// Threads in which something was said since they were looked at. One that must wait holds up no other.
+    fn moved(&self, ledger: &Ledger, now: Duration) -> Vec<StatementRef> {
         let moved = |thread: &&StatementRef| {
+            let waits = self.again.get(thread).is_some_and(|at| *at > now);
             let seen = self.seen.get(thread);
-            seen.is_none_or(|tail| *tail != ledger.thread_tail(thread))
+            !waits && seen.is_none_or(|tail| *tail != ledger.thread_tail(thread))
         };
         let threads = ledger.passed_on().filter(moved).copied();
         threads.take(FOLLOW_LOOK_THREADS).collect()
@@ -237,15 +245,37 @@ fn permitted(
     }
 }
 
+/// What cannot be sent on hinders nothing beside it; that a person must act is said once.
 async fn send(core: &Arc<Core>, dues: Vec<Due>) -> Result<(), SubmitError> {
+    let mut refused = None;
     for due in dues {
-        let record = &due.passing.record;
-        let lane = Lane::of(record.kind, record.priority);
-        let carriers = core.run(lane, move |core| carriers(core, &due)).await??;
-        hand_in::check_whole(core, &carriers)?;
-        let drafts = carriers.into_iter().map(|one| Draft::new(core, one, None));
-        hand_in::hand_in_drafts(core, Actor::NODE, drafts.collect(), Run::Real).await?;
+        let (to, statement) = (due.to, due.passing.record.statement);
+        let Err(error) = send_one(core, due).await else {
+            continue;
+        };
+        let SubmitError::Refused { reason, .. } = &error else {
+            return Err(error);
+        };
+        let told = (reason.class() != Class::Retry).then_some(Incident {
+            peer: to,
+            reason: *reason,
+            statement: Some(statement),
+            leaf: None,
+        });
+        let told = told.and_then(|incident| core.incident(incident));
+        core.record(told.into_iter().collect()).await?;
+        refused = Some(error);
     }
+    refused.map_or(Ok(()), Err)
+}
+
+async fn send_one(core: &Arc<Core>, due: Due) -> Result<(), SubmitError> {
+    let record = &due.passing.record;
+    let lane = Lane::of(record.kind, record.priority);
+    let carriers = core.run(lane, move |core| carriers(core, &due)).await??;
+    hand_in::check_whole(core, &carriers)?;
+    let drafts = carriers.into_iter().map(|one| Draft::new(core, one, None));
+    hand_in::hand_in_drafts(core, Actor::NODE, drafts.collect(), Run::Real).await?;
     Ok(())
 }
 

@@ -1,8 +1,7 @@
-//! Whether a holder may pass a thread on: the same rules for who sends it and for who receives it.
+//! Whether a holder may pass a thread on, as whoever receives it judges for itself.
 //!
-//! Pure: the ways in are [`check_passing`] for the header, [`check_permitted`] for what is inside, and [`is_breach`] for what its
-//! originator is told. Must never believe the
-//! holder: what permits it is the originator's own signed word.
+//! Pure: the ways in are [`check_passing`] for the header, [`check_permitted`] for what is inside, and [`is_breach`] for what
+//! the originator is told. Must never believe the holder: what permits it is the originator's own signed word.
 
 use crate::{
     domain::{
@@ -62,7 +61,7 @@ pub(super) fn passed(routing: &Routing) -> &[Passed] {
 
 /// What the markings of a statement demand of who passes it on.
 pub(super) fn demand(routing: &Routing) -> Onward {
-    Onward::of_handling(routing.handling).max(routing.terms.onward)
+    Onward::of(routing.kind, routing.handling, routing.terms.onward)
 }
 
 /// True for the word that a thread of ours was passed on without the permission that its markings demand.
@@ -117,12 +116,10 @@ pub(super) fn check_permitted(
     if grant.recipient(&carrier.statement.origin).is_none() {
         return Err(Reason::NotPermitted);
     }
-    // What takes a statement back is never too late.
-    let in_time_always = newness == Newness::Follows || carried.kind.overtakes();
     let allows = |to: &AuthorityId, at: Timestamp| {
         let today = Day::of(at).ok_or(Reason::PermissionOver)?;
         match permission.permits(to, today) {
-            Err(Reason::PermissionOver) if in_time_always => Ok(()),
+            Err(Reason::PermissionOver) if newness == Newness::Follows => Ok(()),
             result => result,
         }
     };

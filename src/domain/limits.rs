@@ -13,6 +13,9 @@ pub const EXTEND_MAX_STATEMENTS: usize = 128;
 pub const EXTEND_MAX_BYTES: usize = 4 * 1024 * 1024;
 /// Threads that we passed on, looked at in one tick for what follows in them.
 pub const FOLLOW_LOOK_THREADS: usize = 64;
+
+/// Until such a thread is looked at again in which something could not be sent on.
+pub const FOLLOW_AGAIN_AFTER: Duration = Duration::from_secs(10);
 /// Alerts that are for groups or for all, and that are looked at for how many are offered to be extended.
 pub const OFFERS_LOOK_RECORDS: usize = 1000;
 /// Statements in one frame.

@@ -9,7 +9,7 @@ use super::{
     alert::{marking::Tlp, value::Day},
     id::{AuthorityId, StatementRef},
     reason::Reason,
-    routing::{Handling, HandlingSet, coded},
+    routing::{Handling, HandlingSet, Kind, coded},
     time::Timestamp,
 };
 
@@ -81,6 +81,16 @@ pub enum Onward {
 }
 
 impl Onward {
+    /// What a statement of this kind and these markings demands. What takes another back says nothing of the person, and goes
+    /// wherever that went.
+    #[must_use]
+    pub fn of(kind: Kind, handling: HandlingSet, marked: Self) -> Self {
+        match kind.overtakes() {
+            true => Self::Free,
+            false => Self::of_handling(handling).max(marked),
+        }
+    }
+
     /// What handling codes demand: of H2 Europol says "no dissemination without permission".
     #[must_use]
     pub fn of_handling(handling: HandlingSet) -> Self {
@@ -180,6 +190,14 @@ mod tests {
             assert_eq!(Onward::from_number(onward as u8), Some(onward));
         }
         assert_eq!(Onward::from_number(3), None);
+        let strict = HandlingSet::new([Handling::H2]).unwrap();
+        for (kind, expected) in [
+            (Kind::Update, Onward::Never),
+            (Kind::Recall, Onward::Free),
+            (Kind::Closure, Onward::Free),
+        ] {
+            assert_eq!(Onward::of(kind, strict, Onward::Never), expected, "{kind}");
+        }
     }
 
     #[test]

@@ -217,7 +217,7 @@ impl MessageRecord {
     /// What its markings demand of who passes it on.
     #[must_use]
     pub fn onward(&self) -> Onward {
-        Onward::of_handling(self.handling).max(self.terms.onward)
+        Onward::of(self.kind, self.handling, self.terms.onward)
     }
     /// True when the statement itself names this recipient; false when it was extended to it, or does not hold it.
     #[must_use]

@@ -107,6 +107,17 @@ impl Scene {
         found.expect("a reference").to_owned()
     }
 
+    /// What anybody reads in the evidence that `id` takes out, which must be proved.
+    pub(crate) async fn proved(&self, id: &str, reference: &str) -> String {
+        let file = self.folder.path().join(format!("{id}.evidence"));
+        let file = file.display();
+        let line = format!("audit export {reference} --output {file}");
+        self.done(id, &line).await;
+        let anchor = self.net.anchor();
+        let line = format!("audit verify {file} --federation {anchor}");
+        self.done(id, &line).await
+    }
+
     /// The thread's state at `id`, as a program reads it.
     pub(crate) async fn track(&self, id: &str, reference: &str) -> Value {
         let said = self.done(id, &format!("track {reference} --json")).await;

@@ -30,8 +30,8 @@ fn copies(tree: &Value) -> Vec<(String, String)> {
 }
 
 /// Verifies that a thread is passed on to a fourth country with its originator's permission and not without; that the
-/// originator sees who has it from whom; that its recall travels on to the fourth country by itself; and that what became of
-/// each copy stands in the originator's tree.
+/// originator sees who has it from whom; that its recall travels on to the fourth country by itself; that what became of
+/// each copy stands in the originator's tree; and that each can prove its part offline.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_recall_travels_on_to_a_fourth_country() {
     let scene = Scene::of(&["XA-POL", "XB-POL", "XC-POL", "XD-POL"]).await;
@@ -94,6 +94,12 @@ async fn a_recall_travels_on_to_a_fourth_country() {
     );
     let passed_on = &tree["holders"][0]["retained"]["passedOnTo"];
     assert_eq!(passed_on, &json!(["XD-POL"]), "said with the answer");
+    for holder in ["XA-POL", "XB-POL", "XC-POL", "XD-POL"] {
+        let proof = scene.proved(holder, &alert).await;
+        let gave = proof.contains("gave ") && proof.contains("to XD-POL");
+        let knows = ["XB-POL", "XD-POL"].contains(&holder);
+        assert_eq!(gave, knows, "{holder}: {proof}");
+    }
     let told = scene.done("XA-POL", &format!("tree {alert}")).await;
     golden("a_recall_that_travelled_on_tree", &told);
     let told = scene.done("XA-POL", &format!("track {alert}")).await;

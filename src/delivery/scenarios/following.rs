@@ -4,6 +4,8 @@
 //!   XA-POL === alert, then update, recall ===> XB-POL ~~~ each as XA signed it ~~~> XD-POL
 //!          <-- actioned: what became of the copy ---------------------------------- XD-POL
 //!
+//!   XA-POL === alert ===> XB-POL ~~~> XC-POL ~~~> XD-POL, and a recall the same way
+//!
 //!   XA-POL === recall that names XD-POL itself ===> XB-POL, XC-POL, XD-POL          XB-POL sends nothing on
 //! ```
 
@@ -119,6 +121,40 @@ async fn a_recall_reaches_a_newcomer_that_the_originator_does_not_know_of() {
     assert_eq!(holders(&net, "XA", alert).await, ["XB-POL", "XC-POL"]);
     net.submit("XA", net.about(alert, recall())).await.unwrap();
     until_alert_is(&net, "XD", alert, AlertLife::Recalled).await;
+}
+
+/// Verifies that a newcomer passes on in its turn, that the originator knows the whole way, and that a recall goes it to its
+/// end.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_recall_goes_the_whole_way_that_the_thread_went() {
+    let net = Net::of_four();
+    net.well().await;
+    let draft = Submission {
+        handling: HandlingSet::new([Handling::H1]).unwrap(),
+        handling_text: String::new(),
+        ..net.draft(crate::domain::routing::Priority::Routine, &["XB"])
+    };
+    let alert = net.submit("XA", draft).await.unwrap().statement;
+    net.until_delivered("XA", alert, "XB").await;
+    for (from, to, known) in [("XB", "XC", 2), ("XC", "XD", 3)] {
+        net.submit(from, net.passing(alert, &[to])).await.unwrap();
+        until_alert_is(&net, to, alert, AlertLife::Live).await;
+        until("XA knows", async || {
+            holders(&net, "XA", alert).await.len() == known
+        })
+        .await;
+    }
+    let record = net.record("XA", alert).await.unwrap();
+    let by = |name| record.delivery(&id(name)).unwrap().extended.unwrap().by;
+    assert_eq!((by("XC").origin, by("XD").origin), (id("XB"), id("XC")));
+    let recalled = net.submit("XA", net.about(alert, recall())).await.unwrap();
+    assert_eq!(recalled.recipients.len(), 1);
+    for at in ["XB", "XC", "XD"] {
+        until_alert_is(&net, at, alert, AlertLife::Recalled).await;
+        let theirs = net.record(at, recalled.statement).await.unwrap();
+        let ours = net.record("XA", recalled.statement).await.unwrap();
+        assert_eq!(theirs.leaf, ours.leaf, "{at}");
+    }
 }
 
 /// Verifies that what names the newcomer itself goes there from its originator alone.

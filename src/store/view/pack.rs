@@ -21,6 +21,7 @@ use crate::{
     },
 };
 
+mod permission;
 mod terms;
 
 /// Numbers of [`Effect`]; an answer is `ANSWERS` with its code added.
