@@ -562,9 +562,8 @@ async fn earlier_receipts(
     core.run_for(Some(peer), lane, move |core| {
         let mut batches: ByHeader<Unverified> = ByHeader::default();
         for known in earlier {
-            match core.store.entry(known.index) {
-                Ok(entry) => {
-                    let given = entry.receipt;
+            match core.store.issued_receipt(known.index) {
+                Ok(given) => {
                     #[cfg(any(test, feature = "faults"))]
                     let given = match planted::is(Bug::NewReceipt) {
                         true => receipts::another(core, given),

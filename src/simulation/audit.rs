@@ -262,15 +262,9 @@ impl Final<'_> {
                 let is_stuck = stuck.contains(&record.thread);
                 if record.direction == Direction::Own {
                     let by_the_node = record.effect == Effect::Answers(AnswerCode::Opened);
-                    if !by_the_node && !said.attempted.contains(&record.statement) {
-                        let (id, statement) = (kept.id, record.statement);
-                        return Err(format!("{id} sent {statement}, which nobody handed in"));
-                    }
-                    if let Some(reason) = said.refused.get(&record.statement) {
-                        return Err(format!(
-                            "{} was refused as {reason}, and is kept",
-                            record.statement
-                        ));
+                    let disowned = said.disowned(&record.statement).filter(|_| !by_the_node);
+                    if let Some(why) = disowned {
+                        return Err(format!("{} sent {}, {why}", kept.id, record.statement));
                     }
                     let stuck = stuck.get(&record.thread);
                     self.delivered_or_over(record, stuck, kept, &all, &mut found)?;

@@ -122,3 +122,36 @@ impl Offices {
             .collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{super::federation::Federation, *};
+    use crate::trust::testing::NOW;
+
+    #[test]
+    fn a_certificate_is_believed_until_it_is_revoked_or_its_ca_ends() {
+        let mut federation = Federation::new(3, 1, NOW);
+        let member = federation.members()[1];
+        let first = federation.offices(member).unwrap().issue();
+        let other = federation.offices(member).unwrap().issue();
+        let before = federation.publish(NOW).unwrap();
+        assert_eq!(first.is_believed(&before), Ok(()));
+
+        federation.offices(member).unwrap().revoke(&first);
+        let revoked = federation.publish(NOW).unwrap();
+        assert_eq!(first.is_believed(&revoked), Err(Reason::CertificateRevoked));
+        assert_eq!(first.is_believed(&before), Ok(()), "who has not heard");
+        assert_eq!(other.is_believed(&revoked), Ok(()));
+
+        federation.offices(member).unwrap().found();
+        let succeeding = federation.offices(member).unwrap().issue();
+        let both = federation.publish(NOW).unwrap();
+        assert_eq!(succeeding.is_believed(&revoked), Err(Reason::TlsRefused));
+        assert_eq!(succeeding.is_believed(&both), Ok(()));
+        assert_eq!(other.is_believed(&both), Ok(()));
+        federation.offices(member).unwrap().end_oldest();
+        let after = federation.publish(NOW).unwrap();
+        assert_eq!(succeeding.is_believed(&after), Ok(()));
+        assert_eq!(other.is_believed(&after), Err(Reason::TlsRefused));
+    }
+}

@@ -43,9 +43,9 @@ pub(super) struct Said {
     pub(super) violation: Option<String>,
     pub(super) acknowledged: BTreeMap<StatementRef, Acknowledged>,
     /// Ids that officers handed in, whatever became of them.
-    pub(super) attempted: BTreeSet<StatementRef>,
+    attempted: BTreeSet<StatementRef>,
     /// Ids of which officers were told that they are refused, for good.
-    pub(super) refused: BTreeMap<StatementRef, Reason>,
+    refused: BTreeMap<StatementRef, Reason>,
     /// Exact bytes of each receipt, as it was given first.
     pub(super) receipts: BTreeMap<ReceiptKey, Bytes>,
     /// Log heads that a node showed as durable, by size.
@@ -156,6 +156,15 @@ impl Model {
 }
 
 impl Said {
+    /// Why no node may have sent this for an officer.
+    pub(super) fn disowned(&self, statement: &StatementRef) -> Option<String> {
+        match self.refused.get(statement) {
+            Some(reason) => Some(format!("which was refused as {reason}")),
+            None if !self.attempted.contains(statement) => Some("which nobody handed in".into()),
+            None => None,
+        }
+    }
+
     /// True when something rotted at this node.
     pub(super) fn is_rotten(&self, node: AuthorityId) -> bool {
         self.rotten.is_some_and(|(at, _)| at == node)

@@ -6,7 +6,8 @@
 //!   XB =====/            \===== XD
 //! ```
 //!
-//! TLS is replaced by injected identities: whoever dials is who it says. What passes is told to the [`Model`].
+//! TLS is replaced by injected identities: whoever dials is who it says, and is heard when both ends believe each other's
+//! certificate by the directory that each has in force. What passes is told to the [`Model`].
 
 use std::{
     collections::{BTreeMap, BTreeSet},

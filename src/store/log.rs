@@ -1,5 +1,6 @@
 //! What the store needs of a journal, so that its own tests can do without files.
 
+use bytes::Bytes;
 use tokio::sync::watch;
 
 use super::{
@@ -7,6 +8,7 @@ use super::{
     entry::{EntryIndex, HEADER_BYTES},
     journal::{Block, Journal, StoredEntry},
 };
+use crate::trust::batch::Proof;
 
 /// Encoded entry headers with their places, in order.
 pub type Headers =
@@ -20,6 +22,7 @@ pub(super) trait Log: Send + Sync {
     fn entries(&self, from: EntryIndex) -> Entries<'_>;
     fn headers(&self, from: EntryIndex) -> Headers;
     fn read(&self, index: EntryIndex) -> Result<StoredEntry, ReadError>;
+    fn receipt(&self, index: EntryIndex) -> Result<Option<(Bytes, Proof)>, ReadError>;
     fn head(&self) -> (u64, [u8; 32]);
     fn has_room(&self) -> bool;
     fn failure(&self) -> watch::Receiver<Option<String>>;
@@ -42,6 +45,10 @@ impl Log for Journal {
 
     fn read(&self, index: EntryIndex) -> Result<StoredEntry, ReadError> {
         Journal::read(self, index)
+    }
+
+    fn receipt(&self, index: EntryIndex) -> Result<Option<(Bytes, Proof)>, ReadError> {
+        Journal::receipt(self, index)
     }
 
     fn head(&self) -> (u64, [u8; 32]) {

@@ -265,13 +265,13 @@ impl Store {
         Ok(entry)
     }
 
-    /// The receipt that was issued for a statement whose body is lost, when that was saved.
+    /// The receipt that was issued for a statement: it stands beside the body, and is there when the body is lost, or has
+    /// rotted and nobody has repaired it yet.
     ///
     /// # Errors
     /// When not even that can be read.
-    pub fn saved_receipt(&self, index: EntryIndex) -> Result<Option<(Bytes, Proof)>, ReadError> {
-        let entry = self.shared.with_log(|log| log.read(index))??;
-        Ok(entry.receipt)
+    pub fn issued_receipt(&self, index: EntryIndex) -> Result<Option<(Bytes, Proof)>, ReadError> {
+        self.shared.with_log(|log| log.receipt(index))?
     }
 
     /// What is not here that once was, as far as it was not given back.

@@ -129,7 +129,7 @@ fn saved_receipts(
         subject.is_some_and(|subject| names.contains(&subject))
     });
     let receipt = |entry: &MissingEntry| {
-        let saved = core.store.saved_receipt(entry.index).ok()??;
+        let saved = core.store.issued_receipt(entry.index).ok()??;
         Some((entry.index, saved))
     };
     lost.filter_map(receipt).collect()

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
+
 use super::{
     net::{Net, id, officer},
     roads::Fate,
@@ -122,39 +124,44 @@ async fn a_refused_statement_blocks_nothing() {
     for statement in later {
         net.until_delivered("XA", statement, "XB").await;
     }
-    let leaf = net.record("XA", refused).await.unwrap().leaf;
-    let frame = net
-        .roads
-        .seen()
-        .into_iter()
-        .find(|seen| seen.leaves().contains(&leaf));
-    let frame = frame.unwrap();
-    let again = async || {
-        let broker = &net.node("XB").broker;
-        let answer = broker.receive(frame.from, frame.lane, frame.batches.clone());
-        let outcome = answer.await.unwrap();
-        let mut documents: Vec<_> = outcome
-            .receipts
-            .into_iter()
-            .flat_map(|batch| batch.items)
-            .map(|item| item.document)
-            .collect();
-        documents.sort();
-        let reasons: Vec<_> = outcome
-            .results
-            .iter()
-            .map(|result| result.refused)
-            .collect();
-        (reasons, documents)
-    };
-    let (reasons, documents) = again().await;
+    let (reasons, documents) = sent_again(&net, refused).await;
     assert!(reasons.contains(&Some(Reason::Expired)));
     assert_eq!(documents.len(), reasons.len());
-    assert_eq!(again().await, (reasons, documents));
+    assert_eq!(sent_again(&net, refused).await, (reasons, documents));
     assert_eq!(
         net.entries("XB", Act::RefusedStatement, Some(Reason::Expired)),
         1
     );
+}
+
+/// The frame in which XA's statement came to XB arrives once more: what is said of each, and the receipts.
+async fn sent_again(net: &Net, statement: StatementRef) -> (Vec<Option<Reason>>, Vec<Bytes>) {
+    let leaf = net.record("XA", statement).await.unwrap().leaf;
+    let mut seen = net.roads.seen().into_iter();
+    let frame = seen.find(|seen| seen.leaves().contains(&leaf)).unwrap();
+    let broker = &net.node("XB").broker;
+    let answer = broker.receive(frame.from, frame.lane, frame.batches);
+    let outcome = answer.await.unwrap();
+    let items = outcome.receipts.into_iter().flat_map(|batch| batch.items);
+    let mut documents: Vec<_> = items.map(|item| item.document).collect();
+    documents.sort();
+    let results = outcome.results.iter();
+    (results.map(|result| result.refused).collect(), documents)
+}
+
+/// Verifies that a repeat gets the receipt that was given first, though what was held has rotted since.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_repeat_gets_its_receipt_though_the_body_has_rotted() {
+    let net = Net::new();
+    net.well().await;
+    let statement = accepted(&net, &["XB"], 1).await[0];
+    net.until_delivered("XA", statement, "XB").await;
+    let first = sent_again(&net, statement).await;
+    assert_eq!((&first.0[..], first.1.len()), (&[None][..], 1));
+    net.rot("XB", Act::Received, statement);
+    let index = net.record("XB", statement).await.unwrap().index;
+    assert!(net.node("XB").store.entry(index).is_err());
+    assert_eq!(sent_again(&net, statement).await, first);
 }
 
 /// Verifies that the queue is taken from the journal after a restart, and sent once.

@@ -209,6 +209,12 @@ impl Net {
         self.roads.end_streams(id(name));
     }
 
+    /// A bit of a body rots while the node runs.
+    pub(super) fn rot(&self, name: &str, act: Act, statement: StatementRef) {
+        let node = self.node(name);
+        node.disk.rot(act, statement, Arc::clone(&node.clock) as _);
+    }
+
     pub(crate) fn node(&self, name: &str) -> &Node {
         &self.nodes[&id(name)]
     }

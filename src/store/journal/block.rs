@@ -313,24 +313,29 @@ impl Front {
         if leaf.is_some_and(|leaf| leaf != body_leaf(header.act, &body)) {
             return Err(BlockError::Leaf);
         }
-        let (signature, receipt) = self.links.get(at).copied().ok_or_else(gone)?;
+        let (signature, _) = self.links.get(at).copied().ok_or_else(gone)?;
         let proof = signature.map(|link| self.proof(link)).transpose()?;
-        let receipt = receipt
+        Ok(StoredEntry {
+            header,
+            header_bytes,
+            body,
+            proof,
+            receipt: self.receipt(at)?,
+            is_lost,
+        })
+    }
+    /// The receipt that stands beside entry `at`, whatever became of its body.
+    pub(super) fn receipt(&self, at: usize) -> Result<Option<(Bytes, Proof)>, BlockError> {
+        let links = self.links.get(at).copied();
+        let (_, receipt) = links.ok_or(BlockError::Shape("length"))?;
+        receipt
             .map(|link| {
                 let batch = self.batches.get(usize::from(link.0));
                 let document = batch.and_then(|batch| batch.document(link.1));
                 let document = document.ok_or(BlockError::Signature)?;
                 self.proof(link).map(|proof| (document, proof))
             })
-            .transpose()?;
-        Ok(StoredEntry {
-            header,
-            header_bytes,
-            body,
-            proof,
-            receipt,
-            is_lost,
-        })
+            .transpose()
     }
     fn proof(&self, (batch, leaf): (u16, u32)) -> Result<Proof, BlockError> {
         self.batches

@@ -239,6 +239,13 @@ impl Journal {
     pub fn read(&self, index: EntryIndex) -> Result<StoredEntry, ReadError> {
         Ok(self.shared.read(index)?)
     }
+    /// The receipt that stands beside an entry, whatever became of the entry's body.
+    ///
+    /// # Errors
+    /// When there is no such durable entry, or what stands beside its body is not what was written.
+    pub fn receipt(&self, index: EntryIndex) -> Result<Option<(Bytes, Proof)>, ReadError> {
+        Ok(self.shared.receipt(index)?)
+    }
     /// Size and RFC 6962 root of the log over all durable headers.
     #[must_use]
     pub fn head(&self) -> (u64, [u8; 32]) {

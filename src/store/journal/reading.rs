@@ -24,6 +24,7 @@ use crate::{
         entry::{EntryIndex, HEADER_BYTES},
         keyring::{KeyNumber, SegmentKey},
     },
+    trust::batch::Proof,
 };
 
 /// Where a block stands.
@@ -93,6 +94,13 @@ impl Shared {
         let offset = place.offset + range.start as u64;
         self.fill(place, index, &mut sealed, offset)?;
         self.stored(place, index, &front, &sealed)
+    }
+    /// The receipt beside an entry, whose body is not opened.
+    pub(super) fn receipt(&self, index: EntryIndex) -> Result<Option<(Bytes, Proof)>, ReadFault> {
+        let place = self.place(index)?;
+        self.front(place, index)?
+            .receipt(position(place, index))
+            .map_err(|error| self.damaged(place, index, error))
     }
     fn stored(
         &self,

@@ -5,13 +5,17 @@ use std::{
     sync::{Arc, Mutex},
 };
 
+use bytes::Bytes;
 use tokio::sync::watch;
 
-use crate::store::{
-    Figures, ReadError, StoreFailed,
-    entry::EntryIndex,
-    journal::{Block, StoredEntry},
-    log::{Entries, Headers, Log},
+use crate::{
+    store::{
+        Figures, ReadError, StoreFailed,
+        entry::EntryIndex,
+        journal::{Block, StoredEntry},
+        log::{Entries, Headers, Log},
+    },
+    trust::batch::Proof,
 };
 
 /// Cheap to clone; a clone opened anew has what was durable.
@@ -122,6 +126,10 @@ impl Log for MemoryLog {
         let disk = self.disk.lock().unwrap();
         let entry = disk.get(index as usize).cloned();
         entry.ok_or(ReadError::NoEntry(index))
+    }
+
+    fn receipt(&self, index: EntryIndex) -> Result<Option<(Bytes, Proof)>, ReadError> {
+        Ok(self.read(index)?.receipt)
     }
 
     fn head(&self) -> (u64, [u8; 32]) {
