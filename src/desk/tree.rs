@@ -49,6 +49,7 @@ pub(super) async fn tree(
     let store = desk.parts().store.clone();
     let reading = store.read(|ledger| breaches(ledger, &first, &records));
     let breaches = reading.await.map_err(|error| store_failed(&error))?;
+    let do_not_alert = records.iter().any(|it| it.terms.do_not_alert);
     let (first, mut holders) = blocking(move || {
         let retained = retained(&store, &records)?;
         let holders = holders(&first, &records, &retained, &moment);
@@ -62,6 +63,8 @@ pub(super) async fn tree(
         statement: Some(reference_of(&thread)),
         reference: short_reference(&thread),
         kind: i32::from(first.kind as u8),
+        status: i32::from(first.status as u8),
+        do_not_alert,
         life,
         holders,
     })

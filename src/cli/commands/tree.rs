@@ -15,6 +15,8 @@ use crate::{
     },
 };
 
+use super::list::marked_kind_of;
+
 /// Arguments of `tree`.
 #[derive(Debug, clap::Args)]
 pub struct TreeArgs {
@@ -47,7 +49,7 @@ fn render(tree: &TreeResponse) -> String {
         format!(
             "{}  {}  {}",
             escape(&tree.reference),
-            names::kind(tree.kind),
+            marked_kind_of(tree.kind, tree.status, tree.do_not_alert),
             names::alert_life(tree.life)
         ),
         format!("{}  its originator", escape(originator)),
@@ -143,7 +145,10 @@ fn retained(retained: &Retained) -> String {
 mod tests {
     use super::super::specimens::{NOW_US, statement};
     use super::*;
-    use crate::proto::{desk::v1::AlertLife, envelope::v1::Kind};
+    use crate::proto::{
+        desk::v1::AlertLife,
+        envelope::v1::{Kind, Status},
+    };
 
     fn holder(authority: &str, from: &str, way: HoldingWay) -> Holder {
         Holder {
@@ -161,6 +166,8 @@ mod tests {
             statement: Some(statement("XA-POL")),
             reference: "XA-26-7F3K9".to_owned(),
             kind: Kind::MissingOffender.into(),
+            status: Status::Exercise.into(),
+            do_not_alert: true,
             life: AlertLife::Recalled.into(),
             holders: vec![
                 Holder {
