@@ -1,7 +1,7 @@
 //! `allpoints permission`: a holder asks a thread's originator for what handling codes forbid; the originator grants it, or
 //! refuses.
 //!
-//! The way in is [`run`]; [`lines`] shows in `track` what was asked and what became of it.
+//! The way in is [`run`]; `lines` shows in `track` what was asked and what became of it.
 
 use clap::ValueEnum;
 
