@@ -248,7 +248,8 @@ pub(super) fn check<'a>(
     })
 }
 
-/// Looks for any good group from `from` on; and how many bytes up to the last that is not zero.
+/// Looks for any good group from `from` on; and how many bytes up to the last that is not zero, in whole sectors: whether the
+/// last byte of a sealed body is a zero is chance.
 pub(super) fn find_group(
     segment: &Segment,
     from: u64,
@@ -262,7 +263,7 @@ pub(super) fn find_group(
         let part = buffer.get_mut(..count.min(READ_BYTES)).unwrap_or_default();
         read_exact_at(&*segment.file, part, offset)?;
         if let Some(at) = part.iter().rposition(|byte| *byte != 0) {
-            last = offset + at as u64 + 1;
+            last = offset + (at as u64 / SECTOR_BYTES + 1) * SECTOR_BYTES;
         }
         let sectors = part.chunks(SECTOR_BYTES as usize);
         let found = (0..).zip(sectors).try_for_each(|(at, sector)| {
