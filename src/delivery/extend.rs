@@ -256,7 +256,12 @@ fn find(
     })))
 }
 
-fn earlier(ledger: &Ledger, own: &AuthorityId, submission: &Submission) -> Option<MessageRecord> {
+/// What was accepted under this draft's id before.
+pub(super) fn earlier(
+    ledger: &Ledger,
+    own: &AuthorityId,
+    submission: &Submission,
+) -> Option<MessageRecord> {
     let id = submission.id?;
     ledger.message(&StatementRef { origin: *own, id })
 }

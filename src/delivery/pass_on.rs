@@ -139,11 +139,7 @@ fn find(
     now: Timestamp,
 ) -> Result<Found, SubmitError> {
     let faulty = |text: String| SubmitError::refused(Reason::FaultyDraft, text);
-    let earlier = submission.id.and_then(|id| {
-        let statement = StatementRef { origin: *own, id };
-        ledger.message(&statement)
-    });
-    if let Some(earlier) = earlier {
+    if let Some(earlier) = extend::earlier(ledger, own, submission) {
         let said = earlier.terms.permission.clone();
         let passed = said.map_or_else(Vec::new, |it| it.passed().to_vec());
         let same = to.iter().all(|to| passed.iter().any(|it| it.to == *to));
