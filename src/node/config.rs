@@ -311,7 +311,7 @@ pub enum ConfigError {
         source: std::io::Error,
     },
     /// A key is wrong, missing or unknown.
-    #[error("configuration {}: {fault}: see `allpoints config reference`", file.display())]
+    #[error("configuration {}: {}\nsee `allpoints config reference`", file.display(), fault.to_string().trim_end())]
     Key {
         /// Which file.
         file: PathBuf,

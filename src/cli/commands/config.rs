@@ -15,7 +15,7 @@ use crate::{
 /// Subcommands of `config`.
 #[derive(Debug, Subcommand)]
 pub enum ConfigCommand {
-    /// Read a configuration as `serve` would, and start nothing
+    /// Check a configuration's keys and values; the files that it names are opened by `serve` alone
     Check {
         /// The configuration file
         file: PathBuf,
@@ -37,7 +37,7 @@ pub fn run(command: ConfigCommand, session: &Session) -> Result<(), CliError> {
                     .hint("`allpoints config reference` explains every key")
             })?;
             session.output.text(&format!(
-                "{}: legal, for {}",
+                "{}: legal, for {}; keys, certificates and directory are opened when it is served",
                 file.display(),
                 config.authority
             ))
